@@ -1,0 +1,66 @@
+# Every step of the project. `make run` and `make test` need Python 3.11, pip and make, and nothing else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export BENTOML_DO_NOT_TRACK ?= True
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check train serve loadtest bench bento image lock clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## make .venv with the locked packages
+
+# The stamp is written last: an installation that was cut short is done again.
+$(STAMP): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"Python must be 3.11, however: {v[0]}.{v[1]}. Run: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	touch $@
+
+run: setup  ## train both architectures, serve them, load them, print the comparison
+	$(BIN)/python -m training
+	$(BIN)/python -m loadtest
+
+test: check  ## run the checks and every test
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: setup  ## lint, format, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+train: setup  ## train both architectures and save a release
+	$(BIN)/python -m training
+
+serve: setup  ## serve the newest release on port 3000
+	$(BIN)/bentoml serve
+
+loadtest: setup  ## compare the architectures of the newest release under load
+	$(BIN)/python -m loadtest
+
+bench: setup  ## time training against scikit-learn's MLPClassifier, interleaved
+	$(BIN)/python -m tests.bench.bench_training
+
+bento: setup  ## build the Bento from the newest release
+	$(BIN)/bentoml build
+
+image: bento  ## build an image from the newest Bento (needs docker or podman)
+	$(BIN)/bentoml containerize archscale:latest
+
+# Set UV_FIND_LINKS to a folder with PyTorch's CPU wheel, or the lock will list CUDA packages. '+cpu' is what keeps
+# uv to that wheel; the lock itself names the version alone, which every index has.
+lock: setup  ## resolve the versions in requirements/ anew
+	$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --output-file requirements/service.txt
+	sed -i 's/^torch==.*/&+cpu/' requirements/dev.txt
+	$(BIN)/uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --constraint requirements/service.txt \
+		--output-file requirements/dev.txt
+	sed -i 's/+cpu$$//' requirements/dev.txt
+
+clean:  ## remove what can be made again
+	rm -rf $(VENV) results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,0 +1,1 @@
+"""Load the service with Locust and compare its architectures."""

@@ -1,0 +1,131 @@
+"""Start `bentoml serve` for a load test, measure its processes, and stop it by its process id."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from loadtest.errors import MeasurementError
+
+PROJECT = Path(__file__).resolve().parent.parent
+READY_SECONDS = 60.0
+STOP_SECONDS = 15.0
+POLL_SECONDS = 0.05
+WORKER_MODULE = "_bentoml_impl.worker.service"
+"""Part of a worker's command line (BentoML 1.4.39)."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service; ``ready_seconds``: from its start until it said that it was ready."""
+
+    url: str
+    process: psutil.Process
+    ready_seconds: float
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the service and its workers so far, user and system."""
+        times = [one.cpu_times() for one in (self.process, *self.process.children(recursive=True))]
+        return sum(one.user + one.system for one in times)
+
+    def worker_memory_bytes(self) -> int:
+        """Resident memory of the largest worker."""
+        children = self.process.children(recursive=True)
+        return max(one.memory_info().rss for one in children if WORKER_MODULE in " ".join(one.cmdline()))
+
+
+@contextmanager
+def serve(**settings: str) -> Iterator[Server]:
+    """Serve the project's release on a free port of 127.0.0.1. settings: environment variables.
+
+    Raises MeasurementError with the service's own last line if it ends or does not become ready.
+    """
+    with tempfile.TemporaryDirectory(prefix="archscale-loadtest-") as folder:
+        home, log = Path(folder) / "home", Path(folder) / "serve.log"
+        _link_models(home)
+        port = _free_port()
+        started = time.monotonic()
+        process = _start(port, log, {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"})
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process, log)
+            yield Server(url, psutil.Process(process.pid), time.monotonic() - started)
+        finally:
+            _stop(process)
+
+
+def _link_models(home: Path) -> None:
+    """Give the server a home of its own: two on one home erase each other's metric files (BentoML 1.4.39)."""
+    home.mkdir()
+    models = Path(os.environ.get("BENTOML_HOME", Path.home() / "bentoml")).absolute() / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    (home / "models").symlink_to(models)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(port: int, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C reaches the load test alone, which then stops the service in order.
+        return subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise MeasurementError(_last_line(log))
+        if _is_ready(url):
+            return
+        time.sleep(POLL_SECONDS)
+    raise MeasurementError(f"the service must be ready within {READY_SECONDS:g} s, however: {_last_line(log)}")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "the service ended without a word."
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for straggler in psutil.wait_procs(family, timeout=1)[1]:
+        straggler.kill()

@@ -1,0 +1,1 @@
+"""Everything that runs in production: this folder alone is packed into the Bento."""

@@ -1,0 +1,215 @@
+"""The ASGI application in front of BentoML's own: the only file that touches request and response messages.
+
+It answers the routes of the contract, bytes to bytes, and lets through to BentoML what BentoML has a route
+for. Anything else ends here with 404 or 405: BentoML labels its metrics by path, without bound (1.4.39).
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+
+import orjson
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
+from service.contract import JSON_MEDIA_TYPE, MODELS_ROUTE, NPY_MEDIA_TYPE, RELEASE_HEADER, examples_route
+from service.decode import Input, Rows, decode_json, decode_npy
+from service.encode import encode_json, encode_npy, negotiate
+from service.endpoints import Endpoint, make_endpoints
+from service.inference import Models
+from service.metrics import REQUESTS, ROWS, SECONDS
+from service.problems import Problem
+
+Headers = list[tuple[bytes, bytes]]
+Decoder = Callable[[bytes, Input], Rows]
+READING = ("GET", "HEAD")
+DECODERS: dict[bytes, Decoder] = {JSON_MEDIA_TYPE.encode(): decode_json, NPY_MEDIA_TYPE.encode(): decode_npy}
+
+
+class ClientGoneError(Exception):
+    """The client left before its request was whole: there is nobody to answer."""
+
+
+class Front:
+    """Routes, media types, limits and messages. One instance for each worker."""
+
+    def __init__(self, app: Starlette, models: Models, *, max_rows: int, max_body_bytes: int) -> None:
+        self._app = app
+        self._release = models.release.version
+        self._max_body_bytes = max_body_bytes
+        self._release_header = (RELEASE_HEADER.lower().encode(), self._release.encode())
+        self._endpoints = {endpoint.route: endpoint for endpoint in make_endpoints(models, max_rows=max_rows)}
+        self._documents = _make_documents(models)
+        self._routes = list(app.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it to BentoML's application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        endpoint = self._endpoints.get(scope["path"])
+        try:
+            if endpoint is not None:
+                await self._compute(endpoint, scope, receive, send)
+            elif (document := self._documents.get(scope["path"])) is not None:
+                _check_method(scope, READING)
+                await self._respond(send, HTTPStatus.OK, document, JSON_MEDIA_TYPE)
+            else:
+                _check_method(scope, _methods_of(scope, self._routes))
+                await self._app(scope, receive, self._named(send))
+        except Problem as problem:
+            await self._refuse(send, problem, endpoint)
+        except ClientGoneError:
+            pass
+
+    async def _compute(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        _check_method(scope, ("POST",))
+        headers = dict(scope["headers"])
+        decode = _decoder(headers)
+        accept = headers.get(b"accept")
+        media_type = negotiate(None if accept is None else _text(accept))
+        body = await _read_body(headers, receive, self._max_body_bytes)
+        started = time.perf_counter()
+        rows = decode(body, endpoint.takes)
+        answer, media_type = _encode(endpoint, rows, media_type)
+        labels = (endpoint.architecture, endpoint.label, self._release)
+        REQUESTS.labels(*labels, "200").inc()
+        ROWS.labels(*labels).inc(len(rows))
+        SECONDS.labels(*labels).observe(time.perf_counter() - started)
+        await self._respond(send, HTTPStatus.OK, answer, media_type)
+
+    async def _refuse(self, send: Send, problem: Problem, endpoint: Endpoint | None) -> None:
+        if endpoint is not None:
+            labels = (endpoint.architecture, endpoint.label, self._release, str(problem.status.value))
+            REQUESTS.labels(*labels).inc()
+        extra = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+        await self._respond(send, problem.status, problem.body(self._release), JSON_MEDIA_TYPE, extra)
+
+    async def _respond(
+        self, send: Send, status: HTTPStatus, body: bytes, media_type: str, extra: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
+        headers: Headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+            self._release_header,
+            *extra,
+        ]
+        await send({"type": "http.response.start", "status": status.value, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _named(self, send: Send) -> Send:
+        """BentoML's own answers name the release too."""
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), self._release_header]}
+            await send(message)
+
+        return send_named
+
+
+def _make_documents(models: Models) -> dict[str, bytes]:
+    """Every GET route of the contract with its answer, which never changes while the worker lives."""
+    release = models.release
+    cards = {name: card.model_dump(exclude={"examples"}, exclude_none=True) for name, card in release.cards.items()}
+    documents = {MODELS_ROUTE: orjson.dumps({"release": release.version, "models": cards})}
+    for name, card in release.cards.items():
+        members = {"release": release.version, **card.examples.model_dump()}
+        documents[examples_route(name)] = orjson.dumps(members)
+    return documents
+
+
+def _check_method(scope: Scope, allowed: Iterable[str]) -> None:
+    allowed = sorted(allowed)
+    if not allowed:
+        raise Problem(
+            HTTPStatus.NOT_FOUND,
+            f"the path must be a route of this service, however: {scope['path'][:200]!r}. "
+            "GET /models lists the architectures, GET / the routes.",
+            rule="route",
+        )
+    if scope["method"] not in allowed:
+        raise Problem(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            f"the method must be {' or '.join(allowed)}, however: {scope['method'][:20]!r}.",
+            rule="method",
+            headers={"Allow": ", ".join(allowed)},
+        )
+
+
+def _methods_of(scope: Scope, routes: list[BaseRoute]) -> Iterable[str]:
+    """Methods that BentoML's application answers at this path; none if it has no such route or file."""
+    path = scope["path"]
+    for route in routes:
+        if isinstance(route, Route) and route.path == path:
+            return route.methods or ()
+        if isinstance(route, Mount) and isinstance(route.app, StaticFiles) and path.startswith(f"{route.path}/"):
+            return READING if _is_file(route.app, path.removeprefix(f"{route.path}/")) else ()
+    return ()
+
+
+def _is_file(files: StaticFiles, path: str) -> bool:
+    try:
+        return files.lookup_path(path)[1] is not None
+    except (OSError, ValueError):  # a name too long, a null byte
+        return False
+
+
+def _decoder(headers: dict[bytes, bytes]) -> Decoder:
+    """Choose how to read the body; raise Problem 415 for a media type or an encoding that is not of the contract."""
+    if (encoding := headers.get(b"content-encoding", b"identity").lower()) != b"identity":
+        raise _unsupported(f"Content-Encoding must be absent, however: {_text(encoding)!r}. Send the body as it is.")
+    media_type, _, parameters = headers.get(b"content-type", JSON_MEDIA_TYPE.encode()).partition(b";")
+    decoder = DECODERS.get(media_type.strip().lower())
+    charset = parameters.replace(b" ", b"").replace(b'"', b"").lower()
+    if decoder is None or (charset.startswith(b"charset=") and charset != b"charset=utf-8"):
+        raise _unsupported(
+            f"Content-Type must be {JSON_MEDIA_TYPE} (in UTF-8) or {NPY_MEDIA_TYPE}, "
+            f"however: {_text(headers.get(b'content-type', b''))[:100]!r}."
+        )
+    return decoder
+
+
+def _unsupported(detail: str) -> Problem:
+    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, rule="media-type")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")
+
+
+async def _read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    """Return the whole body; raise Problem 413 as soon as it is known to pass the limit."""
+    if int(headers.get(b"content-length", b"0")) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"a body must hold at most {limit} bytes, however: this one holds more. "
+        "Split the request, send it as .npy, or raise ARCHSCALE_MAX_BODY_BYTES.",
+        rule="body-size",
+        # What is still on its way would be read as the next request.
+        headers={"Connection": "close"},
+    )
+
+
+def _encode(endpoint: Endpoint, rows: Rows, media_type: str) -> tuple[bytes, str]:
+    answer = endpoint.run(rows)
+    if media_type == NPY_MEDIA_TYPE and endpoint.binary:
+        return encode_npy(answer), NPY_MEDIA_TYPE
+    return encode_json(endpoint.describe(rows, answer)), JSON_MEDIA_TYPE

@@ -1,0 +1,103 @@
+"""The BentoML service: one set of APIs for each architecture in the release. Run: bentoml serve.
+
+Importing this module opens the release, because BentoML needs the class with its APIs and models built.
+"""
+
+import functools
+import os
+import sys
+from typing import Any
+
+import bentoml
+from _bentoml_sdk.models import BentoModel
+from _bentoml_sdk.service import Service
+from bentoml._internal.bento.bento import BentoModelInfo
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from service.apis import declare_apis
+from service.contract import PREPROCESSING, entry_name
+from service.endpoints import make_endpoints
+from service.front import Front
+from service.inference import Models, load_models
+from service.release import Release, ReleaseError, open_release
+from service.settings import Settings, SettingsError, load_settings
+
+USER_ERROR = 2
+
+
+def _open() -> tuple[Settings, Release]:
+    """Read the settings and open the release, or end this process with one line that says what to do."""
+    try:
+        settings = load_settings()
+        return settings, open_release(wanted=settings.release, only=settings.architectures)
+    except (SettingsError, ReleaseError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(USER_ERROR) from None
+
+
+SETTINGS, RELEASE = _open()
+
+
+@functools.cache
+def models() -> Models:
+    """Graphs of this process, loaded once: the front and the APIs share them."""
+    return load_models(RELEASE, threads=SETTINGS.threads)
+
+
+class FrozenModel(BentoModel):
+    """A model that ``bentoml build`` writes into the Bento under an alias.
+
+    The alias is what freezes a Bento to its release: inside a Bento it stands for the exact version, and
+    ``service.release`` asks for it. BentoML takes aliases from bentofile.yaml alone, where the version can
+    only be 'latest'; declared here, ARCHSCALE_RELEASE also says which release is built (1.4.39).
+    """
+
+    def to_info(self, alias: str | None = None) -> BentoModelInfo:
+        """Return the entry of the Bento's list of models."""
+        return super().to_info(alias or self.tag.name)
+
+
+class FrontedService(Service[Any]):
+    """A BentoML service whose requests meet ``Front`` first."""
+
+    def to_asgi(self, is_main: bool = True) -> ASGIApp:
+        """Wrap BentoML's application."""
+        app: Starlette = super().to_asgi(is_main)
+        return Front(app, models(), max_rows=SETTINGS.max_rows, max_body_bytes=SETTINGS.max_body_bytes)
+
+
+class _Archscale:
+    """Predictions of several neural architectures that were trained on one table."""
+
+    def __init__(self) -> None:
+        self.release = RELEASE.version
+        self.endpoints = {endpoint.route: endpoint for endpoint in make_endpoints(models(), max_rows=SETTINGS.max_rows)}
+
+    @bentoml.on_deployment
+    @staticmethod
+    def prove() -> None:
+        """Once, before any worker: prove the golden rows, and hold every worker to the release that was proven."""
+        try:
+            load_models(RELEASE, threads=SETTINGS.threads)
+        except ReleaseError as error:
+            print(error, file=sys.stderr)
+            raise SystemExit(1) from None
+        # A worker that is respawned after a newer release was saved would otherwise come back with that one.
+        os.environ["ARCHSCALE_RELEASE"] = RELEASE.version
+
+
+def _model_attributes() -> dict[str, BentoModel]:
+    """Every part of the release as an attribute, which is where ``bentoml build`` looks for models."""
+    parts = {
+        f"model_{name.replace('-', '_')}": BentoModel(f"{entry_name(name)}:{RELEASE.version}")
+        for name in RELEASE.manifest.architectures
+    }
+    return {PREPROCESSING: FrozenModel(f"{entry_name(PREPROCESSING)}:{RELEASE.version}"), **parts}
+
+
+Archscale = bentoml.service(
+    name="archscale",
+    service_class=FrontedService,
+    workers=SETTINGS.workers,
+)(type("Archscale", (_Archscale,), {**declare_apis(RELEASE, max_rows=SETTINGS.max_rows), **_model_attributes()}))

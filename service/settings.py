@@ -1,0 +1,79 @@
+"""Every setting of the service: its environment variable, its default, and the check it must pass."""
+
+import math
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ByteSize, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.contract import check_name
+
+PREFIX = "ARCHSCALE_"
+CGROUP = Path("/sys/fs/cgroup")
+
+
+class SettingsError(Exception):
+    """A setting that can't be used, in one line."""
+
+
+def count_processors(cgroup: Path = CGROUP) -> int:
+    """Processors this process may use: its affinity and its container's limit (control groups 2 and 1), at least 1."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(available, _container_limit(cgroup))))
+
+
+def _container_limit(cgroup: Path) -> float:
+    try:
+        if (unified := cgroup / "cpu.max").exists():
+            quota, period = unified.read_text().split()
+        else:
+            quota = (cgroup / "cpu/cpu.cfs_quota_us").read_text()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text()
+        return int(quota) / int(period) if quota != "max" and int(quota) > 0 else math.inf
+    except (OSError, ValueError):
+        return math.inf
+
+
+class Settings(BaseSettings):
+    """Read from ``ARCHSCALE_...`` by ``load_settings``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    release: str | None = Field(None, min_length=1)
+    """The release to serve; None is the newest complete one, or the one a Bento was built with."""
+    architectures: Annotated[tuple[str, ...], NoDecode] = ()
+    """Serve these alone; empty is all in the release."""
+    workers: int = Field(default_factory=count_processors, ge=1)
+    threads: int = Field(1, ge=1)
+    """ONNX Runtime threads for each worker."""
+    max_rows: int = Field(4096, ge=1)
+    max_body_bytes: ByteSize = Field(ByteSize(16 * 1024 * 1024), ge=1)
+
+    @field_validator("architectures", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("architectures")
+    @classmethod
+    def _check_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_name(name) for name in names)
+
+
+def load_settings() -> Settings:
+    """Read the environment; raise SettingsError in one line if a variable is unknown or its value is unusable."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    if unknown := sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
+        raise SettingsError(
+            f"a setting must be one of {', '.join(sorted(known))}, however: {unknown[0]}. Correct or unset it."
+        )
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise SettingsError(
+            f"{name}: {first['msg']}, however: {os.environ.get(name)!r}. Correct or unset it."
+        ) from None

@@ -1,0 +1,161 @@
+"""The whole chain on a user's own table: train, serve, build, serve the Bento, save a newer release, roll back."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import httpx
+import pytest
+import yaml
+
+from tests.conftest import QUICK, newest_release, train
+from tests.servers import bentoml as run_bentoml
+from tests.servers import serve
+
+HEAVY_LIBRARIES = ("torch", "sklearn", "pyarrow", "scipy", "locust")
+
+
+@pytest.fixture(scope="module")
+def own_home(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BENTOML_HOME that this module may change, with a copy of the trained release."""
+    path = tmp_path_factory.mktemp("own-home")
+    shutil.copytree(home / "models", path / "models")
+    return path
+
+
+@pytest.fixture(scope="module")
+def first_release(own_home: Path) -> str:
+    return newest_release(own_home)
+
+
+@pytest.fixture(scope="module")
+def bento(own_home: Path, first_release: str) -> str:
+    """Tag of a Bento built from the first release, before the second is saved."""
+    built = run_bentoml("build", "--output", "tag", home=own_home)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return built.stdout.strip().removeprefix("__tag__:")
+
+
+@pytest.fixture(scope="module")
+def second_release(own_home: Path, bento: str, cancer_csv: Path) -> str:
+    """A newer release with one more architecture, saved after the Bento was built."""
+    shapes = ("--architecture", "small=2x50", "--architecture", "wide-net=1x16")
+    trained = train(own_home, "--data", str(cancer_csv), "--target", "diagnosis", *shapes, *QUICK)
+    assert trained.returncode == 0, trained.stderr
+    return newest_release(own_home)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "serve.log"
+
+
+def models_of(url: str) -> Any:
+    return httpx.get(f"{url}/models").json()
+
+
+def first_rows(url: str, architecture: str) -> tuple[Any, Any]:
+    examples = httpx.get(f"{url}/models/{architecture}/examples").json()
+    return examples["raw"][:2], examples["prediction"][:2]
+
+
+def bento_file(home: Path, tag: str) -> Any:
+    name, _, version = tag.partition(":")
+    return yaml.safe_load((home / "bentos" / name / version / "bento.yaml").read_text())
+
+
+def test_the_newest_release_is_served_with_every_architecture(own_home: Path, second_release: str, log: Path) -> None:
+    with serve(own_home, log=log) as server:
+        assert models_of(server.url)["release"] == second_release
+        raw, expected = first_rows(server.url, "wide-net")
+        answer = httpx.post(f"{server.url}/predict/wide-net/raw", json={"raw": raw}).json()
+        assert answer["predictions"] == pytest.approx(expected, abs=1e-5)
+        with bentoml.SyncHTTPClient(server.url) as client:
+            assert client.predict_wide_net_raw(raw=raw)["release"] == second_release
+
+
+def test_a_bento_answers_with_the_release_it_was_built_with(
+    own_home: Path, bento: str, first_release: str, second_release: str, log: Path
+) -> None:
+    assert first_release != second_release
+    with serve(own_home, bento, log=log) as server:
+        assert models_of(server.url)["release"] == first_release
+        raw, expected = first_rows(server.url, "large")
+        with bentoml.SyncHTTPClient(server.url) as client:
+            answer = client.predict_large_raw(raw=raw)
+        assert (answer["release"], answer["predictions"]) == (first_release, pytest.approx(expected, abs=1e-5))
+
+
+def test_an_exported_bento_brings_its_models_to_another_home(
+    own_home: Path, bento: str, first_release: str, second_release: str, tmp_path: Path, log: Path
+) -> None:
+    exported, home = tmp_path / "archscale.bento", tmp_path / "home"
+    assert run_bentoml("export", bento, str(exported), home=own_home).returncode == 0
+    assert run_bentoml("import", str(exported), home=home).returncode == 0
+    with serve(home, bento, log=log) as server:
+        assert models_of(server.url)["release"] == first_release
+
+
+def test_a_bento_holds_its_models_and_the_service_alone(own_home: Path, bento: str, first_release: str) -> None:
+    models = {entry["tag"] for entry in bento_file(own_home, bento)["services"][0]["models"]}
+    parts = ("preprocessing", "small", "large")
+    assert models == {f"archscale-{part}:{first_release}" for part in parts}
+    name, _, version = bento.partition(":")
+    source = own_home / "bentos" / name / version / "src"
+    packed = {path.relative_to(source).parts[0] for path in source.rglob("*.py")}
+    assert packed == {"service"}
+    requirements = (source.parent / "env/python/requirements.txt").read_text()
+    assert "bentoml==1.4.39" in requirements
+    assert not any(f"{library}==" in requirements for library in ("torch", "scikit-learn", "pandas", "pyarrow"))
+
+
+def test_a_worker_loads_neither_torch_nor_scikit_learn(own_home: Path, bento: str, log: Path) -> None:
+    with serve(own_home, bento, log=log, ARCHSCALE_WORKERS="1") as server:
+        (worker,) = server.workers
+        loaded = {mapping.path for mapping in worker.memory_maps()}
+        assert any("onnxruntime" in path for path in loaded)
+        assert not any(f"/{library}/" in path for path in loaded for library in HEAVY_LIBRARIES)
+
+
+def test_a_bento_of_an_older_release_can_be_built(own_home: Path, first_release: str, second_release: str) -> None:
+    built = run_bentoml("build", "--output", "tag", home=own_home, ARCHSCALE_RELEASE=first_release)
+    tag = built.stdout.strip().removeprefix("__tag__:")
+    aliases = [entry for entry in bento_file(own_home, tag)["services"][0]["models"] if entry.get("alias")]
+    assert [entry["tag"] for entry in aliases] == [f"archscale-preprocessing:{first_release}"]
+
+
+def test_a_setting_rolls_back_to_an_older_release(
+    own_home: Path, first_release: str, second_release: str, log: Path
+) -> None:
+    settings = {"ARCHSCALE_RELEASE": first_release, "ARCHSCALE_ARCHITECTURES": "large", "ARCHSCALE_MAX_ROWS": "2"}
+    with serve(own_home, log=log, **settings) as server:
+        models = models_of(server.url)
+        assert (models["release"], list(models["models"])) == (first_release, ["large"])
+        raw, _ = first_rows(server.url, "large")
+        assert httpx.post(f"{server.url}/predict/small/raw", json={"raw": raw}).status_code == 404
+        assert httpx.post(f"{server.url}/predict/large/raw", json={"raw": raw + raw}).status_code == 422
+
+
+def test_a_respawned_worker_comes_back_with_the_release_that_was_served(
+    own_home: Path, first_release: str, second_release: str, cancer_csv: Path, log: Path
+) -> None:
+    with serve(own_home, log=log, ARCHSCALE_WORKERS="1") as server:
+        served = models_of(server.url)["release"]
+        trained = train(own_home, "--data", str(cancer_csv), "--target", "diagnosis", "--epochs", "1")
+        assert trained.returncode == 0, trained.stderr
+        server.workers[0].kill()
+        # The arbiter holds the socket: the request waits in it until the new worker answers.
+        answer = httpx.get(f"{server.url}/models", timeout=60).json()
+        assert answer["release"] == served != newest_release(own_home)
+
+
+def test_a_regression_trains_and_serves_in_its_natural_unit(diabetes_csv: Path, tmp_path: Path, log: Path) -> None:
+    trained = train(tmp_path, "--data", str(diabetes_csv), "--target", "progression", *QUICK)
+    assert trained.returncode == 0, trained.stderr
+    with serve(tmp_path, log=log) as server:
+        assert models_of(server.url)["models"]["small"]["test"].keys() == {"loss", "r2", "rmse"}
+        raw, expected = first_rows(server.url, "small")
+        answer = httpx.post(f"{server.url}/predict/small/raw", json={"raw": raw}).json()
+        assert answer["predictions"] == pytest.approx(expected, rel=1e-5)
+        assert all(20 < value < 350 for value in answer["predictions"])

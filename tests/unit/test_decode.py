@@ -1,0 +1,209 @@
+"""Bytes -> checked arrays: each rule of the contract, with the place that the refusal must name."""
+
+import io
+import json
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from service.decode import decode_json, decode_npy, features_input, raw_input
+from service.problems import Problem
+
+FEATURES = features_input(width=3, max_rows=4)
+RAW = raw_input(width=3, max_rows=4)
+GOOD = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
+
+
+def npy(array: np.ndarray, **options: bool) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, **options)
+    return stream.getvalue()
+
+
+def body(rows: object, key: str = "features") -> bytes:
+    return json.dumps({key: rows}).encode()
+
+
+def refusal(data: bytes) -> Problem:
+    with pytest.raises(Problem) as caught:
+        decode_json(data, FEATURES)
+    return caught.value
+
+
+def npy_refusal(data: bytes) -> Problem:
+    with pytest.raises(Problem) as caught:
+        decode_npy(data, FEATURES)
+    return caught.value
+
+
+def test_good_rows_become_a_contiguous_array_of_the_inputs_dtype() -> None:
+    features, raw = decode_json(body(GOOD), FEATURES), decode_json(body(GOOD, "raw"), RAW)
+    assert (features.dtype.name, raw.dtype.name) == ("float32", "float64")
+    assert features.flags.c_contiguous
+    np.testing.assert_array_equal(features, GOOD)
+    np.testing.assert_array_equal(raw, GOOD)
+
+
+def test_whole_numbers_and_white_space_are_json_numbers_too() -> None:
+    np.testing.assert_array_equal(decode_json(b' {"features" :\n[[1, -2,3e1]] } ', FEATURES), [[1, -2, 30]])
+
+
+def test_a_raw_value_keeps_the_digits_that_float32_has_no_room_for() -> None:
+    assert decode_json(b'{"raw": [[1000.0001, 1e300, 1732406400.123456]]}', RAW).tolist() == [
+        [1000.0001, 1e300, 1732406400.123456]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [("1.5", "text"), (True, "true"), (False, "false"), (None, "null"), ([1.0], "a list"), ({"a": 1}, "an object")],
+)
+def test_anything_but_a_number_is_refused_with_its_row_and_column(value: object, kind: str) -> None:
+    problem = refusal(body([GOOD[0], [1.0, value, 3.0]]))
+    assert (problem.status, problem.row, problem.column) == (422, 1, 1)
+    assert kind in problem.detail
+    assert "row 1, column 1" in problem.detail
+
+
+@pytest.mark.parametrize("rows", [[[True, True, True]], [["1", "2", "3"]], [[None, None, None]]])
+def test_a_row_of_one_wrong_type_alone_is_refused(rows: object) -> None:
+    assert (refusal(body(rows)).row, refusal(body(rows)).column) == (0, 0)
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_a_row_of_another_width_is_refused_and_names_the_row(width: int) -> None:
+    problem = refusal(body([GOOD[0], [1.0] * width]))
+    assert (problem.rule, problem.row) == ("width", 1)
+    assert f"row 1 holds {width}" in problem.detail
+
+
+def test_a_body_whose_rows_are_all_too_wide_is_not_reshaped() -> None:
+    assert refusal(body([[1.0] * 6])).rule == "width"
+    assert refusal(body([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).row == 0
+
+
+@pytest.mark.parametrize("number", ["1e39", "-1e39", "3.5e38"])
+def test_a_feature_that_float32_holds_only_as_infinity_is_refused(number: str) -> None:
+    problem = refusal(f'{{"features": [[0, 0, 0], [0, 0, {number}]]}}'.encode())
+    assert (problem.rule, problem.row, problem.column) == ("finite", 1, 2)
+
+
+def test_the_largest_float32_is_a_feature() -> None:
+    assert np.isfinite(decode_json(b'{"features": [[3.4028234e38, -3.4028234e38, 0]]}', FEATURES)).all()
+
+
+@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"01", b"0x1", b"1,", b"'1'"])
+def test_what_is_not_a_number_of_rfc_8259_is_malformed(literal: bytes) -> None:
+    assert refusal(b'{"features": [[1, 2, ' + literal + b"]]}").status == 400
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b'{"features": [[1,2,3]]} x', b"\xef\xbb\xbf{}"])
+def test_a_body_that_is_not_json_is_malformed(data: bytes) -> None:
+    assert refusal(data).status == 400
+
+
+@pytest.mark.parametrize(
+    "data", [b"[]", b"1", b"null", b"{}", b'{"raw": [[1,2,3]]}', b'{"features": [[1,2,3]], "more": 1}']
+)
+def test_other_members_than_the_one_are_refused(data: bytes) -> None:
+    assert refusal(data).rule == "members"
+
+
+@pytest.mark.parametrize("rows", [None, 1, "rows", {}, [1, 2, 3], [None], ["abc"], [[[1, 2, 3]]], [[[1], [2], [3]]]])
+def test_what_is_no_list_of_rows_is_refused(rows: object) -> None:
+    assert refusal(body(rows)).status == 422
+
+
+def test_no_row_and_too_many_rows_are_refused() -> None:
+    assert refusal(body([])).rule == "row-count"
+    assert refusal(body([GOOD[0]] * 5)).rule == "row-count"
+    assert "ARCHSCALE_MAX_ROWS" in refusal(body([GOOD[0]] * 5)).detail
+    assert len(decode_json(body([GOOD[0]] * 4), FEATURES)) == 4
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<f8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npy_is_read_in_both_precisions_and_orders(dtype: str, order: str) -> None:
+    array = np.array(GOOD, dtype, order=order)  # type: ignore[call-overload]
+    decoded = decode_npy(npy(array), FEATURES)
+    np.testing.assert_array_equal(decoded, GOOD)
+    assert decoded.flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", "<f2", "<i8", "?", "<c8", "U3"])
+def test_npy_of_another_dtype_is_refused(dtype: str) -> None:
+    assert npy_refusal(npy(np.ones((1, 3)).astype(dtype))).rule == "npy-dtype"
+
+
+def test_npy_of_objects_is_refused_and_never_unpickled() -> None:
+    assert npy_refusal(npy(np.array([[print, 1, 2]], object), allow_pickle=True)).rule == "npy-dtype"
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 1, 3), ()])
+def test_npy_of_other_than_two_dimensions_is_refused(shape: tuple[int, ...]) -> None:
+    assert npy_refusal(npy(np.ones(shape))).rule == "npy-shape"
+
+
+def test_npy_breaks_the_same_rules_as_json() -> None:
+    assert npy_refusal(npy(np.ones((1, 4)))).rule == "width"
+    assert npy_refusal(npy(np.ones((0, 3)))).rule == "row-count"
+    assert npy_refusal(npy(np.ones((5, 3)))).rule == "row-count"
+    for value in (np.nan, np.inf, -np.inf, 1e39):
+        problem = npy_refusal(npy(np.array([[0.0, 0, 0], [0, value, 0]])))
+        assert (problem.rule, problem.row, problem.column) == ("finite", 1, 1)
+
+
+def header(shape: str, dtype: str = "<f8") -> bytes:
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+def test_npy_that_claims_more_than_it_holds_is_refused_without_allocating() -> None:
+    assert npy_refusal(header("(1000000000000, 3)")).rule == "row-count"
+    assert npy_refusal(header("(2, 3)") + b"\0" * 24).rule == "npy-length"
+    assert npy_refusal(npy(np.ones((1, 3))) + b"more").rule == "npy-length"
+    assert npy_refusal(header("(-1, 3)")).rule == "row-count"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x93NUMPY", b"PK\x03\x04", b"\x93NUMPY\x03\x00" + b"\0" * 20, header("(1, 3)")[:30], header("'x'")]
+)
+def test_a_body_without_an_npy_header_is_malformed(data: bytes) -> None:
+    assert npy_refusal(data).status == 400
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
+    for decode in (decode_json, decode_npy):
+        for prefix in (b"", b'{"features": ', b"\x93NUMPY\x01\x00"):
+            try:
+                assert np.isfinite(decode(prefix + data, FEATURES)).all()
+            except Problem as problem:
+                assert 400 <= problem.status < 500
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_any_json_is_decoded_or_refused(value: object) -> None:
+    try:
+        rows = decode_json(body(value), FEATURES)
+    except Problem as problem:
+        assert 400 <= problem.status < 500
+    else:
+        assert rows.tolist() == np.array(value, np.float32).tolist()
+
+
+@given(hnp.arrays(np.float32, (2, 3), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
+def test_json_and_npy_decode_to_the_same_bits(array: np.ndarray) -> None:
+    from_json = decode_json(body(array.tolist()), FEATURES)
+    np.testing.assert_array_equal(from_json.view(np.int32), decode_npy(npy(array), FEATURES).view(np.int32))

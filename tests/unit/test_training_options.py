@@ -1,0 +1,74 @@
+"""The training job's command line: what is wrong, in one line, before anything slow happens."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ROOT
+from training.errors import UserError
+from training.options import Architecture, parse
+
+
+def test_the_defaults_are_the_two_architectures_and_twenty_epochs() -> None:
+    options = parse([])
+    assert options.architectures == (Architecture("small", 2, 50), Architecture("large", 5, 200))
+    assert (options.epochs, options.test_fraction, options.data) == (20, 0.2, None)
+    assert parse(["fit"]) == options
+
+
+def test_parameters_are_those_of_the_exported_network() -> None:
+    assert [one.parameters(raw_features=20) for one in parse([]).architectures] == [14_151, 207_201]
+
+
+def test_named_architectures_replace_the_default_ones() -> None:
+    options = parse(["--architecture", "wide=1x400", "--architecture", "deep-net=9x16"])
+    assert options.architectures == (Architecture("wide", 1, 400), Architecture("deep-net", 9, 16))
+
+
+BAD = [
+    ["--architecture", "small=0x50"],
+    ["--architecture", "small=2x0"],
+    ["--architecture", "x"],
+    ["--architecture", "small=x"],
+    ["--architecture", "small=2x50x3"],
+    ["--architecture", "Small=2x50"],
+    ["--architecture", "preprocessing=2x50"],
+    ["--architecture", "small-raw=2x50"],
+    ["--architecture", "a=2x50", "--architecture", "a=3x50"],
+    ["--architecture", "huge=2x999999"],
+    ["--epochs", "0"],
+    ["--epochs", "1.5"],
+    ["--batch-size", "-4"],
+    ["--learning-rate", "0"],
+    ["--learning-rate", "nan"],
+    ["--seed", "-1"],
+    ["--test-fraction", "1"],
+    ["--test-fraction", "0"],
+    ["--minimum", "accuracy"],
+    ["--minimum", "beauty=0.5"],
+    ["--minimum", "accuracy=high"],
+    ["--task", "clustering"],
+    ["--data", "data.csv"],
+    ["--target", "y"],
+    ["--summary", "/nowhere/at/all.json"],
+    ["--unknown"],
+    ["predict"],
+]
+
+
+@pytest.mark.parametrize("arguments", BAD, ids=" ".join)
+def test_a_bad_option_is_refused_in_one_line(arguments: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_option_ends_with_exit_code_2_and_no_traceback(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "training", "--architecture", "small=0x50"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert len(ended.stderr.splitlines()) == 1

@@ -1,0 +1,48 @@
+"""The training job: a table in, a release in the model store out. Run: python -m training --help."""
+
+import sys
+from pathlib import Path
+
+from training.errors import TrainingError
+from training.options import Options, parse
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count it."""
+
+
+def main() -> int:
+    """Run the job; return its exit code."""
+    try:
+        _fit(parse())
+    except TrainingError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Stopped by Ctrl-C.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _fit(options: Options) -> None:
+    # Imported here: bad options are answered at once, not after seconds of imports.
+    from training.console import show_progress, show_summary
+    from training.run import run
+
+    with show_progress(options) as on_epoch:
+        summary = run(options, on_epoch=on_epoch)
+    show_summary(summary)
+    if options.summary is not None:
+        _write(options.summary, summary.model_dump_json(indent=2, exclude_none=True))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n")
+    except OSError as error:
+        raise TrainingError(
+            f"--summary must be written, however: {path}: {error.strerror}. The release is saved."
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

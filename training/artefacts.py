@@ -1,0 +1,191 @@
+"""The files of a release, from what the trials found: graphs that agree with PyTorch, cards, held-out rows."""
+
+import io
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import skops.io
+from numpy.typing import NDArray
+from safetensors.numpy import save
+from sklearn.pipeline import Pipeline
+
+from service.card import DataSource, Examples, Metrics, ModelCard, RawFeature, Target
+from service.contract import (
+    CARD_FILE,
+    EXAMPLE_ROWS,
+    HELD_OUT_FILE,
+    NETWORK_FILE,
+    PARITY_TOLERANCE,
+    PIPELINE_FILE,
+    PREPROCESSING_ONNX_FILE,
+    PREPROCESSING_SKOPS_FILE,
+    SUMMARY_FILE,
+    TRACE_FILE,
+    WEIGHTS_FILE,
+    Task,
+)
+from training.data import Rows, Table
+from training.errors import TrainingError
+from training.evaluation import measure, predict
+from training.export import network_graph, pipeline_graph, preprocessing_graph, trace_graph
+from training.jobs import Trial, TrialJob
+from training.store import Files
+from training.summary import Summary
+
+LIBRARIES = ("torch", "scikit-learn", "numpy", "onnx", "onnxruntime", "bentoml")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every architecture of a run shares."""
+
+    release: str
+    table: Table
+    preprocessing: Pipeline
+    test: Rows
+    source: DataSource
+    target: Target
+
+    @property
+    def task(self) -> Task:
+        """Classification or regression."""
+        return self.table.task
+
+    @property
+    def example_raw(self) -> NDArray[np.float64]:
+        """(m, d) float64: the held-out rows that the cards carry."""
+        return self.test.raw[:EXAMPLE_ROWS]
+
+    def example_features(self) -> NDArray[np.float64]:
+        """(m, features) float64: the same by scikit-learn."""
+        features: NDArray[np.float64] = self.preprocessing.transform(self.example_raw)
+        return features
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One architecture's files, card, and predictions for every held-out row: (n,) float32."""
+
+    files: dict[str, bytes]
+    card: ModelCard
+    predictions: NDArray[np.float32]
+
+
+def make_trained(prepared: Prepared, job: TrialJob, trial: Trial) -> Trained:
+    """Export one trial, prove that its graphs agree with PyTorch, measure it. Raise TrainingError if they differ."""
+    network = network_graph(trial.layers, task=prepared.task)
+    pipeline = pipeline_graph(prepared.preprocessing, trial.layers, task=prepared.task)
+    _check_parity(prepared, trial, network=network, pipeline=pipeline, name=job.architecture.name)
+    predictions = predict(pipeline, prepared.test.raw)
+    metrics = measure(predictions, target=prepared.test.target, task=prepared.task, scale=prepared.target.scale)
+    card = _make_card(prepared, job, trial, metrics=metrics, size=len(network), predictions=predictions)
+    files = {
+        NETWORK_FILE: network,
+        PIPELINE_FILE: pipeline,
+        TRACE_FILE: trace_graph(trial.layers, task=prepared.task),
+        WEIGHTS_FILE: save(trial.state),
+        CARD_FILE: card.model_dump_json(exclude_none=True).encode(),
+    }
+    return Trained(files=files, card=card, predictions=predictions)
+
+
+def _check_parity(prepared: Prepared, trial: Trial, *, network: bytes, pipeline: bytes, name: str) -> None:
+    """Compare both graphs with PyTorch in float64 on the example rows."""
+    answers = {
+        "network": predict(network, prepared.example_features().astype(np.float32)),
+        "pipeline": predict(pipeline, prepared.example_raw),
+    }
+    allowed = PARITY_TOLERANCE * (prepared.target.scale + np.abs(trial.reference))
+    for graph, answer in answers.items():
+        gap = np.abs(answer - trial.reference)
+        if not (gap <= allowed).all():
+            raise TrainingError(
+                f"the {graph} graph of '{name}' must agree with PyTorch to {PARITY_TOLERANCE:g}, however: it is off by "
+                f"{np.nanmax(gap):.2g}. Nothing was saved; look for a column of extreme outliers."
+            )
+
+
+def _make_card(
+    prepared: Prepared,
+    job: TrialJob,
+    trial: Trial,
+    *,
+    metrics: Metrics,
+    size: int,
+    predictions: NDArray[np.float32],
+) -> ModelCard:
+    names = prepared.table.raw_names
+    scaler = prepared.preprocessing["scale"]
+    return ModelCard(
+        release=prepared.release,
+        architecture=job.architecture.name,
+        task=prepared.task,
+        target=prepared.target,
+        depth=job.architecture.depth,
+        width=job.architecture.width,
+        parameters=job.architecture.parameters(raw_features=len(names)),
+        bytes=size,
+        raw_features=[
+            RawFeature(name=name, minimum=low, maximum=high)
+            for name, low, high in zip(names, scaler.data_min_, scaler.data_max_, strict=True)
+        ],
+        feature_names=prepared.preprocessing.get_feature_names_out(names).tolist(),
+        recipe=job.recipe,
+        data=prepared.source,
+        trace=trial.trace,
+        test=metrics,
+        train_seconds=trial.seconds,
+        peak_memory_bytes=trial.peak_memory,
+        libraries={**{name: version(name) for name in LIBRARIES}, "python": platform.python_version()},
+        examples=_make_examples(prepared, predictions),
+    )
+
+
+def _make_examples(prepared: Prepared, predictions: NDArray[np.float32]) -> Examples:
+    return Examples(
+        raw=prepared.example_raw.tolist(),
+        features=prepared.example_features().astype(np.float32).tolist(),
+        target=prepared.test.target[:EXAMPLE_ROWS].tolist(),
+        prediction=predictions[:EXAMPLE_ROWS].tolist(),
+    )
+
+
+def preprocessing_files(preprocessing: Pipeline) -> Files:
+    """Return the fitted pipeline as scikit-learn reads it and as a graph."""
+    return {
+        PREPROCESSING_SKOPS_FILE: skops.io.dumps(preprocessing),
+        PREPROCESSING_ONNX_FILE: preprocessing_graph(preprocessing),
+    }
+
+
+def evaluation_files(prepared: Prepared, trained: Mapping[str, Trained], summary: Summary) -> Files:
+    """Return the held-out rows with every architecture's prediction, and the run's summary."""
+    columns: dict[str, NDArray[np.generic]] = {
+        name: prepared.test.raw[:, index] for index, name in enumerate(prepared.table.raw_names)
+    }
+    columns[prepared.table.target_name] = prepared.test.target
+    for name, one in trained.items():
+        columns[f"prediction:{name}"] = one.predictions
+    stream = io.BytesIO()
+    pa.parquet.write_table(pa.table(columns), stream)
+    return {HELD_OUT_FILE: stream.getvalue(), SUMMARY_FILE: summary.model_dump_json(exclude_none=True).encode()}
+
+
+def make_source(table: Table, *, sizes: tuple[int, int, int], seed: int, digest: str, best: float | None) -> DataSource:
+    """Describe the table. sizes: rows to train on, to validate with, and held out."""
+    train, validation, test = sizes
+    return DataSource(
+        source=table.source,
+        fingerprint=digest,
+        rows=table.held_out or len(table.target),
+        train_rows=train,
+        validation_rows=validation,
+        test_rows=test,
+        seed=seed,
+        best_possible_accuracy=best,
+    )

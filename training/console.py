@@ -1,0 +1,160 @@
+"""What a training run shows: a progress bar while it trains, then trace, comparison and baselines."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from service.card import EpochTrace, Metrics
+from training.options import Architecture, Options
+from training.run import OnEpoch
+from training.summary import ArchitectureSummary, Summary
+
+SHOWN_EPOCHS = 5
+"""Rows of the training trace: the first epoch, the last, and what lies evenly between."""
+MEGABYTE = 1e6
+
+
+@contextmanager
+def show_progress(options: Options) -> Iterator[OnEpoch]:
+    """Show a bar for each architecture on standard error while it trains; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("training {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[loss]}"),
+    )
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
+        bars = {one.name: progress.add_task(one.name, total=options.epochs, loss="") for one in options.architectures}
+
+        def on_epoch(architecture: Architecture, entry: EpochTrace) -> None:
+            progress.update(bars[architecture.name], advance=1, loss=f"loss {entry.validation_loss:.3f}")
+
+        yield on_epoch
+
+
+def show_summary(summary: Summary) -> None:
+    """Print everything that the run found."""
+    console = Console(highlight=False)
+    console.print(_data_lines(summary))
+    for name, architecture in summary.architectures.items():
+        console.print(_trace_table(name, architecture))
+    console.print(_comparison_table(summary))
+    for line in _difference_lines(summary):
+        console.print(line)
+    console.print(_baseline_table(summary))
+    console.print(f"Saved release [bold]{summary.release}[/bold]. Serve it with: bentoml serve")
+
+
+def _data_lines(summary: Summary) -> str:
+    data = summary.data
+    lines = [
+        f"Data: {data.source}, {data.rows:,} rows of {data.raw_features} raw columns ({data.features} features); "
+        f"{data.task} of '{data.target}'"
+        + (f", positive class '{data.positive_class}'." if data.positive_class else "."),
+        f"Split: {data.train_rows:,} rows to train on, {data.validation_rows:,} to choose the epoch, "
+        f"{data.test_rows:,} held out; seed {summary.seed}.",
+    ]
+    if data.best_possible_accuracy is not None:
+        lines.append(f"Best possible accuracy on the held-out rows: {data.best_possible_accuracy:.4f}.")
+    return "\n".join(lines)
+
+
+def _trace_table(name: str, architecture: ArchitectureSummary) -> Table:
+    table = Table(title=f"Training trace: {name} ({architecture.depth} x {architecture.width})", title_justify="left")
+    regression = architecture.test.r2 is not None
+    for heading in ("epoch", "train loss", "val. loss", "val. R2" if regression else "val. accuracy"):
+        table.add_column(heading, justify="right")
+    table.add_column("observation")
+    for entry in _evenly(architecture.trace):
+        quality = entry.validation_r2 if regression else entry.validation_accuracy
+        table.add_row(
+            str(entry.epoch),
+            f"{entry.train_loss:.4f}",
+            f"{entry.validation_loss:.4f}",
+            f"{quality:.4f}",
+            entry.observation,
+        )
+    return table
+
+
+def _evenly(trace: list[EpochTrace]) -> list[EpochTrace]:
+    """Epochs 1, 5, 10, 15, 20 of twenty; the like of any other number."""
+    last = len(trace)
+    chosen = {1, last} | {round(last * part / (SHOWN_EPOCHS - 1)) for part in range(1, SHOWN_EPOCHS)}
+    return [entry for entry in trace if entry.epoch in chosen]
+
+
+def _comparison_table(summary: Summary) -> Table:
+    table = Table(title="Comparison", title_justify="left")
+    table.add_column("")
+    for name in summary.architectures:
+        table.add_column(name, justify="right")
+    first, *others = summary.architectures
+    for name in others:
+        table.add_column(f"{name} / {first}", justify="right")
+    for label, show, value in _rows(summary):
+        values = [value(architecture) for architecture in summary.architectures.values()]
+        ratios = [f"{other / values[0]:.2f}" if values[0] else "-" for other in values[1:]]
+        table.add_row(label, *(show.format(one) for one in values), *ratios)
+    return table
+
+
+Value = Callable[[ArchitectureSummary], float]
+
+
+def _rows(summary: Summary) -> list[tuple[str, str, Value]]:
+    """Label, format and value of each line of the comparison."""
+    cost: list[tuple[str, str, Value]] = [
+        ("weights and biases", "{:,.0f}", lambda one: one.parameters),
+        ("bytes of the graph", "{:,.0f}", lambda one: one.bytes),
+        ("seconds an epoch", "{:.3f}", lambda one: one.train_seconds / len(one.trace)),
+        ("seconds in all", "{:.2f}", lambda one: one.train_seconds),
+        ("peak memory, MB", "{:.1f}", lambda one: one.peak_memory_bytes / MEGABYTE),
+    ]
+    quality: list[tuple[str, str, Value]] = [
+        (f"held-out {label}", "{:.4f}", lambda one, name=name: getattr(one.test, name))  # type: ignore[misc]
+        for name, label in _metric_labels(summary).items()
+    ]
+    return cost + quality
+
+
+def _metric_labels(summary: Summary) -> dict[str, str]:
+    if summary.data.task == "regression":
+        return {"loss": "loss", "r2": "R2", "rmse": "RMSE"}
+    return {"loss": "log loss", "accuracy": "accuracy", "auc": "AUC", "brier": "Brier score"}
+
+
+def _difference_lines(summary: Summary) -> list[str]:
+    quality = "negative squared error" if summary.data.task == "regression" else "accuracy"
+    return [
+        f"{name} less {gap.best}, {quality}: {gap.mean:+.4g} (95 % interval {gap.low:+.4g} to {gap.high:+.4g}, paired "
+        f"over {summary.data.test_rows:,} rows): {_verdict(name, gap.best, low=gap.low, high=gap.high)}"
+        for name, gap in summary.differences.items()
+    ]
+
+
+def _verdict(name: str, best: str, *, low: float, high: float) -> str:
+    return "no difference shown." if low <= 0 <= high else f"{best} is better than {name}."
+
+
+def _baseline_table(summary: Summary) -> Table:
+    table = Table(title="Is a network needed at all? Baselines on the same held-out rows", title_justify="left")
+    table.add_column("")
+    labels = _metric_labels(summary)
+    for label in (*labels.values(), "seconds"):
+        table.add_column(label, justify="right")
+    for name, baseline in summary.baselines.items():
+        table.add_row(name, *_metric_cells(baseline.test, labels), f"{baseline.train_seconds:.2f}")
+    for name, architecture in summary.architectures.items():
+        table.add_row(
+            name, *_metric_cells(architecture.test, labels), f"{architecture.train_seconds:.2f}", style="bold"
+        )
+    return table
+
+
+def _metric_cells(metrics: Metrics, labels: dict[str, str]) -> list[str]:
+    return [f"{getattr(metrics, name):.4f}" for name in labels]

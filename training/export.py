@@ -1,0 +1,133 @@
+"""The ONNX graphs, written node by node: scaling in float64, products, and the network in float32.
+
+Written with ``onnx.helper`` rather than traced: milliseconds, one small file, and no node that nobody asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.pipeline import Pipeline
+
+from service.contract import FEATURES, PREDICTION, RAW, Task, count_features, hidden_output
+from training.jobs import Layer
+from training.products import product_columns
+
+OPSET = 17
+IR_VERSION = 8
+"""Old enough for every ONNX Runtime since 1.12, and all that these nodes need."""
+
+
+@dataclass
+class _Graph:
+    """Nodes and constants, as they are added."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
+        name = output or f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, values: NDArray[np.generic]) -> str:
+        """Add a constant and return its name."""
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def model(self, *, source: onnx.ValueInfoProto, targets: Sequence[onnx.ValueInfoProto]) -> bytes:
+        """Check the graph and return the file's bytes."""
+        graph = helper.make_graph(self.nodes, "archscale", [source], list(targets), initializer=self.constants)
+        opsets = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="archscale")
+        onnx.checker.check_model(model, full_check=True)
+        content: bytes = model.SerializeToString()
+        return content
+
+
+def network_graph(layers: Sequence[Layer], *, task: Task) -> bytes:
+    """``features`` (n, features) float32 -> ``prediction`` (n,) float32."""
+    graph = _Graph()
+    _add_network(graph, FEATURES, layers, task=task)
+    return graph.model(source=_features(layers[0].weight.shape[1]), targets=[_prediction()])
+
+
+def trace_graph(layers: Sequence[Layer], *, task: Task) -> bytes:
+    """``features`` -> ``hidden_1`` .. ``hidden_<depth>`` (n, width) float32 after ReLU, and ``prediction``."""
+    graph = _Graph()
+    _add_network(graph, FEATURES, layers, task=task)
+    hidden = [
+        helper.make_tensor_value_info(hidden_output(number), TensorProto.FLOAT, ["n", len(layer.bias)])
+        for number, layer in enumerate(layers[:-1], start=1)
+    ]
+    return graph.model(source=_features(layers[0].weight.shape[1]), targets=[*hidden, _prediction()])
+
+
+def pipeline_graph(preprocessing: Pipeline, layers: Sequence[Layer], *, task: Task) -> bytes:
+    """``raw`` (n, d) float64 -> ``prediction`` (n,) float32."""
+    graph = _Graph()
+    _add_network(graph, _add_preprocessing(graph, preprocessing), layers, task=task)
+    return graph.model(source=_raw(preprocessing), targets=[_prediction()])
+
+
+def preprocessing_graph(preprocessing: Pipeline) -> bytes:
+    """``raw`` (n, d) float64 -> ``features`` (n, features) float32."""
+    graph = _Graph()
+    _add_preprocessing(graph, preprocessing, output=FEATURES)
+    features = count_features(preprocessing["scale"].n_features_in_)
+    return graph.model(source=_raw(preprocessing), targets=[_features(features)])
+
+
+def _add_preprocessing(graph: _Graph, preprocessing: Pipeline, *, output: str = "") -> str:
+    """Scale in float64 and round after: a time stamp has no room in float32 before.
+
+    Rows of the transpose are gathered: columns cost 6.5 times as much for many rows (ONNX Runtime 1.32).
+    """
+    scaler = preprocessing["scale"]
+    left, right = product_columns(scaler.n_features_in_)
+    scaled = graph.add("Mul", RAW, graph.constant(scaler.scale_))
+    shifted = graph.add("Add", scaled, graph.constant(scaler.min_))
+    turned = graph.add("Transpose", graph.add("Cast", shifted, to=TensorProto.FLOAT), perm=[1, 0])
+    factors = [graph.add("Gather", turned, graph.constant(indices), axis=0) for indices in (left, right)]
+    stacked = graph.add("Concat", turned, graph.add("Mul", *factors), axis=0)
+    return graph.add("Transpose", stacked, output=output, perm=[1, 0])
+
+
+def _add_network(graph: _Graph, features: str, layers: Sequence[Layer], *, task: Task) -> None:
+    value = features
+    for number, layer in enumerate(layers[:-1], start=1):
+        value = graph.add("Relu", _add_layer(graph, value, layer), output=hidden_output(number))
+    value = _add_layer(graph, value, layers[-1])
+    if task == "classification":
+        value = _add_sigmoid(graph, value)
+    graph.add("Squeeze", value, graph.constant(np.array([1])), output=PREDICTION)
+
+
+def _add_layer(graph: _Graph, value: str, layer: Layer) -> str:
+    weight = graph.constant(layer.weight.T.astype(np.float32))
+    return graph.add("Gemm", value, weight, graph.constant(layer.bias.astype(np.float32)))
+
+
+def _add_sigmoid(graph: _Graph, logit: str) -> str:
+    """1 / (1 + exp(-x)): the ``Sigmoid`` of ONNX Runtime 1.32 is off by 2e-3 relative at logits of 10."""
+    exponential = graph.add("Exp", graph.add("Neg", logit))
+    one = graph.constant(np.array(1, dtype=np.float32))
+    return graph.add("Reciprocal", graph.add("Add", exponential, one))
+
+
+def _raw(preprocessing: Pipeline) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(RAW, TensorProto.DOUBLE, ["n", preprocessing["scale"].n_features_in_])
+
+
+def _features(features: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["n", features])
+
+
+def _prediction() -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(PREDICTION, TensorProto.FLOAT, ["n"])

@@ -1,0 +1,18 @@
+"""Raw columns -> features: scale to 0..1, then all products of degree 2, fitted by scikit-learn."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures
+
+
+def fit_preprocessing(raw: NDArray[np.float64]) -> Pipeline:
+    """Fit scaler and products on the training split alone. raw: (n, d) float64, natural units."""
+    pipeline = Pipeline([("scale", MinMaxScaler()), ("products", PolynomialFeatures(degree=2, include_bias=False))])
+    return pipeline.fit(raw)
+
+
+def scale(pipeline: Pipeline, raw: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Scale in float64, then round. raw: (n, d) float64 -> (n, d) float32; the products are left to the reader."""
+    scaled: NDArray[np.float64] = pipeline["scale"].transform(raw)
+    return scaled.astype(np.float32)

@@ -1,0 +1,62 @@
+"""Summary of a run, as ``--summary`` writes it and the evaluation entry keeps it; the console shows nothing else."""
+
+from service.card import EpochTrace, Frozen, Metrics
+from service.contract import Task
+
+
+class DataSummary(Frozen):
+    """The table: where it came from, its size and split, and what it asks for."""
+
+    source: str
+    rows: int
+    """Rows of the table, without those that were generated to be held out."""
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+    raw_features: int
+    features: int
+    target: str
+    task: Task
+    positive_class: str | None
+    best_possible_accuracy: float | None
+    fingerprint: str
+
+
+class ArchitectureSummary(Frozen):
+    """One trained architecture: what it is, what it cost, and how good it is."""
+
+    depth: int
+    width: int
+    parameters: int
+    bytes: int
+    train_seconds: float
+    peak_memory_bytes: int
+    test: Metrics
+    trace: list[EpochTrace]
+
+
+class BaselineSummary(Frozen):
+    """One yardstick."""
+
+    test: Metrics
+    train_seconds: float
+
+
+class DifferenceSummary(Frozen):
+    """Held-out accuracy (or negative squared error) less that of the best architecture, with its 95 % interval."""
+
+    best: str
+    mean: float
+    low: float
+    high: float
+
+
+class Summary(Frozen):
+    """All that a run found."""
+
+    release: str
+    seed: int
+    data: DataSummary
+    architectures: dict[str, ArchitectureSummary]
+    differences: dict[str, DifferenceSummary]
+    baselines: dict[str, BaselineSummary]
