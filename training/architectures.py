@@ -20,14 +20,13 @@ class Network(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, *, features: int, depth: int, width: int, dropout: float) -> None:
+    def __init__(self, *, features: int, depth: int, width: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
         widths = [features] + [width] * depth
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.output = nn.Linear(width, 1)
-        self.dropout = nn.Dropout(dropout)
 
     def standardise(self, *, mean: Tensor, deviation: Tensor) -> None:
         """Set what ``forward`` subtracts and divides by. mean, deviation: (features,); a deviation of 0 counts as 1."""
@@ -39,7 +38,7 @@ class Network(nn.Module):
         """**Shape** features: (n, features) -> (n,)."""
         x = (features - self.mean) / self.deviation
         for layer in self.hidden:
-            x = self.dropout(torch.relu(layer(x)))
+            x = torch.relu(layer(x))
         output: Tensor = self.output(x)
         return output.squeeze(1)
 

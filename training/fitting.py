@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from service.card import EpochTrace, Recipe
 from service.contract import Task
 from training.architectures import Network
 from training.errors import TrainingError
+from training.gradient import Gradient, flatten, summed_loss
 from training.jobs import ScaledRows
 from training.observations import observe
 from training.products import product_columns
@@ -68,25 +69,22 @@ def fit(
     """
     started = time.perf_counter()
     products = Products(train.columns.shape[1])
-    average = copy.deepcopy(network).eval()
-    steps = _Steps(network=network, average=average, products=products, train=train, recipe=recipe, loss=_loss(task))
+    average = copy.deepcopy(network)
+    weights, averages = flatten(network), flatten(average)
+    gradient = Gradient(network, dropout=recipe.dropout, task=task)
+    steps = _Steps(weights=weights, averages=averages, gradient=gradient, products=products, train=train, recipe=recipe)
     judge = _Judge(network=average, products=products, rows=validation, task=task)
-    best, kept = math.inf, copy.deepcopy(average.state_dict())
+    best, kept = math.inf, averages.clone()
     trace: list[EpochTrace] = []
     for epoch in range(1, recipe.epochs + 1):
         train_loss = steps.run_epoch()
         entry = judge.look(epoch=epoch, train_loss=train_loss, earlier=trace)
         if entry.validation_loss < best:
-            best, kept = entry.validation_loss, copy.deepcopy(average.state_dict())
+            best, kept = entry.validation_loss, averages.clone()
         trace.append(entry)
         on_epoch(entry)
-    average.load_state_dict(kept)
+    averages.copy_(kept)
     return Fit(network=average, trace=trace, seconds=time.perf_counter() - started)
-
-
-def _loss(task: Task) -> nn.Module:
-    """Log loss of a logit, or squared error in standard deviations of the target."""
-    return nn.BCEWithLogitsLoss() if task == "classification" else nn.MSELoss()
 
 
 class _Steps:
@@ -95,43 +93,56 @@ class _Steps:
     def __init__(
         self,
         *,
-        network: Network,
-        average: Network,
+        weights: Tensor,
+        averages: Tensor,
+        gradient: Gradient,
         products: Products,
         train: ScaledRows,
         recipe: Recipe,
-        loss: nn.Module,
     ) -> None:
-        self.network, self.products, self.loss, self.recipe = network, products, loss, recipe
+        self.weights, self.averages, self.gradient = weights, averages, gradient
+        self.products, self.recipe = products, recipe
         self.columns, self.target = torch.from_numpy(train.columns), torch.from_numpy(train.target)
-        self.weights = [parameter.data for parameter in network.parameters()]
-        self.averages = [parameter.data for parameter in average.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-        )
         self.steps_in_epoch = math.ceil(len(train.target) / recipe.batch_size)
         self.done = 0
+        self.momentum, self.squares = torch.zeros_like(weights), torch.zeros_like(weights)
+        self.counter = torch.zeros(())
 
     def run_epoch(self) -> float:
-        """Pass once over the rows in random order; return the mean loss of its batches."""
-        self.network.train()
+        """Pass once over the rows in random order; return their mean loss."""
         order = torch.randperm(len(self.target))
         columns, target = self.columns[order], self.target[order]
         size = self.recipe.batch_size
-        total = sum(self._step(columns[at : at + size], target[at : at + size]) for at in range(0, len(order), size))
-        return total / len(order)
+        total = torch.zeros(())
+        for at in range(0, len(order), size):
+            total += self.gradient(self.products(columns[at : at + size]).t(), target[at : at + size])
+            self._descend()
+        return total.item() / len(order)
 
-    def _step(self, columns: Tensor, target: Tensor) -> float:
-        """Return the batch's summed loss."""
-        self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * self._rate()
-        loss: Tensor = self.loss(self.network(self.products(columns)), target)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+    def _descend(self) -> None:
+        """One step of AdamW (Loshchilov and Hutter, 2019), and of the average.
+
+        The operation beneath ``torch.optim.AdamW(fused=True)``: creating that class imports PyTorch's compiler, which
+        takes a second and is never used.
+        """
+        torch._fused_adamw_(
+            [self.weights],
+            [self.gradient.vector],
+            [self.momentum],
+            [self.squares],
+            [],
+            [self.counter.add_(1)],
+            lr=self.recipe.learning_rate * self._rate(),
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=self.recipe.weight_decay,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
         self.done += 1
         span = min(self.done, max(1.0, AVERAGED_EPOCHS * self.steps_in_epoch))
-        torch._foreach_lerp_(self.averages, self.weights, 1 / span)
-        return loss.item() * len(target)
+        self.averages.lerp_(self.weights, 1 / span)
 
     def _rate(self) -> float:
         """Share of the highest learning rate: a linear rise, then half a cosine."""
@@ -145,12 +156,12 @@ class _Judge:
     """Looks at the averaged weights after every epoch, on the validation rows."""
 
     def __init__(self, *, network: Network, products: Products, rows: ScaledRows, task: Task) -> None:
-        self.network, self.products, self.task, self.loss = network, products, task, _loss(task)
+        self.network, self.products, self.task = network, products, task
         self.columns, self.target = torch.from_numpy(rows.columns), torch.from_numpy(rows.target)
 
     def look(self, *, epoch: int, train_loss: float, earlier: list[EpochTrace]) -> EpochTrace:
         output = self._output()
-        loss = float(self.loss(output, self.target))
+        loss = float(summed_loss(output, self.target, task=self.task)) / len(output)
         if not math.isfinite(loss + train_loss):
             raise TrainingError(f"the loss must stay finite, however: epoch {epoch} broke it. Lower --learning-rate.")
         entry = EpochTrace(

@@ -27,7 +27,6 @@ def train(job: TrialJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace],
         features=job.reference_features.shape[1],
         depth=job.architecture.depth,
         width=job.architecture.width,
-        dropout=job.recipe.dropout,
     )
     mean, deviation = feature_moments(columns)
     network.standardise(mean=mean, deviation=deviation)

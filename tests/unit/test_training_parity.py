@@ -37,7 +37,7 @@ def trained(raw: NDArray[np.float64], target: TargetScale) -> tuple[Pipeline, Ne
     """Standardised and folded as after training; the weights are PyTorch's first ones, made larger."""
     pipeline = fit_preprocessing(raw)
     torch.manual_seed(0)
-    network = Network(features=230, depth=5, width=200, dropout=0.3).eval()
+    network = Network(features=230, depth=5, width=200)
     mean, deviation = feature_moments(torch.from_numpy(scale(pipeline, raw)))
     network.standardise(mean=mean, deviation=deviation)
     with torch.no_grad():
