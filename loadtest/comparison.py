@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtest.catalogue import Catalogue, read_catalogue
 from loadtest.results import Alone, Environment, Results, Round, Settings, make_quality
-from loadtest.server import Server, serve
+from loadtest.server import Server, serve_newest
 from loadtest.trial import run_trial
 
 ALONE_SECONDS = 2.0
@@ -42,7 +42,7 @@ def _host(settings: Settings) -> Iterator[tuple[str, Server | None]]:
     if settings.host is not None:
         yield settings.host, None
         return
-    with serve() as server:
+    with serve_newest() as server:
         yield server.url, server
 
 
@@ -73,7 +73,7 @@ def _measure_alone(settings: Settings, release: str, *, advance: Advance) -> dic
     alone = {}
     for name in settings.architectures:
         advance(f"alone: {name}")
-        with serve(ARCHSCALE_RELEASE=release, ARCHSCALE_ARCHITECTURES=name, ARCHSCALE_WORKERS="1") as server:
+        with serve_newest(ARCHSCALE_RELEASE=release, ARCHSCALE_ARCHITECTURES=name, ARCHSCALE_WORKERS="1") as server:
             run_trial(short, server.url, name, 0, cpu_seconds=None)
             alone[name] = Alone(ready_seconds=server.ready_seconds, worker_memory_bytes=server.worker_memory_bytes())
     return alone

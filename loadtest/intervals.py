@@ -1,46 +1,41 @@
-"""Means over rounds and ratios over paired rounds. The round is the unit: requests within one are not independent."""
+"""Medians of rounds, ratios over pairs of rounds. The round is the unit: requests within one are not independent."""
 
-from collections.abc import Sequence
+import math
+from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
 CONFIDENCE = 0.95
-MINIMUM_PAIRS = 3
+FEWEST_PAIRS = 3
 """With two pairs the t interval has one degree of freedom and is some 18 times as wide as their spread: no use."""
 
 
-class Ratio(BaseModel):
-    """How many times as large; ``low`` and ``high`` are None where there are too few rounds for an interval."""
+@dataclass(frozen=True)
+class Spread:
+    """A ratio of two architectures: the geometric mean over pairs of rounds, and its 95 % interval if there is one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    value: float
+    ratio: float
     low: float | None = None
     high: float | None = None
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    """Mean of positive ``values`` on the log scale, so that a ratio of means is the mean of ratios; 0 if one is 0."""
-    if min(values) <= 0:
-        return 0.0
-    return float(np.exp(np.mean(np.log(values))))
+def median(values: list[float]) -> float:
+    """Return the middle of the rounds: one disturbed round does not move it far."""
+    return float(np.median(values))
 
 
-def paired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio | None:
-    """Geometric mean of the ratios within each round, with a t interval on their logarithms.
+def paired_ratio(above: list[float], below: list[float]) -> Spread | None:
+    """Compare round by round; None where a figure is not positive.
 
-    numerators, denominators: one positive number for each round, in the same order. Returns None where one is not
-    positive. The logarithm makes a ratio and its inverse the same statement; pairs share their round's disturbance,
-    which cancels. (Student's t over n - 1 degrees of freedom: any text on paired comparisons.)
+    above, below: (n,) the same figure of two architectures, round by round. The interval is Student's t on the
+    logarithms of the ratios: rounds are the independent unit, requests within one are not.
     """
-    if min(*numerators, *denominators) <= 0:
+    if min(*above, *below) <= 0:
         return None
-    logs = np.log(numerators) - np.log(denominators)
-    mean = float(np.mean(logs))
-    if len(logs) < MINIMUM_PAIRS:
-        return Ratio(value=float(np.exp(mean)))
-    error = float(np.std(logs, ddof=1)) / len(logs) ** 0.5
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1)) * error
-    return Ratio(value=float(np.exp(mean)), low=float(np.exp(mean - half)), high=float(np.exp(mean + half)))
+    logarithms = np.log(np.array(above) / np.array(below))
+    middle = float(logarithms.mean())
+    if len(logarithms) < FEWEST_PAIRS:
+        return Spread(ratio=math.exp(middle))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(logarithms) - 1) * stats.sem(logarithms))
+    return Spread(ratio=math.exp(middle), low=math.exp(middle - half), high=math.exp(middle + half))

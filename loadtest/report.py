@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.results import Results, Round, Spread, median, paired_ratio
+from loadtest.intervals import Spread, median, paired_ratio
+from loadtest.results import Results, Round
 
 MEGABYTE = 1e6
 NOT_MEASURED = "-"
@@ -43,6 +44,10 @@ def _cpu_ms(one: Round) -> float | None:
     return 1000 * one.server_cpu_seconds / one.all_requests
 
 
+def _generator_percent(one: Round) -> float | None:
+    return None if one.generator_share is None else 100 * one.generator_share
+
+
 def _alone_memory(results: Results, name: str) -> float | None:
     return results.alone[name].worker_memory_bytes / MEGABYTE if name in results.alone else None
 
@@ -59,7 +64,7 @@ LINES = (
     Line("p99, ms", "{:.2f}", of_round=lambda one: one.p99_ms),
     Line("failed requests", "{:,.0f}", once=lambda results, name: sum(results.failures.get(name, {}).values())),
     Line("server CPU, ms/request", "{:.3f}", of_round=_cpu_ms),
-    Line("generator CPU, % of a core", "{:.0f}", of_round=lambda one: 100 * one.generator_cpu_seconds / one.seconds),
+    Line("generator CPU, % of a core", "{:.0f}", of_round=_generator_percent),
     Line("worker memory alone, MB", "{:.1f}", once=_alone_memory),
     Line("ready alone, s", "{:.2f}", once=_alone_ready),
     Line("weights and biases", "{:,.0f}", once=lambda results, name: results.quality[name].parameters),

@@ -1,19 +1,13 @@
 """What a comparison measured: the rounds as they were, and the figures derived from them. All that a report reads."""
 
-import math
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
 
 from loadtest.payloads import Body
 from service.card import ModelCard
 
-CONFIDENCE = 0.95
-FEWEST_PAIRS = 3
-"""Fewer pairs of rounds give no interval worth printing."""
 RESULTS_FILE = "results.json"
 
 
@@ -51,14 +45,20 @@ class Round(Frozen):
     p95_ms: float
     p99_ms: float
     generator_cpu_seconds: float
+    """Over the whole round, its warm-up included, as the two below."""
     server_cpu_seconds: float | None
-    """Over the whole round, its warm-up included, as ``all_requests``; None for a host of the user's."""
+    """None for a host of the user's."""
     all_requests: int
 
     @property
     def requests_per_second(self) -> float:
         """Throughput after the warm-up."""
         return self.requests / self.seconds
+
+    @property
+    def generator_share(self) -> float | None:
+        """Share of one processor that the load generator took; near 1, it is the generator that was measured."""
+        return self.generator_cpu_seconds / self.all_requests * self.requests_per_second if self.all_requests else None
 
 
 class Alone(Frozen):
@@ -122,35 +122,6 @@ class Results(Frozen):
     def valid(self) -> bool:
         """Whether every answer of every round was right, and every round had some."""
         return not self.failures and all(one.requests > 0 for one in self.rounds)
-
-
-class Spread(Frozen):
-    """A ratio of two architectures: the geometric mean over pairs of rounds, and its 95 % interval if there is one."""
-
-    ratio: float
-    low: float | None = None
-    high: float | None = None
-
-
-def median(values: list[float]) -> float:
-    """Return the middle of the rounds: one disturbed round does not move it far."""
-    return float(np.median(values))
-
-
-def paired_ratio(above: list[float], below: list[float]) -> Spread | None:
-    """Compare round by round; None where a figure is not positive.
-
-    above, below: (n,) the same figure of two architectures, round by round. The interval is Student's t on the
-    logarithms of the ratios: rounds are the independent unit, requests within one are not.
-    """
-    if min(*above, *below) <= 0:
-        return None
-    logarithms = np.log(np.array(above) / np.array(below))
-    middle = float(logarithms.mean())
-    if len(logarithms) < FEWEST_PAIRS:
-        return Spread(ratio=math.exp(middle))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(logarithms) - 1) * stats.sem(logarithms))
-    return Spread(ratio=math.exp(middle), low=math.exp(middle - half), high=math.exp(middle + half))
 
 
 def make_quality(card: ModelCard) -> Quality:

@@ -32,41 +32,61 @@ class Server:
 
     url: str
     process: psutil.Process
+    log: Path
     ready_seconds: float
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Processes that answer requests."""
+        return [one for one in self._children() if WORKER_MODULE in " ".join(one.cmdline())]
 
     def cpu_seconds(self) -> float:
         """Processor time of the service and its workers so far, user and system."""
-        times = [one.cpu_times() for one in (self.process, *self.process.children(recursive=True))]
+        times = [one.cpu_times() for one in (self.process, *self._children())]
         return sum(one.user + one.system for one in times)
 
     def worker_memory_bytes(self) -> int:
         """Resident memory of the largest worker."""
+        return max(int(one.memory_info().rss) for one in self.workers)
+
+    def _children(self) -> list[psutil.Process]:
+        """All below that live: one that has ended, but was not yet waited for, has no command line to read."""
         children = self.process.children(recursive=True)
-        return max(one.memory_info().rss for one in children if WORKER_MODULE in " ".join(one.cmdline()))
+        return [one for one in children if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 @contextmanager
-def serve(**settings: str) -> Iterator[Server]:
-    """Serve the project's release on a free port of 127.0.0.1. settings: environment variables.
+def serve_newest(**settings: str) -> Iterator[Server]:
+    """Serve from the user's model store, with a home of its own. settings: environment variables. Raises as ``serve``.
 
-    Raises MeasurementError with the service's own last line if it ends or does not become ready.
+    Two servers on one home erase each other's metric files (BentoML 1.4.39).
     """
     with tempfile.TemporaryDirectory(prefix="archscale-loadtest-") as folder:
-        home, log = Path(folder) / "home", Path(folder) / "serve.log"
+        home = Path(folder) / "home"
         _link_models(home)
-        port = _free_port()
-        started = time.monotonic()
-        process = _start(port, log, {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"})
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_until_ready(url, process, log)
-            yield Server(url, psutil.Process(process.pid), time.monotonic() - started)
-        finally:
-            _stop(process)
+        with serve(home, log=Path(folder) / "serve.log", **settings) as server:
+            yield server
+
+
+@contextmanager
+def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Server]:
+    """Serve the project's folder, or the Bento named by ``target``, on a free port of 127.0.0.1.
+
+    home: the BENTOML_HOME; log: where the service's words go; settings: environment variables.
+    Raises MeasurementError with the service's own last line if it ends or does not become ready.
+    """
+    port = _free_port()
+    started = time.monotonic()
+    process = _start(target, port, log, {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"})
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_ready(url, process, log)
+        yield Server(url, psutil.Process(process.pid), log, time.monotonic() - started)
+    finally:
+        _stop(process)
 
 
 def _link_models(home: Path) -> None:
-    """Give the server a home of its own: two on one home erase each other's metric files (BentoML 1.4.39)."""
     home.mkdir()
     models = Path(os.environ.get("BENTOML_HOME", Path.home() / "bentoml")).absolute() / "models"
     models.mkdir(parents=True, exist_ok=True)
@@ -79,8 +99,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(port: int, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", str(port)]
+def _start(target: tuple[str, ...], port: int, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bentoml", "serve", *target, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches the load test alone, which then stops the service in order.
         return subprocess.Popen(

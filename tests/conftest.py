@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT, Server, serve
+from loadtest.server import Server, serve
+from tests.commands import ROOT
 from tests.tables import write_cancer, write_diabetes
 
 TRAIN_SECONDS = 240

@@ -9,9 +9,9 @@ import httpx
 import pytest
 import yaml
 
+from loadtest.server import serve
+from tests.commands import bentoml as run_bentoml
 from tests.conftest import QUICK, newest_release, train
-from tests.servers import bentoml as run_bentoml
-from tests.servers import serve
 
 HEAVY_LIBRARIES = ("torch", "sklearn", "pyarrow", "scipy", "locust")
 

@@ -11,8 +11,8 @@ import httpx
 import numpy as np
 import pytest
 
+from loadtest.server import Server
 from service.card import Examples
-from tests.servers import Server
 
 ARCHITECTURES = ("small", "large")
 FEATURES, RAW = 495, 30

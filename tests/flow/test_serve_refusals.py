@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.servers import bentoml as run_bentoml
+from tests.commands import bentoml as run_bentoml
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tests.commands import ROOT
 from tests.failing_store import FAILED, UNTOUCHED
-from tests.servers import ROOT
 
 PARTS = ("evaluation", "large", "preprocessing", "small")
 OPERATIONS_AT_LEAST = 40

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT
+from tests.commands import ROOT
 from training.errors import UserError
 from training.options import Architecture, parse
 

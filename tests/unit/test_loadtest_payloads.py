@@ -1,0 +1,87 @@
+"""Bodies that are sent, and the check of what comes back."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from loadtest.catalogue import ExampleRows
+from loadtest.errors import InputError
+from loadtest.payloads import PAYLOADS, Body, RequestKind, find_fault, make_request_kind
+from service.card import Examples
+
+RELEASE = "20260101t000000-abcdef"
+EXAMPLES = ExampleRows(
+    release=RELEASE,
+    rows=Examples(
+        raw=[[float(i), -float(i)] for i in range(5)],
+        features=[[i / 8] * 5 for i in range(5)],
+        target=[0.0] * 5,
+        prediction=[0.1 * i for i in range(5)],
+    ),
+)
+
+
+def make_kind(body: Body = "json", rows: int = 3) -> RequestKind:
+    return make_request_kind("small", EXAMPLES, body, rows, 1.0)
+
+
+def json_answer(predictions: object, *, architecture: str = "small", release: str = RELEASE) -> bytes:
+    return json.dumps({"predictions": predictions, "architecture": architecture, "release": release}).encode()
+
+
+def npy(array: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(array))
+    return buffer.getvalue()
+
+
+def test_bodies_take_the_examples_in_turn() -> None:
+    kind = make_kind()
+    assert (len(kind.payloads), kind.route) == (PAYLOADS, "/predict/small")
+    rows = [row for payload in kind.payloads[:2] for row in json.loads(payload.body)["features"]]
+    assert rows == [[i / 8] * 5 for i in (0, 1, 2, 3, 4, 0)]
+
+
+def test_raw_and_npy_bodies() -> None:
+    raw = make_kind("raw", rows=1)
+    assert (raw.route, json.loads(raw.payloads[2].body)) == ("/predict/small/raw", {"raw": [[2.0, -2.0]]})
+    sent = np.load(io.BytesIO(make_kind("npy", rows=2).payloads[0].body))
+    assert (sent.dtype, sent.shape) == (np.float32, (2, 5))
+
+
+def test_a_right_answer_has_no_fault() -> None:
+    kind, npy_kind = make_kind(), make_kind("npy")
+    assert find_fault(kind, kind.payloads[0], json_answer([0.0, 0.1, 0.2 + 5e-6]), RELEASE) is None
+    assert find_fault(npy_kind, npy_kind.payloads[0], npy([0.0, 0.1, 0.2]), RELEASE) is None
+
+
+WRONG = [
+    (json_answer([0.0, 0.1, 0.21]), RELEASE, "wrong value"),
+    (json_answer([0.0, 0.1, float("nan")]), RELEASE, "unreadable answer"),
+    (json_answer([0.0, 0.1]), RELEASE, "wrong number of predictions"),
+    (json_answer([[0.0, 0.1, 0.2]]), RELEASE, "wrong number of predictions"),
+    (json_answer([0.0, 0.1, None]), RELEASE, "wrong value"),
+    (json_answer([0.0, 0.1, 0.2], architecture="large"), RELEASE, "unreadable answer"),
+    (b'{"predictions": [0.0, 0.1', RELEASE, "unreadable answer"),
+    (b"{}", RELEASE, "unreadable answer"),
+    (json_answer([0.0, 0.1, 0.2]), "other", f"answered by release other, not {RELEASE}"),
+    (json_answer([0.0, 0.1, 0.2]), None, f"answered by release None, not {RELEASE}"),
+]
+
+
+@pytest.mark.parametrize(("content", "release", "fault"), WRONG)
+def test_a_wrong_answer_is_named(content: bytes, release: str | None, fault: str) -> None:
+    kind = make_kind()
+    assert find_fault(kind, kind.payloads[0], content, release) == fault
+
+
+def test_no_rows_and_unknown_bodies_are_refused() -> None:
+    with pytest.raises(InputError, match="at least 1"):
+        make_kind(rows=0)
+    with pytest.raises(InputError, match="json, npy, raw"):
+        make_kind("csv")  # type: ignore[arg-type]
+    none = ExampleRows(release=RELEASE, rows=Examples(raw=[], features=[], target=[], prediction=[]))
+    with pytest.raises(InputError, match="Train again"):
+        make_request_kind("small", none, "json", 1, 1.0)
