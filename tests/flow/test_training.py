@@ -1,12 +1,14 @@
 """The training job as its users run it: what it saves, what it refuses, and what it leaves behind when it fails."""
 
 import csv
+import functools
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -128,7 +130,7 @@ def test_below_the_gate_nothing_is_saved(cancer_csv: Path, tmp_path: Path) -> No
 
 
 @pytest.fixture
-def long_run(tmp_path: Path) -> psutil.Popen:
+def long_run(tmp_path: Path) -> Iterator[psutil.Popen]:
     """A run whose first architecture is being trained, and will be for long."""
     run = psutil.Popen(
         [sys.executable, "-m", "training", "--architecture", "slow=5x400", "--epochs", "1000"],
@@ -136,9 +138,16 @@ def long_run(tmp_path: Path) -> psutil.Popen:
         env={**os.environ, "BENTOML_HOME": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,
+        # As in a terminal: where the tests themselves run in the background, Ctrl-C is ignored, and that is inherited.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
-    wait_for_trial(run)
-    return run
+    try:
+        wait_for_trial(run)
+        yield run
+    finally:
+        if run.poll() is None:
+            run.kill()
+        run.communicate()
 
 
 def wait_for_trial(run: psutil.Popen) -> psutil.Process:
