@@ -18,13 +18,15 @@ from service.contract import JSON_MEDIA_TYPE, MODELS_ROUTE, NPY_MEDIA_TYPE, RELE
 from service.decode import Input, Rows, decode_json, decode_npy
 from service.encode import encode_json, encode_npy, negotiate
 from service.endpoints import Endpoint, make_endpoints
-from service.inference import Models
-from service.metrics import REQUESTS, ROWS, SECONDS
+from service.inference import Array, Models
+from service.metrics import STAGES, Meter
 from service.problems import Problem
 
 Headers = list[tuple[bytes, bytes]]
 Decoder = Callable[[bytes, Input], Rows]
 READING = ("GET", "HEAD")
+TIMING_HEADER = b"x-archscale-timing"
+"""Whoever sends it, with any value, is answered with the stages' times in ``Server-Timing``."""
 DECODERS: dict[bytes, Decoder] = {JSON_MEDIA_TYPE.encode(): decode_json, NPY_MEDIA_TYPE.encode(): decode_npy}
 
 
@@ -40,7 +42,8 @@ class Front:
         self._release = models.release.version
         self._max_body_bytes = max_body_bytes
         self._release_header = (RELEASE_HEADER.lower().encode(), self._release.encode())
-        self._endpoints = {endpoint.route: endpoint for endpoint in make_endpoints(models, max_rows=max_rows)}
+        endpoints = make_endpoints(models, max_rows=max_rows)
+        self._endpoints = {one.route: (one, Meter(one.architecture, one.label, self._release)) for one in endpoints}
         self._documents = _make_documents(models)
         self._routes = list(app.routes)
 
@@ -49,10 +52,10 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        endpoint = self._endpoints.get(scope["path"])
+        found = self._endpoints.get(scope["path"])
         try:
-            if endpoint is not None:
-                await self._compute(endpoint, scope, receive, send)
+            if found is not None:
+                await self._compute(*found, scope, receive, send)
             elif (document := self._documents.get(scope["path"])) is not None:
                 _check_method(scope, READING)
                 await self._respond(send, HTTPStatus.OK, document, JSON_MEDIA_TYPE)
@@ -60,30 +63,31 @@ class Front:
                 _check_method(scope, _methods_of(scope, self._routes))
                 await self._app(scope, receive, self._named(send))
         except Problem as problem:
-            await self._refuse(send, problem, endpoint)
+            if found is not None:
+                found[1].refused(problem.status.value)
+            await self._refuse(send, problem)
         except ClientGoneError:
             pass
 
-    async def _compute(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _compute(self, endpoint: Endpoint, meter: Meter, scope: Scope, receive: Receive, send: Send) -> None:
         _check_method(scope, ("POST",))
         headers = dict(scope["headers"])
         decode = _decoder(headers)
         accept = headers.get(b"accept")
         media_type = negotiate(None if accept is None else _text(accept))
         body = await _read_body(headers, receive, self._max_body_bytes)
-        started = time.perf_counter()
+        begin = time.perf_counter()
         rows = decode(body, endpoint.takes)
-        answer, media_type = _encode(endpoint, rows, media_type)
-        labels = (endpoint.architecture, endpoint.label, self._release)
-        REQUESTS.labels(*labels, "200").inc()
-        ROWS.labels(*labels).inc(len(rows))
-        SECONDS.labels(*labels).observe(time.perf_counter() - started)
-        await self._respond(send, HTTPStatus.OK, answer, media_type)
+        parsed = time.perf_counter()
+        values = endpoint.run(rows)
+        inferred = time.perf_counter()
+        answer, media_type = _encode(endpoint, rows, values, media_type)
+        stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
+        meter.answered(len(rows), stages)
+        extra = [_server_timing(stages)] if TIMING_HEADER in headers else ()
+        await self._respond(send, HTTPStatus.OK, answer, media_type, extra)
 
-    async def _refuse(self, send: Send, problem: Problem, endpoint: Endpoint | None) -> None:
-        if endpoint is not None:
-            labels = (endpoint.architecture, endpoint.label, self._release, str(problem.status.value))
-            REQUESTS.labels(*labels).inc()
+    async def _refuse(self, send: Send, problem: Problem) -> None:
         extra = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
         await self._respond(send, problem.status, problem.body(self._release), JSON_MEDIA_TYPE, extra)
 
@@ -208,8 +212,13 @@ def _too_large(limit: int) -> Problem:
     )
 
 
-def _encode(endpoint: Endpoint, rows: Rows, media_type: str) -> tuple[bytes, str]:
-    answer = endpoint.run(rows)
+def _encode(endpoint: Endpoint, rows: Rows, values: Array, media_type: str) -> tuple[bytes, str]:
     if media_type == NPY_MEDIA_TYPE and endpoint.binary:
-        return encode_npy(answer), NPY_MEDIA_TYPE
-    return encode_json(endpoint.describe(rows, answer)), JSON_MEDIA_TYPE
+        return encode_npy(values), NPY_MEDIA_TYPE
+    return encode_json(endpoint.describe(rows, values)), JSON_MEDIA_TYPE
+
+
+def _server_timing(stages: Iterable[float]) -> tuple[bytes, bytes]:
+    """Milliseconds of each stage (https://www.w3.org/TR/server-timing/)."""
+    parts = (f"{name};dur={seconds * 1000:.4f}" for name, seconds in zip(STAGES, stages, strict=True))
+    return b"server-timing", ", ".join(parts).encode()

@@ -288,3 +288,17 @@ def test_a_request_of_any_json_is_answered_or_refused_never_failed(client: httpx
     for document in documents:
         answer = client.post("/predict/small", content=json.dumps(document))
         assert 400 <= answer.status_code < 500
+
+
+def test_the_time_of_each_stage_is_told_when_asked_for_and_counted(
+    client: httpx.Client, examples: dict[str, Examples]
+) -> None:
+    body = {"features": examples["large"].features[:2]}
+    assert "Server-Timing" not in client.post("/predict/large", json=body).headers
+    timing = client.post("/predict/large", json=body, headers={"X-Archscale-Timing": "1"}).headers["Server-Timing"]
+    stages = dict(part.split(";dur=") for part in timing.split(", "))
+    assert list(stages) == ["parse", "infer", "write"]
+    assert all(float(milliseconds) > 0 for milliseconds in stages.values())
+    series = 'archscale_stage_seconds_total{architecture="large",release='
+    counted = [line for line in client.get("/metrics").text.splitlines() if line.startswith(series)]
+    assert {stage for stage in stages for line in counted if f'stage="{stage}"' in line} == set(stages)
