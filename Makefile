@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest bench bento image lock clean
+.PHONY: help setup run test check train serve loadtest bench bench-training bench-serving bento image lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,8 +42,21 @@ serve: setup  ## serve the newest release on port 3000
 loadtest: setup  ## compare the architectures of the newest release under load
 	$(BIN)/python -m loadtest
 
-bench: setup  ## time training against scikit-learn's MLPClassifier, interleaved
+bench: bench-training bench-serving  ## time training and serving against their peers, interleaved
+
+bench-training: setup
 	$(BIN)/python -m tests.bench.bench_training
+
+# Needs two processors, a release in the store, and Debian's wrk.
+bench-serving: setup .venv-peers/.installed .venv-mlserver/.installed
+	$(BIN)/python -m loadtest.peers
+
+.venv-peers/.installed: loadtest/peers/requirements.txt
+.venv-mlserver/.installed: loadtest/peers/requirements-mlserver.txt
+.venv-peers/.installed .venv-mlserver/.installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 bento: setup  ## build the Bento from the newest release
 	$(BIN)/bentoml build
@@ -63,4 +76,4 @@ lock: setup  ## resolve the versions in requirements/ anew
 	sed -i 's/+cpu$$//' requirements/dev.txt
 
 clean:  ## remove what can be made again
-	rm -rf $(VENV) results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) .venv-peers .venv-mlserver results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

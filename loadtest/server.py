@@ -75,7 +75,7 @@ def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Serv
     home: the BENTOML_HOME; log: where the service's words go; settings: environment variables.
     Raises MeasurementError with the service's own last line if it ends or does not become ready.
     """
-    port = _free_port()
+    port = free_port()
     started = time.monotonic()
     process = _start(target, port, log, {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"})
     try:
@@ -83,17 +83,23 @@ def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Serv
         _wait_until_ready(url, process, log)
         yield Server(url, psutil.Process(process.pid), log, time.monotonic() - started)
     finally:
-        _stop(process)
+        stop(process)
 
 
 def _link_models(home: Path) -> None:
     home.mkdir()
-    models = Path(os.environ.get("BENTOML_HOME", Path.home() / "bentoml")).absolute() / "models"
+    models = models_folder()
     models.mkdir(parents=True, exist_ok=True)
     (home / "models").symlink_to(models)
 
 
-def _free_port() -> int:
+def models_folder() -> Path:
+    """Return the folder of the user's model store."""
+    return Path(os.environ.get("BENTOML_HOME", Path.home() / "bentoml")).absolute() / "models"
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -137,7 +143,8 @@ def _last_line(log: Path) -> str:
     return lines[-1] if lines else "the service ended without a word."
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop ``process`` by SIGTERM, then whatever it leaves behind."""
     if process.poll() is not None:
         return
     family = psutil.Process(process.pid).children(recursive=True)

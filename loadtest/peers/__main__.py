@@ -1,0 +1,228 @@
+"""Compare the service with its peers: one at a time on one processor, driven from another. Run: make bench-serving.
+
+Rounds are interleaved: each starts every server once and drives each of its routes. A ratio is the geometric mean over
+the rounds, with its 95 % interval.
+"""
+
+import argparse
+import io
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from loadtest.catalogue import read_catalogue, read_examples
+from loadtest.errors import InputError, MeasurementError
+from loadtest.intervals import Spread, median, paired_ratio
+from loadtest.peers.servers import Peer, Running, body_for, default_python, peers, start
+from loadtest.peers.wrk import Load, drive
+from loadtest.server import Server, models_folder, serve_newest
+from service.card import ModelCard
+from service.contract import (
+    JSON_MEDIA_TYPE,
+    NETWORK_FILE,
+    NPY_MEDIA_TYPE,
+    entry_name,
+    predict_raw_route,
+    predict_route,
+)
+
+Figures = dict[str, list[float]]
+"""Name of a figure -> its value in every round."""
+OURS = "archscale"
+STEADY_REQUESTS = 200_000
+BYTES_IN_MB = 1e6
+
+
+class Bench:
+    """The figures so far, and how each is taken."""
+
+    def __init__(self, *, seconds: float, driver: int) -> None:
+        self.seconds, self.driver = seconds, driver
+        self.figures: Figures = defaultdict(list)
+        with serve_newest(ARCHSCALE_WORKERS="1") as server:
+            catalogue = read_catalogue(server.url)
+            self.release, self.cards = catalogue.release, catalogue.cards
+            rows = read_examples(server.url, "small").rows
+        self.features, self.raw = rows.features, rows.raw
+
+    def network(self, architecture: str) -> Path:
+        """Return the graph that the peers serve."""
+        return models_folder() / entry_name(architecture) / self.release / NETWORK_FILE
+
+    def environment(self, architecture: str) -> dict[str, str]:
+        """Return what a peer must know."""
+        card: ModelCard = self.cards[architecture]
+        shape = {"FEATURES": str(len(card.feature_names)), "DEPTH": str(card.depth), "WIDTH": str(card.width)}
+        return {"NETWORK": str(self.network(architecture)), "OMP_NUM_THREADS": "1", **shape}
+
+    def rows(self, count: int) -> list[list[float]]:
+        """Examples, repeated to ``count`` rows."""
+        return (self.features * (count // len(self.features) + 1))[:count]
+
+    def npy(self, count: int) -> bytes:
+        """Return the same as a float32 ``.npy`` file."""
+        stream = io.BytesIO()
+        np.save(stream, np.array(self.rows(count), np.float32))
+        return stream.getvalue()
+
+    def load(self, name: str, url: str, body: bytes, media_type: str = JSON_MEDIA_TYPE) -> Load:
+        """Drive one route; keep its rate."""
+        load = drive(url, body, media_type, seconds=self.seconds, processor=self.driver)
+        self.figures[name].append(load.requests_per_second)
+        return load
+
+    def round_of_ours(self) -> None:
+        """Every case of this service."""
+        with serve_newest(ARCHSCALE_WORKERS="1") as server:
+            self.figures[f"{OURS}: ready, s"].append(server.ready_seconds)
+            small, large = (server.url + predict_route(name) for name in ("small", "large"))
+            one = json.dumps({"features": self.rows(1)}).encode()
+            load = self.load(f"{OURS}: 1 row", small, one)
+            self.figures[f"{OURS}: p50, ms"].append(load.p50_ms)
+            self.figures[f"{OURS}: p99, ms"].append(load.p99_ms)
+            self.load(f"{OURS}: 1 row, large", large, one)
+            raw = json.dumps({"raw": self.raw[:1]}).encode()
+            self.load(f"{OURS}: 1 raw row", server.url + predict_raw_route("small"), raw)
+            self.load(f"{OURS}: 64 rows", small, json.dumps({"features": self.rows(64)}).encode())
+            self.load(f"{OURS}: 64 rows npy", small, self.npy(64), NPY_MEDIA_TYPE)
+            self.load(f"{OURS}: 1024 rows npy, large", large, self.npy(1024), NPY_MEDIA_TYPE)
+            self.figures[f"{OURS}: memory, MB"].append(server.worker_memory_bytes() / BYTES_IN_MB)
+
+    def round_of_peer(self, peer: Peer) -> None:
+        """Every case of one peer."""
+        one = body_for(peer, self.rows(1))
+        with start(peer, self.environment("small"), one) as running:
+            load = self.load(f"{peer.name}: 1 row", running.url, one)
+            self.figures[f"{peer.name}: p50, ms"].append(load.p50_ms)
+            self.figures[f"{peer.name}: p99, ms"].append(load.p99_ms)
+            self._more_of_peer(peer, running)
+            self.figures[f"{peer.name}: ready, s"].append(running.ready_seconds)
+            self.figures[f"{peer.name}: memory, MB"].append(running.memory_bytes() / BYTES_IN_MB)
+        if peer.name == "bare ASGI":
+            with start(peer, self.environment("large"), one) as running:
+                self.load(f"{peer.name}: 1 row, large", running.url, one)
+
+    def _more_of_peer(self, peer: Peer, running: Running) -> None:
+        if peer.name == "FastAPI":
+            self.load("FastAPI: 64 rows", running.url, body_for(peer, self.rows(64)))
+        if peer.name == "bare ASGI":
+            base = running.url.removesuffix(peer.route)
+            self.load("bare ASGI: echo", f"{base}/echo", body_for(peer, self.rows(1)))
+            self.load("bare ASGI: 64 rows npy", f"{base}/npy", self.npy(64), NPY_MEDIA_TYPE)
+
+    def round_in_process(self) -> None:
+        """ONNX Runtime called directly, one thread, 1,024 rows of ``large``."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(self.network("large"), options, providers=["CPUExecutionProvider"])
+        rows = np.array(self.rows(1024), np.float32)
+        calls, began = 0, time.perf_counter()
+        while time.perf_counter() - began < self.seconds:
+            session.run(None, {"features": rows})
+            calls += 1
+        self.figures["in process: 1024 rows, large"].append(calls / (time.perf_counter() - began))
+
+    def steady(self) -> None:
+        """Memory over 200,000 requests, and processor time of a request with one and two workers."""
+        one = json.dumps({"features": self.rows(1)}).encode()
+        for workers in ("1", "2"):
+            with serve_newest(ARCHSCALE_WORKERS=workers) as server:
+                url = server.url + predict_route("small")
+                drive(url, one, JSON_MEDIA_TYPE, seconds=2, processor=self.driver)
+                memory = server.worker_memory_bytes()
+                self.figures[f"{OURS}: CPU us/request, {workers} worker(s)"].append(
+                    self._cpu(server, url, one, workers)
+                )
+                if workers == "1":
+                    self.figures[f"{OURS}: memory after {STEADY_REQUESTS:,} requests / before"].append(
+                        server.worker_memory_bytes() / memory
+                    )
+
+    def _cpu(self, server: Server, url: str, body: bytes, workers: str) -> float:
+        before, done = server.cpu_seconds(), 0
+        while done < (STEADY_REQUESTS if workers == "1" else STEADY_REQUESTS / 4):
+            done += drive(url, body, JSON_MEDIA_TYPE, seconds=5, processor=self.driver).requests
+        return (server.cpu_seconds() - before) / done * 1e6
+
+
+RATIOS = (
+    ("1 row vs FastAPI", f"{OURS}: 1 row", "FastAPI: 1 row", 2.4),
+    ("1 row vs tutorial BentoML", f"{OURS}: 1 row", "tutorial BentoML: 1 row", 11.0),
+    ("1 row vs LitServe", f"{OURS}: 1 row", "LitServe: 1 row", None),
+    ("1 row vs MLServer", f"{OURS}: 1 row", "MLServer: 1 row", None),
+    ("1 row vs bare ASGI", f"{OURS}: 1 row", "bare ASGI: 1 row", 0.8),
+    ("1 row vs bare ASGI echo", f"{OURS}: 1 row", "bare ASGI: echo", None),
+    ("1 row, large, vs bare ASGI", f"{OURS}: 1 row, large", "bare ASGI: 1 row, large", 0.8),
+    ("1 raw row vs 1 row of features", f"{OURS}: 1 raw row", f"{OURS}: 1 row", 1.1),
+    ("64 rows vs FastAPI", f"{OURS}: 64 rows", "FastAPI: 64 rows", 3.0),
+    ("64 rows npy vs bare ASGI", f"{OURS}: 64 rows npy", "bare ASGI: 64 rows npy", 0.8),
+    ("1,024 rows npy, large, vs in process", f"{OURS}: 1024 rows npy, large", "in process: 1024 rows, large", 0.7),
+    ("p99 / p50 (at most)", f"{OURS}: p99, ms", f"{OURS}: p50, ms", 3.5),
+)
+
+
+def main() -> int:
+    """Run the rounds; print the ratios and all figures, and write them as JSON."""
+    given = _parse()
+    ours, driver = sorted(os.sched_getaffinity(0))[:2]
+    os.sched_setaffinity(0, {ours})
+    try:
+        bench = Bench(seconds=given.seconds, driver=driver)
+        others = peers(default_python(".venv-peers"), default_python(".venv-mlserver"))
+        for _ in track(range(given.rounds), "rounds", console=Console(stderr=True)):
+            bench.round_of_ours()
+            for peer in others:
+                bench.round_of_peer(peer)
+            bench.round_in_process()
+        bench.steady()
+    except (InputError, MeasurementError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    _show(bench.figures)
+    given.output.write_text(json.dumps(bench.figures, indent=2) + "\n")
+    print(f"Figures of every round: {given.output}")
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m loadtest.peers", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each load (4)")
+    parser.add_argument("--output", type=Path, default=Path("results-peers.json"))
+    return parser.parse_args()
+
+
+def _show(figures: Figures) -> None:
+    console = Console(highlight=False)
+    ratios = Table(title="Ratios of requests/s [95 %]", title_justify="left")
+    for heading in ("", "ratio", "bar"):
+        ratios.add_column(heading, justify="right" if heading else "left")
+    for label, above, below, bar in RATIOS:
+        ratios.add_row(label, _format(paired_ratio(figures[above], figures[below])), "" if bar is None else f"{bar:g}")
+    console.print(ratios)
+    table = Table(title="Medians of the rounds (requests/s where nothing else is said)", title_justify="left")
+    table.add_column("")
+    table.add_column("median", justify="right")
+    for name, values in sorted(figures.items()):
+        table.add_row(name, f"{median(values):,.4g}" if median(values) < 1000 else f"{median(values):,.0f}")
+    console.print(table)
+
+
+def _format(spread: Spread | None) -> str:
+    if spread is None:
+        return "-"
+    interval = "" if spread.low is None or spread.high is None else f" \\[{spread.low:.2f}, {spread.high:.2f}]"
+    return f"{spread.ratio:.2f}{interval}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
