@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from service.contract import FEATURES, RAW
 from service.problems import Problem, malformed, unprocessable
 
+SMALL = 1e30
+"""Far below the largest square of a float32."""
+
 Rows = NDArray[np.floating[Any]]
 
-# What a strict body of numbers can't hold anywhere but in its one key.
-LITERALS = (b"true", b"false", b"null")
-QUOTES_OF_ONE_KEY = 2
 # Format versions 1 and 2 carry all that plain float arrays need; version 3 is for field names in UTF-8.
 NPY_HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 NPY_DTYPES = ("<f4", "<f8")
@@ -55,12 +55,26 @@ def raw_input(width: int, max_rows: int) -> Input:
 def decode_json(body: bytes, expected: Input) -> Rows:
     """``{key: [[number, ...], ...]}`` -> (n, width) of the input's dtype. Raises Problem 400 or 422."""
     rows = _member(body, expected)
-    if body.count(b'"') == QUOTES_OF_ONE_KEY and not any(literal in body for literal in LITERALS):
+    if _holds_numbers_alone(body):
         try:
             return check_array(np.array(rows, np.float64), expected)
         except (ValueError, TypeError):
             pass  # ragged or too deep: the walk below names the place
     return check_rows(rows, expected)
+
+
+def _holds_numbers_alone(body: bytes) -> bool:
+    """Whether neither text nor true, false or null stands behind the first bracket, by a byte that each of them has.
+
+    Four searches for one byte take 0.6 us in a row of 230 numbers; a look at the type of each value takes 7 us.
+    """
+    first = body.find(b"[")
+    return (
+        body.find(b'"', first) < 0
+        and body.find(b"t", first) < 0
+        and body.find(b"f", first) < 0
+        and body.find(b"n", first) < 0
+    )
 
 
 def _member(body: bytes, expected: Input) -> Any:
@@ -116,10 +130,19 @@ def check_array(values: Rows, expected: Input) -> Rows:
     _check_count(len(values), expected)
     if values.shape[1] != expected.width:
         raise _wrong_width(values.shape[1], expected, row=0)
-    # One pass finds NaN, infinity and what float32 can't hold: a comparison with NaN is false.
-    if not max(values.max(), -values.min()) <= expected.limit:
+    if not (are_small(values) or max(values.max(), -values.min()) <= expected.limit):
         raise _not_finite(values, expected)
     return np.ascontiguousarray(values, expected.dtype)
+
+
+def are_small(values: NDArray[np.floating[Any]]) -> bool:
+    """Whether all values are finite and of ordinary size, by their sum of squares: NaN and infinity spread to it.
+
+    A fifth of the time of looking for the extremes. False says nothing: values may be large, and finite all the same.
+    """
+    flat = values.ravel(order="K")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.dot(flat, flat) <= SMALL)
 
 
 def _not_finite(values: Rows, expected: Input) -> Problem:

@@ -11,7 +11,7 @@ from service.contract import (
     predict_route,
     trace_route,
 )
-from service.decode import Input, Rows, features_input, raw_input
+from service.decode import Input, Rows, are_small, features_input, raw_input
 from service.inference import Architecture, Array, Models
 from service.problems import unprocessable
 
@@ -51,7 +51,7 @@ def _widths(models: Models) -> tuple[int, int]:
 
 def _finite(rows: Rows, answer: Array, suspects: Callable[[Rows], Rows]) -> Array:
     """Return ``answer`` if it is finite, else refuse the first row that overflowed and name its largest value."""
-    if not np.isfinite(answer).all():
+    if not (are_small(answer) or np.isfinite(answer).all()):
         row = int(np.argwhere(~np.isfinite(answer))[0][0])
         column = int(np.argmax(np.abs(suspects(rows[row]))))
         raise unprocessable(

@@ -4,6 +4,7 @@ It answers the routes of the contract, bytes to bytes, and lets through to Bento
 for. Anything else ends here with 404 or 405: BentoML labels its metrics by path, without bound (1.4.39).
 """
 
+import functools
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -24,6 +25,7 @@ from service.problems import Problem
 
 Headers = list[tuple[bytes, bytes]]
 Decoder = Callable[[bytes, Input], Rows]
+AGREED_HEADERS = (b"content-type", b"content-encoding", b"accept")
 READING = ("GET", "HEAD")
 TIMING_HEADER = b"x-archscale-timing"
 """Whoever sends it, with any value, is answered with the stages' times in ``Server-Timing``."""
@@ -72,9 +74,7 @@ class Front:
     async def _compute(self, endpoint: Endpoint, meter: Meter, scope: Scope, receive: Receive, send: Send) -> None:
         _check_method(scope, ("POST",))
         headers = dict(scope["headers"])
-        decode = _decoder(headers)
-        accept = headers.get(b"accept")
-        media_type = negotiate(None if accept is None else _text(accept))
+        decode, media_type = _agree(*(headers.get(name) for name in AGREED_HEADERS))
         body = await _read_body(headers, receive, self._max_body_bytes)
         begin = time.perf_counter()
         rows = decode(body, endpoint.takes)
@@ -161,17 +161,27 @@ def _is_file(files: StaticFiles, path: str) -> bool:
         return False
 
 
-def _decoder(headers: dict[bytes, bytes]) -> Decoder:
+@functools.lru_cache(maxsize=256)
+def _agree(content_type: bytes | None, content_encoding: bytes | None, accept: bytes | None) -> tuple[Decoder, str]:
+    """Choose how to read the body and in which media type to answer. Raises Problem 415 or 406."""
+    return _decoder(content_type, content_encoding), negotiate(None if accept is None else _text(accept))
+
+
+def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Decoder:
     """Choose how to read the body; raise Problem 415 for a media type or an encoding that is not of the contract."""
-    if (encoding := headers.get(b"content-encoding", b"identity").lower()) != b"identity":
-        raise _unsupported(f"Content-Encoding must be absent, however: {_text(encoding)!r}. Send the body as it is.")
-    media_type, _, parameters = headers.get(b"content-type", JSON_MEDIA_TYPE.encode()).partition(b";")
+    if content_encoding is not None and content_encoding.lower() != b"identity":
+        raise _unsupported(
+            f"Content-Encoding must be absent, however: {_text(content_encoding)!r}. Send the body as it is."
+        )
+    if content_type is None:
+        return decode_json
+    media_type, _, parameters = content_type.partition(b";")
     decoder = DECODERS.get(media_type.strip().lower())
     charset = parameters.replace(b" ", b"").replace(b'"', b"").lower()
     if decoder is None or (charset.startswith(b"charset=") and charset != b"charset=utf-8"):
         raise _unsupported(
             f"Content-Type must be {JSON_MEDIA_TYPE} (in UTF-8) or {NPY_MEDIA_TYPE}, "
-            f"however: {_text(headers.get(b'content-type', b''))[:100]!r}."
+            f"however: {_text(content_type)[:100]!r}."
         )
     return decoder
 

@@ -5,6 +5,7 @@ Importing this module opens the release, because BentoML needs the class with it
 
 import functools
 import gc
+import logging
 import os
 import sys
 from typing import Any
@@ -83,6 +84,9 @@ class _Archscale:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        # uvicorn asks this logger for handlers, finds BentoML's at the root, and then formats for every request a line
+        # that the root's level drops.
+        logging.getLogger("uvicorn.access").propagate = False
 
     @bentoml.on_deployment
     @staticmethod
