@@ -1,5 +1,6 @@
 """The HTTP contract, asked of a real `bentoml serve`: good requests first, then every rule that can be broken."""
 
+import contextlib
 import io
 import json
 import socket
@@ -23,6 +24,20 @@ TOLERANCE = 1e-5
 def npy(values: Any, dtype: str = "<f4", order: Any = "C") -> bytes:
     stream = io.BytesIO()
     np.save(stream, np.array(values, dtype, order=order))
+    return stream.getvalue()
+
+
+def claim_rows(rows: int) -> bytes:
+    """A ``.npy`` header that claims so many rows, and one row."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (rows, FEATURES)})
+    return stream.getvalue() + b"\x00" * FEATURES * 4
+
+
+def npy_of_objects() -> bytes:
+    """An array of Python objects, which only a pickle can hold."""
+    stream = io.BytesIO()
+    np.save(stream, np.array([[None] * FEATURES], object), allow_pickle=True)
     return stream.getvalue()
 
 
@@ -194,6 +209,9 @@ BAD_NPY = [
     ("NaN", npy([[np.nan] * FEATURES]), 422),
     ("cut off", npy([[0.5] * FEATURES])[:-4], 400),
     ("no header", b"\x00" * 64, 400),
+    ("10^12 rows", claim_rows(10**12), 422),
+    ("more rows than follow", claim_rows(4000), 400),
+    ("objects", npy_of_objects(), 422),
 ]
 
 
@@ -269,6 +287,49 @@ def test_a_client_that_leaves_half_way_harms_nobody(client: httpx.Client, servic
             connection.sendall(b"POST /predict/small HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n{")
     assert client.get("/models").status_code == 200
     assert [worker.pid for worker in service.workers] == workers
+
+
+def exchange(service: Server, request: bytes) -> bytes:
+    """Send raw bytes and return all that comes back until the server closes or falls silent."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=2) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        parts = []
+        with contextlib.suppress(TimeoutError):
+            while part := connection.recv(65536):
+                parts.append(part)
+        return b"".join(parts)
+
+
+LYING = {
+    "a body that ends early": b"POST /predict/small HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n{}",
+    "a chunk that ends early": b"POST /predict/small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
+    "a length that is no number": b"POST /predict/small HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n{}",
+    "a negative length": b"POST /predict/small HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n{}",
+    "two lengths": b"POST /predict/small HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("request_bytes", LYING.values(), ids=LYING)
+def test_a_body_that_is_not_what_its_head_says_never_fails_the_server(
+    client: httpx.Client, service: Server, request_bytes: bytes
+) -> None:
+    workers = [worker.pid for worker in service.workers]
+    assert not exchange(service, request_bytes).startswith((b"HTTP/1.1 2", b"HTTP/1.1 5"))
+    assert client.get("/models").status_code == 200
+    assert [worker.pid for worker in service.workers] == workers
+
+
+def test_a_chunked_body_is_answered(client: httpx.Client, examples: dict[str, Examples]) -> None:
+    body = json.dumps({"features": examples["small"].features[:2]}).encode()
+
+    def chunks() -> Iterator[bytes]:
+        for at in range(0, len(body), 1000):
+            yield body[at : at + 1000]
+
+    answer = client.post("/predict/small", content=chunks(), headers={"Content-Type": "application/json"})
+    assert close(answer.json()["predictions"], examples["small"].prediction[:2])
 
 
 def test_requests_are_counted_by_architecture_route_and_status(client: httpx.Client) -> None:
