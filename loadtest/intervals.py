@@ -19,6 +19,11 @@ class Spread:
     low: float | None = None
     high: float | None = None
 
+    def __str__(self) -> str:
+        """Write the ratio, and its interval in brackets if there is one."""
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.2f}, {self.high:.2f}]"
+        return f"{self.ratio:.2f}{interval}"
+
 
 def median(values: list[float]) -> float:
     """Return the middle of the rounds: one disturbed round does not move it far."""

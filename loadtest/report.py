@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.intervals import Spread, median, paired_ratio
+from loadtest.intervals import median, paired_ratio
 from loadtest.results import Results, Round
 
 MEGABYTE = 1e6
@@ -120,13 +120,7 @@ def _scaled(line: Line, results: Results, name: str) -> list[float]:
 
 def _ratio_cell(above: list[float], below: list[float]) -> str:
     spread = paired_ratio(above, below) if above and len(above) == len(below) else None
-    if spread is None:
-        return NOT_MEASURED
-    return f"{spread.ratio:.2f}{_interval(spread)}"
-
-
-def _interval(spread: Spread) -> str:
-    return "" if spread.low is None or spread.high is None else f" \\[{spread.low:.2f}, {spread.high:.2f}]"
+    return NOT_MEASURED if spread is None else escape(str(spread))
 
 
 def _tail(results: Results) -> list[str]:
@@ -157,7 +151,7 @@ def _verdict(results: Results, name: str, first: str) -> str:
         if quality.task == "classification"
         else ("R2", (quality.r2 or 0.0) - (basis.r2 or 0.0))
     )
-    rate = "an unknown share" if spread is None else f"{spread.ratio:.2f}{_interval(spread).replace(chr(92), '')} times"
+    rate = "an unknown share" if spread is None else f"{spread} times"
     return (
         f"Against {first}, {name} answers {rate} the requests/s for {gain:+.4f} held-out {label}, "
         f"{quality.parameters / basis.parameters:.1f} times the weights and "

@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
 from loadtest.catalogue import read_catalogue, read_examples
 from loadtest.errors import InputError, MeasurementError
-from loadtest.intervals import Spread, median, paired_ratio
-from loadtest.peers.servers import Peer, Running, body_for, default_python, peers, start
+from loadtest.intervals import median, paired_ratio
+from loadtest.peers.servers import Peer, Running, body_for, peers, python_of, start
 from loadtest.peers.wrk import Load, drive
 from loadtest.server import Server, models_folder, serve_newest
 from service.card import ModelCard
@@ -176,8 +177,8 @@ def main() -> int:
     ours, driver = sorted(os.sched_getaffinity(0))[:2]
     os.sched_setaffinity(0, {ours})
     try:
+        others = peers(python_of(".venv-peers"), python_of(".venv-mlserver"))
         bench = Bench(seconds=given.seconds, driver=driver)
-        others = peers(default_python(".venv-peers"), default_python(".venv-mlserver"))
         for _ in track(range(given.rounds), "rounds", console=Console(stderr=True)):
             bench.round_of_ours()
             for peer in others:
@@ -207,7 +208,8 @@ def _show(figures: Figures) -> None:
     for heading in ("", "ratio", "bar"):
         ratios.add_column(heading, justify="right" if heading else "left")
     for label, above, below, bar in RATIOS:
-        ratios.add_row(label, _format(paired_ratio(figures[above], figures[below])), "" if bar is None else f"{bar:g}")
+        spread = paired_ratio(figures[above], figures[below])
+        ratios.add_row(label, escape(str(spread)), "" if bar is None else f"{bar:g}")
     console.print(ratios)
     table = Table(title="Medians of the rounds (requests/s where nothing else is said)", title_justify="left")
     table.add_column("")
@@ -215,13 +217,6 @@ def _show(figures: Figures) -> None:
     for name, values in sorted(figures.items()):
         table.add_row(name, f"{median(values):,.4g}" if median(values) < 1000 else f"{median(values):,.0f}")
     console.print(table)
-
-
-def _format(spread: Spread | None) -> str:
-    if spread is None:
-        return "-"
-    interval = "" if spread.low is None or spread.high is None else f" \\[{spread.low:.2f}, {spread.high:.2f}]"
-    return f"{spread.ratio:.2f}{interval}"
 
 
 if __name__ == "__main__":

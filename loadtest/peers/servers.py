@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -101,7 +100,9 @@ def body_for(peer: Peer, features: list[list[float]]) -> bytes:
     return json.dumps({"inputs": [{"name": "features", "shape": shape, "datatype": "FP32", "data": flat}]}).encode()
 
 
-def default_python(folder: str) -> Path:
-    """Return the interpreter of an environment in the project's folder; this one if there is no such environment."""
+def python_of(folder: str) -> Path:
+    """Return the interpreter of an environment in the project's folder. Raises MeasurementError if there is none."""
     python = PROJECT / folder / "bin/python"
-    return python if python.exists() else Path(sys.executable)
+    if not python.exists():
+        raise MeasurementError(f"the peers must be installed, however: {folder} is not there. Run: make bench-serving")
+    return python

@@ -57,6 +57,8 @@ def test_two_rounds_give_no_interval_and_a_zero_no_ratio() -> None:
     assert spread is not None
     assert spread.ratio == pytest.approx(4)
     assert spread.low is spread.high is None
+    assert str(spread) == "4.00"
+    assert str(paired_ratio([2, 2, 2], [1, 1, 1])) == "2.00 [2.00, 2.00]"
     assert paired_ratio([2, 0, 1], [1, 1, 1]) is None
 
 
