@@ -1,17 +1,23 @@
 """The BentoML APIs of a release: what OpenAPI, ``bentoml build`` and BentoML's client see of the POST routes.
 
-The front answers these routes over HTTP. The APIs compute the same through the same endpoints, for callers
-that reach the service through BentoML itself.
+The front answers these routes before BentoML sees them. The APIs answer the same, for callers that reach the service
+through BentoML itself.
 """
 
+import functools
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import bentoml
 import pydantic
+from _bentoml_sdk.io_models import IODescriptor
 from bentoml.exceptions import InvalidArgument
+from starlette.requests import Request
+from starlette.responses import Response
 
 from service.contract import (
     FEATURES,
+    JSON_MEDIA_TYPE,
     RAW,
     RELEASE_HEADER,
     TRANSFORM_ROUTE,
@@ -24,33 +30,39 @@ from service.contract import (
 )
 from service.decode import Input, check_rows, features_input, raw_input
 from service.endpoints import Endpoint
+from service.exchange import exchange
 from service.problems import Problem
 from service.release import Release
 
 Number = Annotated[float, pydantic.Strict()]
 
 
-def declare_apis(release: Release, *, max_rows: int) -> dict[str, Any]:
+def declare_apis(release: Release, *, max_rows: int, max_body_bytes: int) -> dict[str, Any]:
     """Return the attributes of the service class: method name -> BentoML API."""
     features = features_input(len(release.card.feature_names), max_rows)
     raw = raw_input(len(release.card.raw_features), max_rows)
-    apis = {"transform": _declare("transform", TRANSFORM_ROUTE, raw, Features, "Scale raw rows, form the products.")}
+    declare = functools.partial(_declare, max_body_bytes=max_body_bytes)
+    apis = {"transform": declare("transform", TRANSFORM_ROUTE, raw, Features, "Scale raw rows, form the products.")}
     for name in release.architectures:
         for method, route, takes in (
             (predict_method(name), predict_route(name), features),
             (predict_raw_method(name), predict_raw_route(name), raw),
         ):
             doc = f"Predict with '{name}' from rows of {takes.width} {takes.key} values."
-            apis[method] = _declare(method, route, takes, Predictions, doc)
+            apis[method] = declare(method, route, takes, Predictions, doc)
     return apis
 
 
-def _declare(method: str, route: str, takes: Input, output: type[pydantic.BaseModel], doc: str) -> Any:
-    async def answer(self: Any, ctx: bentoml.Context, **members: list[list[float]]) -> pydantic.BaseModel:
+def _declare(
+    method: str, route: str, takes: Input, output: type[pydantic.BaseModel], doc: str, *, max_body_bytes: int
+) -> Any:
+    async def answer(self: Any, **members: Any) -> pydantic.BaseModel | Response:
         endpoint: Endpoint = self.endpoints[route]
-        ctx.response.headers[RELEASE_HEADER] = self.release
+        sent = members[takes.key]
+        if isinstance(sent, Request):
+            return await _respond(endpoint, sent, self.release, max_body_bytes)
         try:
-            values = endpoint.run(check_rows(members[takes.key], takes)).tolist()
+            values = endpoint.run(check_rows(sent, takes)).tolist()
         except Problem as problem:
             raise InvalidArgument(problem.detail) from None
         if output is Features:
@@ -63,11 +75,38 @@ def _declare(method: str, route: str, takes: Input, output: type[pydantic.BaseMo
     return bentoml.api(route=route, input_spec=_input_model(method, takes), output_spec=output)(answer)
 
 
+async def _respond(endpoint: Endpoint, request: Request, release: str, max_body_bytes: int) -> Response:
+    """Answer over HTTP where no front stands before BentoML: byte for byte what the front answers."""
+    headers = {RELEASE_HEADER: release}
+    try:
+        body, media_type, *_ = await exchange(
+            endpoint, dict(request.scope["headers"]), request.receive, max_body_bytes=max_body_bytes
+        )
+    except Problem as problem:
+        return Response(problem.body(release), problem.status, headers | problem.headers, JSON_MEDIA_TYPE)
+    return Response(body, HTTPStatus.OK, headers, media_type)
+
+
+class Unread(IODescriptor):
+    """Base of the input models: over HTTP the request itself is handed to the API, its body unread.
+
+    BentoML's own reader coerces: it takes text and booleans for numbers, and unknown media types for JSON (1.4.39).
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: Any) -> "Unread":
+        """Put the request in the place of the rows."""
+        unread: Unread = cls.model_construct(**dict.fromkeys(cls.model_fields, request))
+        return unread
+
+
 def _input_model(method: str, takes: Input) -> type[pydantic.BaseModel]:
     row = Annotated[list[Number], pydantic.Field(min_length=takes.width, max_length=takes.width)]
     rows = Annotated[list[row], pydantic.Field(min_length=1, max_length=takes.max_rows, description=_describe(takes))]
     fields: dict[str, Any] = {takes.key: (rows, ...)}
-    return pydantic.create_model(f"{method}_input", __config__=pydantic.ConfigDict(extra="forbid"), **fields)
+    return pydantic.create_model(f"{method}_input", __base__=Unread, **fields)
 
 
 def _describe(takes: Input) -> str:

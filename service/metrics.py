@@ -4,9 +4,16 @@ Import this in a worker alone: prometheus_client looks for PROMETHEUS_MULTIPROC_
 workers, when it is first imported.
 """
 
-from collections.abc import Sequence
+import bisect
+import json
+import math
+import mmap
+import os
+from pathlib import Path
 
 from prometheus_client import Counter, Histogram
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.utils import floatToGoString
 
 LABELS = ("architecture", "route", "release")
 # From what one row takes (a tenth of a millisecond) to what the largest body takes.
@@ -20,24 +27,66 @@ SECONDS = Histogram("archscale_request_seconds", "Seconds from the whole body to
 STAGE_SECONDS = Counter("archscale_stage_seconds", "Seconds of answered requests, by stage", (*LABELS, "stage"))
 
 
+class Cells:
+    """Numbers of this process and one metric type, in the file that prometheus_client shares with ``/metrics``.
+
+    They are counted in place. ``inc`` of prometheus_client 0.26 asks for the process id, takes a lock, packs two
+    numbers and reads the clock, 1 us for each of the seven numbers of a request; this takes a tenth of that. What is
+    counted is in the file at once, and so outlives the process.
+    """
+
+    def __init__(self, kind: str) -> None:
+        path = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / f"{kind}_{os.getpid()}.db"
+        with path.open("r+b") as file:
+            self.numbers = memoryview(mmap.mmap(file.fileno(), 0)).cast("d")
+        self._places: dict[tuple[object, ...], int] = {}
+        for key, _, _, position in MmapedDict.read_all_values_from_file(path):  # type: ignore[no-untyped-call]
+            _, name, labels, _ = json.loads(key)
+            self._places[name, *sorted(labels.items())] = position // self.numbers.itemsize
+
+    def place(self, name: str, **labels: str) -> int:
+        """Index in ``numbers`` of a sample that prometheus_client has already made."""
+        return self._places[name, *sorted(labels.items())]
+
+
 class Meter:
-    """The series of one route, looked up once: finding them by their labels costs more than counting."""
+    """The numbers of one route."""
 
     def __init__(self, architecture: str, route: str, release: str) -> None:
-        self._labels = (architecture, route, release)
-        self._answered = REQUESTS.labels(*self._labels, "200")
-        self._rows = ROWS.labels(*self._labels)
-        self._seconds = SECONDS.labels(*self._labels)
-        self._stages = [STAGE_SECONDS.labels(*self._labels, stage) for stage in STAGES]
+        self._labels = dict(zip(LABELS, (architecture, route, release), strict=True))
+        REQUESTS.labels(**self._labels, status="200")
+        ROWS.labels(**self._labels)
+        SECONDS.labels(**self._labels)
+        for stage in STAGES:
+            STAGE_SECONDS.labels(**self._labels, stage=stage)
+        self._find_places()
 
-    def answered(self, rows: int, stages: Sequence[float]) -> None:
-        """Count a request of so many rows. stages: seconds of each of ``STAGES``."""
-        self._answered.inc()
-        self._rows.inc(rows)
-        self._seconds.observe(sum(stages))
-        for counter, seconds in zip(self._stages, stages, strict=True):
-            counter.inc(seconds)
+    def _find_places(self) -> None:
+        counters, histograms = Cells("counter"), Cells("histogram")
+        self._counts, self._spread = counters.numbers, histograms.numbers
+        self._requests = counters.place("archscale_requests_total", **self._labels, status="200")
+        self._rows = counters.place("archscale_rows_total", **self._labels)
+        self._parse, self._infer, self._write = (
+            counters.place("archscale_stage_seconds_total", **self._labels, stage=stage) for stage in STAGES
+        )
+        self._seconds = histograms.place("archscale_request_seconds_sum", **self._labels)
+        self._buckets = [
+            histograms.place("archscale_request_seconds_bucket", **self._labels, le=floatToGoString(bound))  # type: ignore[no-untyped-call]
+            for bound in (*BUCKETS, math.inf)
+        ]
+
+    def answered(self, rows: int, parse: float, infer: float, write: float) -> None:
+        """Count a request of so many rows, and the seconds of each of ``STAGES``."""
+        seconds = parse + infer + write
+        counts, spread = self._counts, self._spread
+        counts[self._requests] += 1
+        counts[self._rows] += rows
+        counts[self._parse] += parse
+        counts[self._infer] += infer
+        counts[self._write] += write
+        spread[self._seconds] += seconds
+        spread[self._buckets[bisect.bisect_left(BUCKETS, seconds)]] += 1
 
     def refused(self, status: int) -> None:
         """Count a request that broke a rule."""
-        REQUESTS.labels(*self._labels, str(status)).inc()
+        REQUESTS.labels(**self._labels, status=str(status)).inc()

@@ -17,6 +17,7 @@ from bentoml._internal.bento.bento import BentoModelInfo
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from service import outbox
 from service.apis import declare_apis
 from service.contract import PREPROCESSING, entry_name
 from service.endpoints import make_endpoints
@@ -66,7 +67,8 @@ class FrontedService(Service[Any]):
     """A BentoML service whose requests meet ``Front`` first."""
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
-        """Wrap BentoML's application."""
+        """Wrap BentoML's application, in the process that is about to serve it."""
+        outbox.install()
         app: Starlette = super().to_asgi(is_main)
         return Front(app, models(), max_rows=SETTINGS.max_rows, max_body_bytes=SETTINGS.max_body_bytes)
 
@@ -114,4 +116,13 @@ Archscale = bentoml.service(
     name="archscale",
     service_class=FrontedService,
     workers=SETTINGS.workers,
-)(type("Archscale", (_Archscale,), {**declare_apis(RELEASE, max_rows=SETTINGS.max_rows), **_model_attributes()}))
+)(
+    type(
+        "Archscale",
+        (_Archscale,),
+        {
+            **declare_apis(RELEASE, max_rows=SETTINGS.max_rows, max_body_bytes=SETTINGS.max_body_bytes),
+            **_model_attributes(),
+        },
+    )
+)

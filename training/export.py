@@ -87,25 +87,28 @@ def preprocessing_graph(preprocessing: Pipeline) -> bytes:
 def _add_preprocessing(graph: _Graph, preprocessing: Pipeline, *, output: str = "") -> str:
     """Scale in float64 and round after: a time stamp has no room in float32 before.
 
-    Rows of the transpose are gathered: columns cost 6.5 times as much for many rows (ONNX Runtime 1.32).
+    Every feature is the product of two factors, which two matrices of zeros and ones pick from the scaled columns: the
+    columns themselves (times 1), then their products. Picking is exact, and for one row it takes half the time of
+    gathering (ONNX Runtime 1.32); for many rows both take the same.
     """
     scaler = preprocessing["scale"]
-    left, right = product_columns(scaler.n_features_in_)
+    columns = scaler.n_features_in_
+    left, right = product_columns(columns)
     scaled = graph.add("Mul", RAW, graph.constant(scaler.scale_))
     shifted = graph.add("Add", scaled, graph.constant(scaler.min_))
-    turned = graph.add("Transpose", graph.add("Cast", shifted, to=TensorProto.FLOAT), perm=[1, 0])
-    factors = [graph.add("Gather", turned, graph.constant(indices), axis=0) for indices in (left, right)]
-    stacked = graph.add("Concat", turned, graph.add("Mul", *factors), axis=0)
-    return graph.add("Transpose", stacked, output=output, perm=[1, 0])
+    rounded = graph.add("Cast", shifted, to=TensorProto.FLOAT)
+    identity = np.eye(columns, dtype=np.float32)
+    first = graph.constant(np.hstack([identity, identity[:, left]]))
+    second = graph.constant(np.hstack([np.zeros_like(identity), identity[:, right]]))
+    ones = graph.constant(np.repeat(np.array([1, 0], np.float32), [columns, len(right)]))
+    return graph.add("Mul", graph.add("Gemm", rounded, first), graph.add("Gemm", rounded, second, ones), output=output)
 
 
 def _add_network(graph: _Graph, features: str, layers: Sequence[Layer], *, task: Task) -> None:
     value = features
     for number, layer in enumerate(layers[:-1], start=1):
         value = graph.add("Relu", _add_layer(graph, value, layer), output=hidden_output(number))
-    value = _add_layer(graph, value, layers[-1])
-    if task == "classification":
-        value = _add_sigmoid(graph, value)
+    value = _add_sigmoid(graph, value, layers[-1]) if task == "classification" else _add_layer(graph, value, layers[-1])
     graph.add("Squeeze", value, graph.constant(np.array([1])), output=PREDICTION)
 
 
@@ -114,9 +117,12 @@ def _add_layer(graph: _Graph, value: str, layer: Layer) -> str:
     return graph.add("Gemm", value, weight, graph.constant(layer.bias.astype(np.float32)))
 
 
-def _add_sigmoid(graph: _Graph, logit: str) -> str:
-    """1 / (1 + exp(-x)): the ``Sigmoid`` of ONNX Runtime 1.32 is off by 2e-3 relative at logits of 10."""
-    exponential = graph.add("Exp", graph.add("Neg", logit))
+def _add_sigmoid(graph: _Graph, value: str, layer: Layer) -> str:
+    """1 / (1 + exp(-x)): the ``Sigmoid`` of ONNX Runtime 1.32 is off by 2e-3 relative at logits of 10.
+
+    The minus is that of the last layer's weights.
+    """
+    exponential = graph.add("Exp", _add_layer(graph, value, Layer(-layer.weight, -layer.bias)))
     one = graph.constant(np.array(1, dtype=np.float32))
     return graph.add("Reciprocal", graph.add("Add", exponential, one))
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,31 +15,10 @@ import pytest
 
 from loadtest.server import Server
 from service.card import Examples
+from tests.flow.cases import BAD_BODIES, BAD_NPY, BAD_ROWS, FEATURES, NPY, RAW, npy
 
 ARCHITECTURES = ("small", "large")
-FEATURES, RAW = 495, 30
-NPY = "application/x-npy"
 TOLERANCE = 1e-5
-
-
-def npy(values: Any, dtype: str = "<f4", order: Any = "C") -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, np.array(values, dtype, order=order))
-    return stream.getvalue()
-
-
-def claim_rows(rows: int) -> bytes:
-    """A ``.npy`` header that claims so many rows, and one row."""
-    stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (rows, FEATURES)})
-    return stream.getvalue() + b"\x00" * FEATURES * 4
-
-
-def npy_of_objects() -> bytes:
-    """An array of Python objects, which only a pickle can hold."""
-    stream = io.BytesIO()
-    np.save(stream, np.array([[None] * FEATURES], object), allow_pickle=True)
-    return stream.getvalue()
 
 
 def close(actual: Any, expected: Any) -> bool:
@@ -151,22 +131,6 @@ def test_bentomls_own_routes_answer_and_name_the_release(client: httpx.Client, p
     assert (answer.status_code, answer.headers["X-Archscale-Release"]) == (200, release)
 
 
-BAD_ROWS: list[tuple[str, Any, int | None, int | None]] = [
-    ("a row of 494 values", [[0.5] * FEATURES, [0.5] * (FEATURES - 1)], 1, None),
-    ("a row of 496 values", [[0.5] * (FEATURES + 1)], 0, None),
-    ("text", [[0.5] * 7 + ["1.5"] + [0.5] * (FEATURES - 8)], 0, 7),
-    ("a boolean", [[True] + [0.5] * (FEATURES - 1)], 0, 0),
-    ("null", [[0.5] * FEATURES, [0.5] * (FEATURES - 1) + [None]], 1, FEATURES - 1),
-    ("more than float32 holds", [[0.5] * 9 + [1e40] + [0.5] * (FEATURES - 10)], 0, 9),
-    ("no row", [], None, None),
-    ("4,097 rows", [[0]] * 4097, None, None),
-    ("a row that is no list", [[0.5] * FEATURES, 3], 1, None),
-    ("a flat list", [0.5] * FEATURES, 0, None),
-    ("a list too deep", [[[0.5] * FEATURES]], 0, None),
-    ("an object", {"0": [0.5] * FEATURES}, None, None),
-]
-
-
 @pytest.mark.parametrize(("rows", "row", "column"), [case[1:] for case in BAD_ROWS], ids=[case[0] for case in BAD_ROWS])
 def test_a_row_that_breaks_a_rule_is_refused_with_its_place(
     client: httpx.Client, rows: Any, row: int | None, column: int | None, release: str
@@ -179,40 +143,11 @@ def test_a_row_that_breaks_a_rule_is_refused_with_its_place(
     assert answer.headers["X-Archscale-Release"] == problem["release"] == release
 
 
-BAD_BODIES = [
-    ("nothing", b"", 400),
-    ("cut off", b'{"features": [[1, 2', 400),
-    ("NaN", b'{"features": [[NaN]]}', 400),
-    ("Infinity", b'{"features": [[Infinity]]}', 400),
-    ("1e400", b'{"features": [[1e400]]}', 400),
-    ("not UTF-8", b"\xff\xfe\x00", 400),
-    ("an unknown key", b'{"features": [[1]], "extra": 1}', 422),
-    ("another key", b'{"raw": [[1]]}', 422),
-    ("no key", b"{}", 422),
-    ("a list", b"[[1]]", 422),
-    ("a number", b"7", 422),
-]
-
-
 @pytest.mark.parametrize(("body", "status"), [case[1:] for case in BAD_BODIES], ids=[case[0] for case in BAD_BODIES])
 def test_a_body_that_breaks_a_rule_is_refused(client: httpx.Client, body: bytes, status: int) -> None:
     answer = client.post("/predict/large", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
     assert answer.json()["error"]
-
-
-BAD_NPY = [
-    ("big-endian", npy([[0.5] * FEATURES], ">f4"), 422),
-    ("whole numbers", npy([[1] * FEATURES], "<i8"), 422),
-    ("another width", npy([[0.5] * 3]), 422),
-    ("one dimension", npy([0.5] * FEATURES), 422),
-    ("NaN", npy([[np.nan] * FEATURES]), 422),
-    ("cut off", npy([[0.5] * FEATURES])[:-4], 400),
-    ("no header", b"\x00" * 64, 400),
-    ("10^12 rows", claim_rows(10**12), 422),
-    ("more rows than follow", claim_rows(4000), 400),
-    ("objects", npy_of_objects(), 422),
-]
 
 
 @pytest.mark.parametrize(("body", "status"), [case[1:] for case in BAD_NPY], ids=[case[0] for case in BAD_NPY])
@@ -289,12 +224,13 @@ def test_a_client_that_leaves_half_way_harms_nobody(client: httpx.Client, servic
     assert [worker.pid for worker in service.workers] == workers
 
 
-def exchange(service: Server, request: bytes) -> bytes:
-    """Send raw bytes and return all that comes back until the server closes or falls silent."""
+def exchange(service: Server, request: bytes, *, end: bool = True) -> bytes:
+    """Send raw bytes, say that no more come, and return all that comes back until the server closes or falls silent."""
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=2) as connection:
         connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
+        if end:
+            connection.shutdown(socket.SHUT_WR)
         parts = []
         with contextlib.suppress(TimeoutError):
             while part := connection.recv(65536):
@@ -317,6 +253,56 @@ def test_a_body_that_is_not_what_its_head_says_never_fails_the_server(
 ) -> None:
     workers = [worker.pid for worker in service.workers]
     assert not exchange(service, request_bytes).startswith((b"HTTP/1.1 2", b"HTTP/1.1 5"))
+    assert client.get("/models").status_code == 200
+    assert [worker.pid for worker in service.workers] == workers
+
+
+def head(path: str, body: bytes, *more: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *more]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def test_requests_sent_at_once_on_one_connection_are_answered_in_their_order(
+    service: Server, examples: dict[str, Examples]
+) -> None:
+    bodies = [json.dumps({"features": examples["small"].features[:rows]}).encode() for rows in (1, 2, 3)]
+    requests = [head("/predict/small", body) + body for body in bodies[:-1]]
+    requests.append(head("/predict/small", bodies[-1], "Connection: close") + bodies[-1])
+    answers = exchange(service, b"".join(requests), end=False)
+    counts = [len(json.loads(part.split(b"\r\n\r\n")[1])["predictions"]) for part in answers.split(b"HTTP/1.1 200")[1:]]
+    assert counts == [1, 2, 3]
+
+
+def test_a_connection_is_closed_after_the_whole_answer_where_the_client_asks_for_it(
+    service: Server, examples: dict[str, Examples]
+) -> None:
+    body = json.dumps({"raw": examples["small"].raw}).encode()
+    answer = exchange(service, head("/transform", body, "Connection: close") + body, end=False)
+    features = json.loads(answer.split(b"\r\n\r\n", 1)[1])["features"]
+    assert (len(features), len(features[0])) == (len(examples["small"].raw), FEATURES)
+
+
+def test_a_client_that_waits_to_be_told_to_go_on_is_told(service: Server, examples: dict[str, Examples]) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    body = json.dumps({"features": examples["small"].features[:1]}).encode()
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head("/predict/small", body, "Expect: 100-continue"))
+        assert connection.recv(100).startswith(b"HTTP/1.1 100")
+        connection.sendall(body)
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_clients_that_leave_before_their_answer_harm_nobody(
+    client: httpx.Client, service: Server, examples: dict[str, Examples]
+) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    body = json.dumps({"features": examples["large"].features}).encode()
+    workers = [worker.pid for worker in service.workers]
+    for _ in range(20):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(head("/predict/large", body) + body)
+            # Reset rather than closed in order: the answer meets a connection that is gone.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert client.get("/models").status_code == 200
     assert [worker.pid for worker in service.workers] == workers
 

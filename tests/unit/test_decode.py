@@ -52,6 +52,16 @@ def test_whole_numbers_and_white_space_are_json_numbers_too() -> None:
     np.testing.assert_array_equal(decode_json(b' {"features" :\n[[1, -2,3e1]] } ', FEATURES), [[1, -2, 30]])
 
 
+def test_whole_numbers_of_any_size_are_rounded_to_the_nearest_float() -> None:
+    body_of_large = b'{"raw": [[9007199254740993, 18446744073709551616, -123456789012345678901234567890]]}'
+    assert decode_json(body_of_large, RAW).tolist() == [[9007199254740992.0, 2.0**64, -1.2345678901234568e29]]
+
+
+def test_a_key_may_be_spelt_with_escapes_and_brackets_may_stand_nowhere_else() -> None:
+    np.testing.assert_array_equal(decode_json(b'{"\\u0066eatures": [[1, 2, 3]]}', FEATURES), [[1, 2, 3]])
+    assert refusal(b'{"feat[ures": [[1, 2, 3]]}').rule == "members"
+
+
 def test_a_raw_value_keeps_the_digits_that_float32_has_no_room_for() -> None:
     assert decode_json(b'{"raw": [[1000.0001, 1e300, 1732406400.123456]]}', RAW).tolist() == [
         [1000.0001, 1e300, 1732406400.123456]
@@ -60,7 +70,15 @@ def test_a_raw_value_keeps_the_digits_that_float32_has_no_room_for() -> None:
 
 @pytest.mark.parametrize(
     ("value", "kind"),
-    [("1.5", "text"), (True, "true"), (False, "false"), (None, "null"), ([1.0], "a list"), ({"a": 1}, "an object")],
+    [
+        ("1.5", "text"),
+        (True, "true"),
+        (False, "false"),
+        (None, "null"),
+        ([1.0], "a list"),
+        ([], "a list"),
+        ({"a": 1}, "an object"),
+    ],
 )
 def test_anything_but_a_number_is_refused_with_its_row_and_column(value: object, kind: str) -> None:
     problem = refusal(body([GOOD[0], [1.0, value, 3.0]]))
@@ -82,6 +100,8 @@ def test_a_row_of_another_width_is_refused_and_names_the_row(width: int) -> None
 
 
 def test_a_body_whose_rows_are_all_too_wide_is_not_reshaped() -> None:
+    assert refusal(body([[1.0, 2.0], [3.0, 4.0, 5.0, 6.0]])).row == 0
+    assert refusal(body([[1.0, 2.0, 3.0], 4.0, [5.0, 6.0]])).row == 1
     assert refusal(body([[1.0] * 6])).rule == "width"
     assert refusal(body([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).row == 0
 
@@ -101,7 +121,9 @@ def test_what_is_not_a_number_of_rfc_8259_is_malformed(literal: bytes) -> None:
     assert refusal(b'{"features": [[1, 2, ' + literal + b"]]}").status == 400
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b'{"features": [[1,2,3]]} x', b"\xef\xbb\xbf{}"])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"\xff\xfe", b'{"features": [[1,2,3]]} x', b'\xef\xbb\xbf{"features": [[1,2,3]]}']
+)
 def test_a_body_that_is_not_json_is_malformed(data: bytes) -> None:
     assert refusal(data).status == 400
 
