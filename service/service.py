@@ -22,6 +22,7 @@ from service.apis import declare_apis
 from service.contract import PREPROCESSING, entry_name
 from service.endpoints import make_endpoints
 from service.front import Front
+from service.image import make_image
 from service.inference import Models, load_models
 from service.release import Release, ReleaseError, open_release
 from service.settings import Settings, SettingsError, load_settings
@@ -116,6 +117,7 @@ Archscale = bentoml.service(
     name="archscale",
     service_class=FrontedService,
     workers=SETTINGS.workers,
+    image=make_image(RELEASE.version),
 )(
     type(
         "Archscale",
