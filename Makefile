@@ -61,8 +61,15 @@ bench-serving: setup .venv-peers/.installed .venv-mlserver/.installed
 bento: setup  ## build the Bento from the newest release
 	$(BIN)/bentoml build
 
-image: bento  ## build an image from the newest Bento (needs docker or podman)
-	$(BIN)/bentoml containerize archscale:latest
+# Podman writes a health check in Docker's format alone.
+ENGINE ?= $(shell command -v docker >/dev/null && echo docker || echo podman)
+BENTO = archscale:$(notdir $(shell $(BIN)/bentoml get archscale:latest --output path))
+image: bento  ## build an image from the newest release, with its SBOM (needs docker or podman)
+	$(BIN)/bentoml containerize $(BENTO) --backend $(ENGINE) $(if $(filter podman,$(ENGINE)),--opt format=docker) \
+		--opt build-arg=REVISION=$$(git rev-parse HEAD) $(IMAGE_OPTIONS)
+	$(ENGINE) run --rm --interactive --network none --entrypoint python $(BENTO) - $(BENTO) \
+		< deploy/inventory.py > sbom.json
+	@echo "SBOM: sbom.json"
 
 # Set UV_FIND_LINKS to a folder with PyTorch's CPU wheel, or the lock will list CUDA packages. '+cpu' is what keeps
 # uv to that wheel; the lock itself names the version alone, which every index has.

@@ -56,13 +56,14 @@ def check_folder(folder: Path) -> None:
         ) from None
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(host: str, port: str) -> None:
     """Raise ContainerError if nobody may listen on the port now."""
     try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
+        socket.create_server((host, int(port))).close()
+    except (OSError, OverflowError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a port"
         raise ContainerError(
-            f"BENTOML_PORT must be free, however: {host}:{port}: {error.strerror}. Choose another port."
+            f"BENTOML_PORT must be a free port, however: {host}:{port}: {reason}. Choose another."
         ) from None
 
 
@@ -78,7 +79,7 @@ def main() -> None:
         except SettingsError as error:
             raise ContainerError(error) from None
         check_folder(Path(os.environ["BENTOML_HOME"]))
-        check_port(os.environ.get("BENTOML_HOST", "0.0.0.0"), int(os.environ["BENTOML_PORT"]))
+        check_port(os.environ.get("BENTOML_HOST", "0.0.0.0"), os.environ["BENTOML_PORT"])
     except ContainerError as error:
         print(error, file=sys.stderr)
         raise SystemExit(USER_ERROR) from None

@@ -38,7 +38,7 @@ LABEL org.opencontainers.image.title=archscale \\
       org.opencontainers.image.revision=$REVISION \\
       archscale.release={release}
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=2 CMD ["python", "-c", \\
-    "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['BENTOML_PORT'] + '/readyz', timeout=2)"]
+    "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['BENTOML_PORT'] + '/readyz', None, 2)"]
 STOPSIGNAL SIGTERM
 CMD ["python", "-m", "service.container"]
 """
