@@ -55,12 +55,12 @@ def require() -> None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
-def run(*command: str, cwd: Path = ROOT, **environment: str) -> str:
-    """Run a command that must succeed, and return what it printed."""
+def run(*command: str, environment: dict[str, str] | None = None) -> str:
+    """Run a command that must succeed in the project's folder, and return what it printed."""
     ended = subprocess.run(
         command,
-        cwd=cwd,
-        env={**os.environ, **environment},
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=STEP_SECONDS,
@@ -79,7 +79,7 @@ class Podman:
 
     def __call__(self, *arguments: str) -> str:
         """Run ``podman arguments``, which must succeed, and return what it printed."""
-        return run("podman", *arguments, **self.environment)
+        return run("podman", *arguments, environment=self.environment)
 
     @property
     def full_environment(self) -> dict[str, str]:
@@ -88,7 +88,7 @@ class Podman:
 
     @property
     def build_options(self) -> tuple[str, ...]:
-        """Options of ``bentoml containerize``: no network; pip and uv find packages, and their settings, in a folder."""
+        """Options of ``bentoml containerize``: no network; a folder of packages, and pip's and uv's settings."""
         return ("--opt", "network=none", "--opt", f"volume={self.folder / 'xdg'}:/etc/xdg:ro")
 
     @property

@@ -3,70 +3,26 @@
 import hashlib
 import json
 import re
-import shutil
-import socket
-import threading
 import tomllib
-import zipfile
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from sys import executable
 from typing import Any
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 
 from service.card import ModelCard
 from tests.commands import ROOT
-from tests.commands import bentoml as run_bentoml
-from tests.container import Container, labels, refusal, running
+from tests.container import Container, labels, running
 from tests.flow.cases import FEATURES, NPY, RAW, npy
-from tests.podman import Podman, private_podman, require, run
+from tests.podman import Podman, run
 
 pytestmark = pytest.mark.slow
 
 MB = 1_000_000
 ARCHITECTURES = ("small", "large")
 TOLERANCE = 1e-5
-LOAD_THREADS = 8
-ANSWERS_BEFORE_TERM = 200
-
-
-@pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
-    require()
-    with private_podman(tmp_path_factory.mktemp("podman")) as podman:
-        yield podman
-
-
-@pytest.fixture(scope="module")
-def image_home(podman: Podman, store: Callable[[], Path]) -> Path:
-    return store()
-
-
-@pytest.fixture(scope="module")
-def made(podman: Podman, image_home: Path) -> str:
-    """What `make image` printed."""
-    return run(
-        "make",
-        "--assume-old=.venv/.installed",
-        f"BIN={Path(executable).parent}",
-        "ENGINE=podman",
-        f"IMAGE_OPTIONS={' '.join(podman.build_options)}",
-        "image",
-        **podman.environment,
-        BENTOML_HOME=str(image_home),
-    )
-
-
-@pytest.fixture(scope="module")
-def image(made: str, image_home: Path) -> str:
-    """Name of the image."""
-    version = (image_home / "bentos/archscale/latest").read_text().strip()
-    return f"localhost/archscale:{version}"
 
 
 @pytest.fixture(scope="module")
@@ -80,15 +36,6 @@ def container(podman: Podman, image: str) -> Iterator[Container]:
 def client(container: Container) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=container.url, timeout=30) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def cards(home: Path, release: str) -> dict[str, ModelCard]:
-    """What training wrote, to be compared with what the container answers."""
-    folders = {name: home / f"models/archscale-{name}" / release for name in ARCHITECTURES}
-    return {
-        name: ModelCard.model_validate_json((folder / "card.json").read_bytes()) for name, folder in folders.items()
-    }
 
 
 def close(actual: Any, expected: Any) -> bool:
@@ -133,9 +80,8 @@ def test_a_broken_rule_is_refused(client: httpx.Client) -> None:
 
 def test_metrics_count_the_requests_of_all_workers(client: httpx.Client, release: str) -> None:
     def counted() -> float:
-        series = [
-            line for line in client.get("/metrics").text.splitlines() if line.startswith("archscale_requests_total")
-        ]
+        lines = client.get("/metrics").text.splitlines()
+        series = [line for line in lines if line.startswith("archscale_requests_total")]
         return sum(float(line.split()[-1]) for line in series if f'release="{release}"' in line)
 
     before = counted()
@@ -174,13 +120,10 @@ def test_the_image_holds_the_service_and_no_tools(podman: Podman, image: str, co
 
 
 def test_the_packages_are_those_of_the_lock(container: Container) -> None:
-    listing = (
-        "import importlib.metadata as m; print(*sorted(f'{d.name}=={d.version}'.lower() for d in m.distributions()))"
-    )
+    listing = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))"
     locked = re.findall(r"^(\S+==\S+) ", (ROOT / "requirements/service.txt").read_text(), re.MULTILINE)
-    installed = re.sub(r"[-_.]+(?=[^ ]*==)", "-", container.execute("python", "-c", listing)).split()
-    assert set(installed) <= set(locked)
-    assert {"bentoml==1.4.39"} <= set(installed)
+    installed = container.execute("python", "-c", listing).lower().replace("_", "-").split()
+    assert sorted(installed) == sorted(locked)
 
 
 def test_the_models_are_those_of_the_store(container: Container, home: Path, release: str) -> None:
@@ -211,104 +154,3 @@ def test_make_image_prints_what_is_in_it_and_writes_an_sbom(made: str, image: st
     models = {one["name"]: one for one in bom["components"] if one["type"] == "machine-learning-model"}
     assert models["archscale-large"]["version"] == release
     assert all(file["hashes"][0]["alg"] == "SHA-256" for file in models["archscale-large"]["components"])
-
-
-def test_the_health_check_tells_the_truth(podman: Podman, image: str) -> None:
-    with running(podman, image, "--cpus=1") as container:
-        assert container.healthy()
-        (worker,) = container.workers
-        worker.suspend()
-        assert not container.healthy()
-        worker.resume()
-        assert container.healthy()
-
-
-def test_a_killed_worker_is_replaced(podman: Podman, image: str) -> None:
-    with running(podman, image, "--cpus=1") as container:
-        (worker,) = container.workers
-        worker.kill()
-        psutil.wait_procs([worker], timeout=5)
-        container.wait_until("ready again")
-        assert [one.pid for one in container.workers] != [worker.pid]
-
-
-def ask_until_refused(url: str, body: bytes, enough: threading.Event, outcomes: Counter[str]) -> None:
-    """One user: ask again and again on one connection, until the service takes no more connections."""
-    with httpx.Client(base_url=url, timeout=30) as client:
-        while True:
-            try:
-                answer = client.post("/predict/large", content=body, headers={"Content-Type": NPY})
-            except httpx.ConnectError:
-                return
-            except httpx.TransportError:
-                outcomes["lost"] += 1
-                continue
-            outcomes["answered" if answer.status_code == 200 else "failed"] += 1
-            if outcomes["answered"] >= ANSWERS_BEFORE_TERM:
-                enough.set()
-
-
-def test_sigterm_under_load_answers_what_it_has_taken(podman: Podman, image: str, cards: dict[str, ModelCard]) -> None:
-    body, enough, outcomes = npy(cards["large"].examples.features), threading.Event(), Counter[str]()
-    with running(podman, image) as container:
-        arguments = (container.url, body, enough, outcomes)
-        users = [threading.Thread(target=ask_until_refused, args=arguments) for _ in range(LOAD_THREADS)]
-        for user in users:
-            user.start()
-        assert enough.wait(30)
-        assert container.stop() == 0
-        for user in users:
-            user.join(30)
-    assert outcomes["failed"] == 0
-    # A connection that is closed while its next request is on the way: one for each user, at most.
-    assert outcomes["lost"] <= LOAD_THREADS, outcomes
-
-
-def test_a_memory_limit_that_is_too_low_is_named(podman: Podman, image: str) -> None:
-    for limit, workers in (("48m", "1"), ("300m", "4")):
-        line = refusal(podman, image, f"--memory={limit}", ARCHSCALE_WORKERS=workers)
-        assert re.search(rf"at least \d+ MiB for [1{workers}] worker.*however: {limit[:-1]} MiB", line)
-
-
-def test_another_release_is_named_with_the_one_there_is(podman: Podman, image: str, release: str) -> None:
-    line = refusal(podman, image, ARCHSCALE_RELEASE="20200101t000000-abcdef")
-    assert release in line
-    assert "20200101t000000-abcdef" in line
-
-
-def test_a_folder_that_must_be_writable_is_named(podman: Podman, image: str) -> None:
-    assert "/tmp/bentoml: Read-only" in refusal(podman, image, "--read-only", "--read-only-tmpfs=false")
-
-
-def test_a_port_in_use_is_named(podman: Podman, image: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        assert f"127.0.0.1:{port}: Address already in use" in refusal(podman, image, BENTOML_PORT=port)
-
-
-def test_a_setting_that_is_unknown_or_unusable_is_named(podman: Podman, image: str) -> None:
-    assert "ARCHSCALE_WORKER. Correct or unset it" in refusal(podman, image, ARCHSCALE_WORKER="2")
-    assert "BENTOML_PORT" in refusal(podman, image, BENTOML_PORT="http")
-
-
-@pytest.mark.parametrize("settings", [{}, {"ARCHSCALE_RELEASE": "20200101t000000-abcdef"}])
-def test_no_bento_is_built_without_its_release(tmp_path: Path, settings: dict[str, str]) -> None:
-    built = run_bentoml("build", home=tmp_path, **settings)
-    assert built.returncode == 2
-    (line,) = built.stderr.strip().splitlines()
-    assert "python -m training" in line or "bentoml models list" in line
-
-
-def test_a_package_whose_hash_is_wrong_is_not_installed(podman: Podman, image: str, image_home: Path) -> None:
-    wheel = next(podman.wheels.glob("a2wsgi-*.whl"))
-    kept = shutil.copy(wheel, podman.folder)
-    with zipfile.ZipFile(wheel, "a") as changed:
-        changed.writestr("a2wsgi/added.py", "")
-    options = (*podman.build_options, "--opt", "no-cache", "-t", "localhost/changed:latest")
-    backend = ("--backend", "podman")
-    built = run_bentoml(
-        "containerize", image.rpartition("/")[2], *backend, *options, home=image_home, **podman.environment
-    )
-    shutil.copy(kept, wheel)
-    assert built.returncode != 0
-    assert "Hash mismatch for `a2wsgi" in built.stdout + built.stderr

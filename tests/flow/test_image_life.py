@@ -1,0 +1,124 @@
+"""How a container of the image starts, ends, and refuses: probes, signals, and one line for each bad input."""
+
+import re
+import shutil
+import socket
+import threading
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from service.card import ModelCard
+from tests.commands import bentoml as run_bentoml
+from tests.container import refusal, running
+from tests.flow.cases import NPY, npy
+from tests.podman import Podman
+
+pytestmark = pytest.mark.slow
+
+LOAD_THREADS = 8
+ANSWERS_BEFORE_TERM = 200
+
+
+def test_the_health_check_tells_the_truth(podman: Podman, image: str) -> None:
+    with running(podman, image, "--cpus=1") as container:
+        assert container.healthy()
+        (worker,) = container.workers
+        worker.suspend()
+        assert not container.healthy()
+        worker.resume()
+        assert container.healthy()
+
+
+def test_a_killed_worker_is_replaced(podman: Podman, image: str) -> None:
+    with running(podman, image, "--cpus=1") as container:
+        (worker,) = container.workers
+        worker.kill()
+        psutil.wait_procs([worker], timeout=5)
+        container.wait_until("ready again")
+        assert [one.pid for one in container.workers] != [worker.pid]
+
+
+def ask_until_refused(url: str, body: bytes, enough: threading.Event, outcomes: Counter[str]) -> None:
+    """One user: ask again and again on one connection, until the service takes no more connections."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        while True:
+            try:
+                answer = client.post("/predict/large", content=body, headers={"Content-Type": NPY})
+            except httpx.ConnectError:
+                return
+            except httpx.TransportError:
+                outcomes["lost"] += 1
+                continue
+            outcomes["answered" if answer.status_code == 200 else "failed"] += 1
+            if outcomes["answered"] >= ANSWERS_BEFORE_TERM:
+                enough.set()
+
+
+def test_sigterm_under_load_answers_what_it_has_taken(podman: Podman, image: str, cards: dict[str, ModelCard]) -> None:
+    body, enough, outcomes = npy(cards["large"].examples.features), threading.Event(), Counter[str]()
+    with running(podman, image) as container:
+        arguments = (container.url, body, enough, outcomes)
+        users = [threading.Thread(target=ask_until_refused, args=arguments) for _ in range(LOAD_THREADS)]
+        for user in users:
+            user.start()
+        assert enough.wait(30)
+        assert container.stop() == 0
+        for user in users:
+            user.join(30)
+    assert outcomes["failed"] == 0
+    # For each user: a connection of each worker that was closed while the next request was on its way, and one that
+    # waited to be accepted by a service that had ended. A proxy that asks the next replica loses none of them.
+    assert outcomes["lost"] <= 3 * LOAD_THREADS, outcomes
+
+
+def test_a_memory_limit_that_is_too_low_is_named(podman: Podman, image: str) -> None:
+    for limit, workers in (("48m", "1"), ("300m", "4")):
+        line = refusal(podman, image, f"--memory={limit}", ARCHSCALE_WORKERS=workers)
+        assert re.search(rf"at least \d+ MiB for [1{workers}] worker.*however: {limit[:-1]} MiB", line)
+
+
+def test_another_release_is_named_with_the_one_there_is(podman: Podman, image: str, release: str) -> None:
+    line = refusal(podman, image, ARCHSCALE_RELEASE="20200101t000000-abcdef")
+    assert release in line
+    assert "20200101t000000-abcdef" in line
+
+
+def test_a_folder_that_must_be_writable_is_named(podman: Podman, image: str) -> None:
+    assert "/tmp/bentoml: Read-only" in refusal(podman, image, "--read-only", "--read-only-tmpfs=false")
+
+
+def test_a_port_in_use_is_named(podman: Podman, image: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"127.0.0.1:{port}: Address already in use" in refusal(podman, image, BENTOML_PORT=port)
+
+
+def test_a_setting_that_is_unknown_or_unusable_is_named(podman: Podman, image: str) -> None:
+    assert "ARCHSCALE_WORKER. Correct or unset it" in refusal(podman, image, ARCHSCALE_WORKER="2")
+    assert "BENTOML_PORT" in refusal(podman, image, BENTOML_PORT="http")
+
+
+@pytest.mark.parametrize("settings", [{}, {"ARCHSCALE_RELEASE": "20200101t000000-abcdef"}])
+def test_no_bento_is_built_without_its_release(tmp_path: Path, settings: dict[str, str]) -> None:
+    built = run_bentoml("build", home=tmp_path, **settings)
+    assert built.returncode == 2
+    (line,) = built.stderr.strip().splitlines()
+    assert "python -m training" in line or "bentoml models list" in line
+
+
+def test_a_package_whose_hash_is_wrong_is_not_installed(podman: Podman, image: str, image_home: Path) -> None:
+    wheel = next(podman.wheels.glob("a2wsgi-*.whl"))
+    kept = shutil.copy(wheel, podman.folder)
+    with zipfile.ZipFile(wheel, "a") as changed:
+        changed.writestr("a2wsgi/added.py", "")
+    options = ("--backend", "podman", *podman.build_options, "--opt", "no-cache")
+    bento = image.rpartition("/")[2]
+    built = run_bentoml("containerize", bento, *options, home=image_home, **podman.environment)
+    shutil.copy(kept, wheel)
+    assert built.returncode != 0
+    assert "Hash mismatch for `a2wsgi" in built.stdout + built.stderr
