@@ -23,8 +23,8 @@ INSTALL_INSTALLER = (
     "python3 -m pip install --quiet --no-cache-dir --require-hashes --requirement /installer.txt"
 )
 
-# All that is written lies under /tmp, so that the root file system can be read-only. BENTOML_CONTAINERIZED, which the
-# template sets in its own stage, would keep BentoML from replacing a worker that was killed.
+# All that is written lies under /tmp, so that the root file system can be read-only; hence the modules are compiled here.
+# BENTOML_CONTAINERIZED, which the template sets in its own stage, would keep BentoML from replacing a killed worker.
 FINAL_STAGE = """
 FROM {base}
 COPY --from=base-container /etc/passwd /etc/group /etc/
@@ -32,6 +32,8 @@ COPY --from=base-container /app/.venv /app/.venv
 WORKDIR /home/bentoml/bento
 ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/home/bentoml/bento/src PYTHONUNBUFFERED=1 \\
     HOME=/tmp BENTOML_HOME=/tmp/bentoml BENTOML_PORT=3000 BENTOML_DO_NOT_TRACK=True
+COPY ./src ./src
+RUN python -m compileall -q ./src
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title=archscale \\
       org.opencontainers.image.version={version} \\
