@@ -17,6 +17,7 @@ LOCK = Path(__file__).parents[1] / "requirements/service.txt"
 INSTALLER = (
     "uv==0.13.9"
     " --hash=sha256:d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19"  # x86_64
+    " --hash=sha256:5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe"  # aarch64
 )
 INSTALL_INSTALLER = (
     f"echo '{INSTALLER}' > /installer.txt && "

@@ -1,0 +1,46 @@
+"""What the image looks at before it serves."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from service.container import MIB, ContainerError, check_folder, check_memory, check_port, memory_limit
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "limit"),
+    [
+        ("memory.max", "536870912\n", 512 * MIB),
+        ("memory.max", "max\n", math.inf),
+        ("memory/memory.limit_in_bytes", "536870912\n", 512 * MIB),
+        ("elsewhere", "1\n", math.inf),
+    ],
+)
+def test_the_memory_limit_is_that_of_either_version_of_control_groups(
+    tmp_path: Path, file: str, text: str, limit: float
+) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(text)
+    assert memory_limit(tmp_path) == limit
+
+
+def test_every_worker_needs_its_memory() -> None:
+    check_memory(512 * MIB, 2)
+    check_memory(math.inf, 1000)
+    with pytest.raises(ContainerError, match=r"for 3 worker\(s\), however: 512 MiB"):
+        check_memory(512 * MIB, 3)
+
+
+def test_a_folder_is_made_and_one_that_can_not_be_is_named(tmp_path: Path) -> None:
+    check_folder(tmp_path / "new/home")
+    assert list((tmp_path / "new/home").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(ContainerError, match="BENTOML_HOME"):
+        check_folder(tmp_path / "file")
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536"])
+def test_what_is_no_port_is_named(port: str) -> None:
+    with pytest.raises(ContainerError, match=f"127.0.0.1:{port}"):
+        check_port("127.0.0.1", port)
