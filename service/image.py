@@ -24,7 +24,7 @@ INSTALL_INSTALLER = (
     "python3 -m pip install --quiet --no-cache-dir --require-hashes --requirement /installer.txt"
 )
 
-# All that is written lies under /tmp, so that the root file system can be read-only; hence the modules are compiled here.
+# All that is written lies under /tmp: the root file system can be read-only. Hence the modules are compiled here.
 # BENTOML_CONTAINERIZED, which the template sets in its own stage, would keep BentoML from replacing a killed worker.
 FINAL_STAGE = """
 FROM {base}
