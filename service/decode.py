@@ -67,9 +67,9 @@ def decode_json(body: bytes, expected: Input) -> Rows:
     if numbers is None:
         return check_rows(_member(body, expected), expected)
     rows = numbers.reshape(-1, expected.width)
-    _check_count(len(rows), expected)
+    check_count(len(rows), expected)
     # JSON numbers are finite as float64, or simdjson would have refused them.
-    return rows if expected.dtype is np.float64 else _narrow(rows, expected)
+    return rows if expected.dtype is np.float64 else narrow(rows, expected)
 
 
 def _numbers(body: bytes, expected: Input) -> Rows | None:
@@ -86,23 +86,28 @@ def _numbers(body: bytes, expected: Input) -> Rows | None:
             return None
         # Text, true, false, null and objects end in TypeError here, at any depth; lists are flattened.
         numbers = np.frombuffer(rows.as_buffer(of_type="d"))
-        return numbers if _are_rows(rows, body, expected.width) else None
+        return numbers if are_rows(rows, expected.width) and has_brackets(body, len(rows) + 1) else None
     except SIMDJSON_ERRORS:
         return None
 
 
-def _are_rows(rows: simdjson.Array, body: bytes, width: int) -> bool:
-    """Whether ``rows``, of which only lists and numbers are known, is a list of flat lists of ``width`` numbers.
-
-    As many opening brackets as rows and one more leave none for a list inside a row. They are looked for one by one:
-    ``bytes.count`` takes eight times as long.
-    """
-    bracket = body.find(b"[")
+def are_rows(rows: simdjson.Array, width: int) -> bool:
+    """Whether ``rows``, of which only lists and numbers are known, is a list of lists of ``width`` members."""
     for row in rows:
         if not isinstance(row, simdjson.Array) or len(row) != width:
             return False
+    return len(rows) > 0
+
+
+def has_brackets(body: bytes, count: int) -> bool:
+    """Whether a body with at least ``count`` opening brackets has no more: no lists are in it but those that are known.
+
+    They are looked for one by one: ``bytes.count`` takes eight times as long.
+    """
+    bracket = -1
+    for _ in range(count):
         bracket = body.find(b"[", bracket + 1)
-    return len(rows) > 0 and body.find(b"[", bracket + 1) < 0
+    return body.find(b"[", bracket + 1) < 0
 
 
 def _member(body: bytes, expected: Input) -> Any:
@@ -115,7 +120,7 @@ def _member(body: bytes, expected: Input) -> Any:
             rule="json",
         ) from None
     if not isinstance(document, dict) or document.keys() != {expected.key}:
-        fact = sorted(document) if isinstance(document, dict) else _kind(document)
+        fact = sorted(document) if isinstance(document, dict) else kind(document)
         raise unprocessable(
             f"the body must be an object with the one member '{expected.key}', however: {fact}.", rule="members"
         )
@@ -125,8 +130,8 @@ def _member(body: bytes, expected: Input) -> Any:
 def check_rows(rows: object, expected: Input) -> Rows:
     """Walk through a list of lists, refuse the first value that breaks a rule, convert the rest. Raises Problem 422."""
     if not isinstance(rows, list):
-        raise unprocessable(f"'{expected.key}' must be a list of rows, however: {_kind(rows)}.", rule="rows")
-    _check_count(len(rows), expected)
+        raise unprocessable(f"'{expected.key}' must be a list of rows, however: {kind(rows)}.", rule="rows")
+    check_count(len(rows), expected)
     for index, row in enumerate(rows):
         _check_row(index, row, expected)
     return check_array(np.array(rows, np.float64), expected)
@@ -135,7 +140,7 @@ def check_rows(rows: object, expected: Input) -> Rows:
 def _check_row(index: int, row: object, expected: Input) -> None:
     if not isinstance(row, list):
         raise unprocessable(
-            f"every row must be a list of {expected.width} numbers, however: row {index} is {_kind(row)}.",
+            f"every row must be a list of {expected.width} numbers, however: row {index} is {kind(row)}.",
             rule="rows",
             row=index,
         )
@@ -144,7 +149,7 @@ def _check_row(index: int, row: object, expected: Input) -> None:
     for column, value in enumerate(row):
         if type(value) not in (int, float):
             raise unprocessable(
-                f"every value must be a JSON number, however: row {index}, column {column} is {_kind(value)}.",
+                f"every value must be a JSON number, however: row {index}, column {column} is {kind(value)}.",
                 rule="number",
                 row=index,
                 column=column,
@@ -155,13 +160,13 @@ def check_array(values: Rows, expected: Input) -> Rows:
     """(n, width) numbers -> the same in the input's dtype, C-contiguous. Raises Problem 422, ValueError if not 2-D."""
     if values.ndim != 2:
         raise ValueError(f"an array of {values.ndim} dimensions")
-    _check_count(len(values), expected)
+    check_count(len(values), expected)
     if values.shape[1] != expected.width:
         raise _wrong_width(values.shape[1], expected, row=0)
-    return _narrow(values, expected)
+    return narrow(values, expected)
 
 
-def _narrow(values: Rows, expected: Input) -> Rows:
+def narrow(values: Rows, expected: Input) -> Rows:
     """Return the values in the input's dtype, C-contiguous, if they are finite in it. Raises Problem 422."""
     if not (are_small(values) or max(values.max(), -values.min()) <= expected.limit):
         raise _not_finite(values, expected)
@@ -188,7 +193,8 @@ def _not_finite(values: Rows, expected: Input) -> Problem:
     )
 
 
-def _check_count(rows: int, expected: Input) -> None:
+def check_count(rows: int, expected: Input) -> None:
+    """Raise Problem 422 for no row and for too many."""
     if not 1 <= rows <= expected.max_rows:
         raise unprocessable(
             f"a request must hold 1 to {expected.max_rows} rows, however: {rows}. "
@@ -232,7 +238,7 @@ def _check_npy_header(shape: tuple[int, ...], dtype: np.dtype[Any], expected: In
         )
     if len(shape) != 2:
         raise unprocessable(f"a .npy array must have 2 dimensions, however: shape {shape}.", rule="npy-shape")
-    _check_count(shape[0], expected)
+    check_count(shape[0], expected)
     if shape[1] != expected.width:
         raise _wrong_width(shape[1], expected, row=0)
 
@@ -250,7 +256,7 @@ def _read_npy_data(
     return np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if fortran_order else "C")
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
     """Name a JSON value's kind for an error message."""
     if isinstance(value, dict):
         return "an object"

@@ -34,7 +34,7 @@ async def exchange(
     headers: names in lower case. Raises Problem if the request breaks a rule, ClientGoneError.
     """
     decode, media_type = _agree(headers.get(b"content-type"), headers.get(b"content-encoding"), headers.get(b"accept"))
-    body = await _read_body(headers, receive, max_body_bytes)
+    body = await read_body(headers, receive, max_body_bytes)
     begin = time.perf_counter()
     rows = decode(body, endpoint.takes)
     parsed = time.perf_counter()
@@ -52,10 +52,7 @@ def _agree(content_type: bytes | None, content_encoding: bytes | None, accept: b
 
 def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Decoder:
     """Choose how to read the body; raise Problem 415 for a media type or an encoding that is not of the contract."""
-    if content_encoding is not None and content_encoding.lower() != b"identity":
-        raise _unsupported(
-            f"Content-Encoding must be absent, however: {_text(content_encoding)!r}. Send the body as it is."
-        )
+    check_encoding(content_encoding)
     if content_type is None:
         return decode_json
     media_type, _, parameters = content_type.partition(b";")
@@ -69,6 +66,14 @@ def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Deco
     return decoder
 
 
+def check_encoding(content_encoding: bytes | None) -> None:
+    """Raise Problem 415 for a body that is compressed."""
+    if content_encoding is not None and content_encoding.lower() != b"identity":
+        raise _unsupported(
+            f"Content-Encoding must be absent, however: {_text(content_encoding)[:100]!r}. Send the body as it is."
+        )
+
+
 def _unsupported(detail: str) -> Problem:
     return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, rule="media-type")
 
@@ -77,7 +82,7 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1")
 
 
-async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
     """Return the whole body; raise Problem 413 as soon as it is known to pass the limit."""
     if int(headers.get(b"content-length", b"0")) > limit:
         raise _too_large(limit)
