@@ -4,6 +4,7 @@ It answers the routes of the contract, bytes to bytes, and lets through to Bento
 for. Anything else ends here with 404 or 405: BentoML labels its metrics by path, without bound (1.4.39).
 """
 
+import contextlib
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -19,6 +20,7 @@ from service.exchange import ClientGoneError, Stages, exchange
 from service.inference import Models
 from service.metrics import STAGES, Meter
 from service.problems import Problem
+from service.protocol_v2 import ProtocolV2, is_v2
 from service.tracing import traced
 
 READING = ("GET", "HEAD")
@@ -37,6 +39,8 @@ class Front:
         endpoints = make_endpoints(models, max_rows=max_rows)
         self._endpoints = {one.route: (one, Meter(one.architecture, one.label, self._release)) for one in endpoints}
         self._compute = traced(self._answer)
+        self._protocol = ProtocolV2(endpoints, self._release, max_body_bytes=max_body_bytes)
+        self._speak_v2 = traced(self._answer_v2)
         self._documents = _make_documents(models)
         self._routes = list(app.routes)
 
@@ -46,6 +50,8 @@ class Front:
             await self._app(scope, receive, send)
         elif scope["path"] in self._endpoints:
             await self._compute(scope, receive, send)
+        elif is_v2(scope["path"]):
+            await self._speak_v2(scope, receive, send)
         else:
             await self._pass_on(scope, receive, send)
 
@@ -68,6 +74,14 @@ class Front:
             meter.answered(rows, *stages)
             extra = (_server_timing(stages),) if TIMING_HEADER in headers else ()
             await self._respond(send, HTTPStatus.OK, answer, media_type, extra)
+
+    async def _answer_v2(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of the Open Inference Protocol, whose errors have a form of their own."""
+        headers = dict(scope["headers"])
+        with contextlib.suppress(ClientGoneError):
+            reply = await self._protocol.answer(scope["method"], scope["path"], headers, receive)
+            timing = [_server_timing(reply.stages)] if reply.stages and TIMING_HEADER in headers else []
+            await self._respond(send, reply.status, reply.body, reply.media_type, [*reply.headers, *timing])
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from the documents, or let BentoML answer what it has a route for."""
