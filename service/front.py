@@ -81,7 +81,7 @@ class Front:
         with contextlib.suppress(ClientGoneError):
             reply = await self._protocol.answer(scope["method"], scope["path"], headers, receive)
             timing = [_server_timing(reply.stages)] if reply.stages and TIMING_HEADER in headers else []
-            await self._respond(send, reply.status, reply.body, reply.media_type, [*reply.headers, *timing])
+            await self._respond(send, reply.status, reply.body, reply.media_type, (*reply.headers, *timing))
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from the documents, or let BentoML answer what it has a route for."""

@@ -6,8 +6,9 @@ release is their version. Errors are ``{"error": ...}``, as the protocol has it.
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -38,14 +39,13 @@ class Model:
     meter: Meter
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, whole: ``stages`` is the time that each took, of an inference."""
 
     status: HTTPStatus
     body: bytes
     media_type: str = JSON_MEDIA_TYPE
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     stages: Stages | None = None
 
 
@@ -133,8 +133,8 @@ class ProtocolV2:
 def _reply(answer: bytes, json_bytes: int | None, stages: Stages) -> Reply:
     if json_bytes is None:
         return Reply(HTTPStatus.OK, answer, stages=stages)
-    headers = [(HEADER_LENGTH_KEY, str(json_bytes).encode())]
-    return Reply(HTTPStatus.OK, answer, BINARY_MEDIA_TYPE, headers, stages)
+    length = (HEADER_LENGTH_KEY, str(json_bytes).encode())
+    return Reply(HTTPStatus.OK, answer, BINARY_MEDIA_TYPE, (length,), stages)
 
 
 def _server_documents(release: str) -> dict[str, bytes]:
@@ -171,5 +171,5 @@ def _check_method(method: str, allowed: tuple[str, ...]) -> None:
 
 
 def _refusal(problem: Problem) -> Reply:
-    headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
-    return Reply(problem.status, orjson.dumps({"error": problem.detail}), headers=headers)
+    headers = ((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
+    return Reply(problem.status, orjson.dumps({"error": problem.detail}), headers=tuple(headers))

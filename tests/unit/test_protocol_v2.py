@@ -143,7 +143,7 @@ def test_a_wrong_method_is_405_with_what_is_allowed(
     protocol: ProtocolV2, method: str, path: str, allowed: bytes
 ) -> None:
     reply = ask(protocol, path, method)
-    assert (reply.status, reply.headers) == (405, [(b"allow", allowed)])
+    assert (reply.status, reply.headers) == (405, ((b"allow", allowed),))
     assert method in error(reply)
 
 

@@ -62,6 +62,26 @@ def test_what_is_only_unusual_is_read_too(data: object) -> None:
         np.testing.assert_array_equal(read(unusual), GOOD)
 
 
+def test_numbers_are_looked_for_in_data_and_nowhere_else() -> None:
+    decoy = json.dumps({"id": '"data": [1, 2, 3, 4, 5, 6]'}).encode()[:-1] + b", "
+    elsewhere = b'{"parameters": {"data": [9, 9, 9, 9, 9, 9]}, '
+    for before in (decoy, elsewhere):
+        np.testing.assert_array_equal(read(before + body(FLAT)[1:]), GOOD)
+        assert "null" in refusal(before + body([None] * 6)[1:]).detail
+        assert "neither" in refusal(before + body(None)[1:]).detail
+    np.testing.assert_array_equal(read(body(GOOD).replace(b'"data"', b'"\\u0064ata"')), GOOD)
+
+
+def test_requests_that_differ_beside_their_numbers_are_not_taken_for_each_other() -> None:
+    for sent in ("a", "b", "a"):
+        for width in (3, 2):
+            expected = features_input(width, max_rows=4)
+            request = read_request(
+                b'{"id": "%s", ' % sent.encode() + body([1.0] * width, (1, width))[1:], None, expected
+            )
+            assert (request.echo, request.rows.shape) == ({"id": sent}, (1, width))
+
+
 def test_of_a_member_that_stands_twice_the_last_counts_whoever_reads() -> None:
     assert read_request(b'{"id": "a", "id": "b", ' + body(FLAT)[1:], None, FEATURES).echo == {"id": "b"}
 
@@ -161,6 +181,8 @@ def test_binary_data_that_is_cut_off_or_too_long_is_refused() -> None:
 def test_numbers_in_both_places_or_in_neither_are_refused() -> None:
     array = np.array(GOOD, "<f4")
     assert "both" in refusal(*binary(array, data=FLAT)).detail
+    for data in (FLAT, GOOD):
+        assert "both" in refusal(body(data, parameters={"binary_data_size": 24})).detail
     assert "neither" in refusal(*binary(array, parameters={})).detail
     assert "neither" in refusal(body(None)).detail
     head = body(FLAT)
