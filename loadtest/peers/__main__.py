@@ -46,7 +46,7 @@ BYTES_IN_MB = 1e6
 class Bench:
     """The figures so far, and how each is taken."""
 
-    def __init__(self, *, seconds: float, driver: int) -> None:
+    def __init__(self, *, seconds: int, driver: int) -> None:
         self.seconds, self.driver = seconds, driver
         self.figures: Figures = defaultdict(list)
         with serve_newest(ARCHSCALE_WORKERS="1") as server:
@@ -95,8 +95,11 @@ class Bench:
             self.load(f"{OURS}: 1 raw row", server.url + predict_raw_route("small"), raw)
             self.load(f"{OURS}: 64 rows", small, json.dumps({"features": self.rows(64)}).encode())
             self.load(f"{OURS}: 64 rows npy", small, self.npy(64), NPY_MEDIA_TYPE)
-            self.load(f"{OURS}: 1024 rows npy, large", large, self.npy(1024), NPY_MEDIA_TYPE)
             self.figures[f"{OURS}: memory, MB"].append(server.worker_memory_bytes() / BYTES_IN_MB)
+            self.load(f"{OURS}: 1024 rows npy, large", large, self.npy(1024), NPY_MEDIA_TYPE)
+            self.load(f"{OURS}: 1024 rows, large", large, json.dumps({"features": self.rows(1024)}).encode())
+            self.load(f"{OURS}: 1 row, after all others", small, one)
+            self.figures[f"{OURS}: memory after 1024-row bodies, MB"].append(server.worker_memory_bytes() / BYTES_IN_MB)
 
     def round_of_peer(self, peer: Peer) -> None:
         """Every case of one peer."""
@@ -144,9 +147,9 @@ class Bench:
                     self._cpu(server, url, one, workers)
                 )
                 if workers == "1":
-                    self.figures[f"{OURS}: memory after {STEADY_REQUESTS:,} requests / before"].append(
-                        server.worker_memory_bytes() / memory
-                    )
+                    after = server.worker_memory_bytes()
+                    self.figures[f"{OURS}: memory after {STEADY_REQUESTS:,} requests, MB"].append(after / BYTES_IN_MB)
+                    self.figures[f"{OURS}: memory after {STEADY_REQUESTS:,} requests / before"].append(after / memory)
 
     def _cpu(self, server: Server, url: str, body: bytes, workers: str) -> float:
         before, done = server.cpu_seconds(), 0
@@ -197,7 +200,7 @@ def main() -> int:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.peers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each load (4)")
+    parser.add_argument("--seconds", type=int, default=4, help="of each load (4)")
     parser.add_argument("--output", type=Path, default=Path("results-peers.json"))
     return parser.parse_args()
 
