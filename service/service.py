@@ -67,7 +67,7 @@ class FrontedService(Service[Any]):
         """Wrap BentoML's application, in the process that is about to serve it."""
         outbox.install()
         app: Starlette = super().to_asgi(is_main)
-        return Front(app, models(), max_rows=SETTINGS.max_rows, max_body_bytes=SETTINGS.max_body_bytes)
+        return Front(app, models(), SETTINGS)
 
 
 class _Archscale:
@@ -75,7 +75,8 @@ class _Archscale:
 
     def __init__(self) -> None:
         self.release = RELEASE.version
-        self.endpoints = {endpoint.route: endpoint for endpoint in make_endpoints(models(), max_rows=SETTINGS.max_rows)}
+        endpoints = make_endpoints(models(), max_rows=SETTINGS.max_rows, out_of_range=SETTINGS.out_of_range)
+        self.endpoints = {endpoint.route: endpoint for endpoint in endpoints}
 
     @bentoml.on_startup
     def settle(self) -> None:
@@ -116,7 +117,7 @@ Archscale = bentoml.service(
         "Archscale",
         (_Archscale,),
         {
-            **declare_apis(RELEASE, max_rows=SETTINGS.max_rows, max_body_bytes=SETTINGS.max_body_bytes),
+            **declare_apis(RELEASE, SETTINGS),
             **_model_attributes(),
         },
     )
