@@ -4,8 +4,8 @@ import functools
 from typing import Any, NamedTuple
 
 from service.contract import PREDICTION
-from service.decode import Input, Rows, kind
 from service.problems import Problem, unprocessable
+from service.rows import Input, Rows, kind_of
 from service.tensors import (
     PLACE,
     Members,
@@ -24,8 +24,8 @@ UNSERVED = ("classification", "shared_memory_region")
 REQUEST_MEMBERS = {"id", "parameters", "inputs", "outputs", "model_name", "model_version"}
 """The last two stand in Triton's own examples; the route says the same."""
 INPUT_MEMBERS = {"name", "shape", "datatype", "parameters", "data"}
-LONGEST_REMEMBERED = 1024
-"""Bytes. A client sends the same JSON around its numbers again and again: it is read once, if it is no longer."""
+REMEMBERED, LONGEST_REMEMBERED = 256, 1024
+"""A client sends the same JSON around its numbers again and again: so many are read once, of at most so many bytes."""
 
 
 class Envelope(NamedTuple):
@@ -45,63 +45,65 @@ class Request(NamedTuple):
     binary: bool
 
 
-def read_request(body: bytes, header_length: bytes | None, expected: Input) -> Request:
-    """Read a whole body. Raises Problem 400 or 422.
+class Reader:
+    """Reads the requests of one model, and remembers what stood around their numbers."""
 
-    header_length: value of ``Inference-Header-Content-Length``, where it was sent.
-    """
-    head, behind = split(body, header_length)
-    quick = None if behind else _read_quickly(head, expected)
-    if quick is not None:
-        return quick
-    envelope = _open(head, expected)
-    rows = read_rows(envelope.tensor, envelope.rows, behind, expected)
-    return Request(rows, envelope.echo, envelope.binary)
+    def __init__(self, expected: Input) -> None:
+        self._expected = expected
+        self._remember = functools.lru_cache(maxsize=REMEMBERED)(self._read_envelope)
 
+    def read(self, body: bytes, header_length: bytes | None) -> Request:
+        """Read a whole body. Raises Problem 400 or 422.
 
-def _read_quickly(head: bytes, expected: Input) -> Request | None:
-    """Read a request whose numbers stand in its JSON and are easily told from the rest; None if they do not."""
-    taken = take_numbers(head, expected)
-    if taken is None:
-        return None
-    try:
-        envelope = _open(taken[0], expected)
-    except Problem:  # told by who reads the whole
-        return None
-    if envelope.tensor.get("data") != PLACE:
-        return None
-    return Request(arrange(taken[1], envelope.rows, expected), envelope.echo, envelope.binary)
+        header_length: value of ``Inference-Header-Content-Length``, where it was sent.
+        """
+        head, behind = split(body, header_length)
+        quick = None if behind else self._read_quickly(head)
+        if quick is not None:
+            return quick
+        envelope = self._open(head)
+        rows = read_rows(envelope.tensor, envelope.rows, behind, self._expected)
+        return Request(rows, envelope.echo, envelope.binary)
 
+    def _read_quickly(self, head: bytes) -> Request | None:
+        """Read a request whose numbers stand in its JSON and are easily told from the rest; None if they do not."""
+        taken = take_numbers(head, self._expected)
+        if taken is None:
+            return None
+        try:
+            envelope = self._open(taken[0])
+        except Problem:  # told by who reads the whole
+            return None
+        if envelope.tensor.get("data") != PLACE:
+            return None
+        return Request(arrange(taken[1], envelope.rows, self._expected), envelope.echo, envelope.binary)
 
-def _open(head: bytes, expected: Input) -> Envelope:
-    """Read the JSON around the numbers. Raises Problem 400 or 422."""
-    return _remember(head, expected) if len(head) <= LONGEST_REMEMBERED else _read_envelope(head, expected)
+    def _open(self, head: bytes) -> Envelope:
+        """Read the JSON around the numbers. Raises Problem 400 or 422."""
+        return self._remember(head) if len(head) <= LONGEST_REMEMBERED else self._read_envelope(head)
 
-
-def _read_envelope(head: bytes, expected: Input) -> Envelope:
-    members = read_json(head)
-    _check_members(members, REQUEST_MEMBERS, "the request")
-    parameters = parameters_of(members, "the request")
-    binary = _wants_binary(members.get("outputs"), default=_flag(parameters, BINARY_OUTPUT, default=False))
-    tensor = _only(members.get("inputs"), "inputs", expected.key)
-    _check_members(tensor, INPUT_MEMBERS, "the input")
-    return Envelope(tensor, check_tensor(tensor, expected), _read_echo(members, parameters), binary)
-
-
-_remember = functools.lru_cache(maxsize=256)(_read_envelope)
+    def _read_envelope(self, head: bytes) -> Envelope:
+        members = read_json(head)
+        _check_members(members, REQUEST_MEMBERS, "the request")
+        parameters = parameters_of(members, "the request")
+        binary = _wants_binary(members.get("outputs"), default=_flag(parameters, BINARY_OUTPUT, default=False))
+        tensor = _only(members.get("inputs"), "inputs", self._expected.key)
+        _check_members(tensor, INPUT_MEMBERS, "the input")
+        return Envelope(tensor, check_tensor(tensor, self._expected), _read_echo(members, parameters), binary)
 
 
 def _only(tensors: object, member: str, name: str) -> Members:
     """Return the one tensor of 'inputs' or 'outputs'. Raises Problem 422."""
     if not isinstance(tensors, list) or len(tensors) != 1:
         raise unprocessable(
-            f"'{member}' must be a list of one tensor, '{name}', however: {kind(tensors)}.", rule=member
+            f"'{member}' must be a list of one tensor, '{name}', however: {kind_of(tensors)}.", rule=member
         )
     tensor = tensors[0]
     if not isinstance(tensor, dict) or tensor.get("name") != name:
         found = tensor.get("name") if isinstance(tensor, dict) else tensor
         raise unprocessable(
-            f"the tensor of '{member}' must be an object with the name '{name}', however: {kind(found)}.", rule=member
+            f"the tensor of '{member}' must be an object with the name '{name}', however: {kind_of(found)}.",
+            rule=member,
         )
     return tensor
 
@@ -111,7 +113,7 @@ def _read_echo(members: Members, parameters: Members) -> Members:
     echo: Members = {}
     if (identifier := members.get("id")) is not None:
         if not isinstance(identifier, str):
-            raise unprocessable(f"'id' must be text, however: {kind(identifier)}.", rule="id")
+            raise unprocessable(f"'id' must be text, however: {kind_of(identifier)}.", rule="id")
         echo["id"] = identifier
     if kept := {key: value for key, value in parameters.items() if _is_echoed(key, value)}:
         echo["parameters"] = kept
@@ -141,7 +143,9 @@ def _flag(parameters: Members, name: str, *, default: bool) -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise unprocessable(f"the parameter '{name}' must be true or false, however: {kind(value)}.", rule="parameters")
+        raise unprocessable(
+            f"the parameter '{name}' must be true or false, however: {kind_of(value)}.", rule="parameters"
+        )
     return value
 
 

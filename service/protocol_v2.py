@@ -16,8 +16,8 @@ from starlette.types import Receive
 
 from service.contract import JSON_MEDIA_TYPE, PREDICTION, RAW, RAW_SUFFIX
 from service.endpoints import Endpoint
-from service.exchange import Headers, Stages, check_encoding, read_body
-from service.inference_request import read_request
+from service.exchange import OUT_OF_RANGE, Headers, Stages, check_encoding, read_body
+from service.inference_request import Reader
 from service.metrics import Meter
 from service.problems import Problem
 from service.tensors import DATATYPES, HEADER_LENGTH_HEADER, Members, write
@@ -32,21 +32,24 @@ BINARY_MEDIA_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True)
 class Model:
-    """An endpoint by its name in the protocol, and its numbers."""
+    """An endpoint by its name in the protocol, with what reads its requests and what counts them."""
 
     name: str
     endpoint: Endpoint
+    reader: Reader
     meter: Meter
 
 
 class Reply(NamedTuple):
-    """An answer, whole: ``stages`` is the time that each took, of an inference."""
+    """An answer, whole. Of an inference also the time that each stage took, the architecture and the rows."""
 
     status: HTTPStatus
     body: bytes
     media_type: str = JSON_MEDIA_TYPE
     headers: tuple[tuple[bytes, bytes], ...] = ()
     stages: Stages | None = None
+    architecture: str = ""
+    rows: int = 0
 
 
 def is_v2(path: str) -> bool:
@@ -73,7 +76,12 @@ class ProtocolV2:
         self._release = release
         self._max_body_bytes = max_body_bytes
         self._models = {
-            model_name(one): Model(model_name(one), one, make_meter(one.architecture, f"v2_{one.label}", release))
+            model_name(one): Model(
+                name=model_name(one),
+                endpoint=one,
+                reader=Reader(one.takes),
+                meter=make_meter(one.architecture, f"v2_{one.label}", release),
+            )
             for one in endpoints
             if one.label in PREDICTING
         }
@@ -100,21 +108,32 @@ class ProtocolV2:
         except Problem as problem:
             if model is not None:
                 model.meter.refused(problem.status.value)
-            return _refusal(problem)
+            return refusal(problem)
 
     async def _infer(self, model: Model, headers: Headers, receive: Receive) -> Reply:
         check_encoding(headers.get(b"content-encoding"))
         body = await read_body(headers, receive, self._max_body_bytes)
         begin = time.perf_counter()
-        request = read_request(body, headers.get(HEADER_LENGTH_KEY), model.endpoint.takes)
+        request = model.reader.read(body, headers.get(HEADER_LENGTH_KEY))
+        rows, outside = model.endpoint.screen(request.rows)
         parsed = time.perf_counter()
-        values = model.endpoint.run(request.rows)
+        values = model.endpoint.run(rows)
         inferred = time.perf_counter()
         members = {"model_name": model.name, "model_version": self._release, **request.echo}
+        if model.endpoint.ranges is not None:
+            members["parameters"] = {**members.get("parameters", {}), OUT_OF_RANGE: outside}
         answer, json_bytes = write(members, PREDICTION, values, binary=request.binary)
         stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
-        model.meter.answered(len(request.rows), *stages)
-        return _reply(answer, json_bytes, stages)
+        model.meter.answered(len(rows), outside, *stages)
+        return Reply(
+            HTTPStatus.OK,
+            answer,
+            JSON_MEDIA_TYPE if json_bytes is None else BINARY_MEDIA_TYPE,
+            () if json_bytes is None else ((HEADER_LENGTH_KEY, b"%d" % json_bytes),),
+            stages,
+            model.endpoint.architecture,
+            len(rows),
+        )
 
     def _unknown(self, path: str) -> Problem:
         """404, by the first part of the path that is not there."""
@@ -128,13 +147,6 @@ class ProtocolV2:
         else:
             rule = f"a model's routes are its own path, /ready and /infer, however: {path[:200]!r}."
         return Problem(HTTPStatus.NOT_FOUND, rule, rule="route")
-
-
-def _reply(answer: bytes, json_bytes: int | None, stages: Stages) -> Reply:
-    if json_bytes is None:
-        return Reply(HTTPStatus.OK, answer, stages=stages)
-    length = (HEADER_LENGTH_KEY, str(json_bytes).encode())
-    return Reply(HTTPStatus.OK, answer, BINARY_MEDIA_TYPE, (length,), stages)
 
 
 def _server_documents(release: str) -> dict[str, bytes]:
@@ -170,6 +182,7 @@ def _check_method(method: str, allowed: tuple[str, ...]) -> None:
         )
 
 
-def _refusal(problem: Problem) -> Reply:
+def refusal(problem: Problem) -> Reply:
+    """Return a problem in the protocol's form."""
     headers = ((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
     return Reply(problem.status, orjson.dumps({"error": problem.detail}), headers=tuple(headers))

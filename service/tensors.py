@@ -12,19 +12,9 @@ import orjson
 import simdjson
 from numpy.typing import NDArray
 
-from service.decode import (
-    SIMDJSON_ERRORS,
-    Input,
-    Rows,
-    are_rows,
-    check_array,
-    check_count,
-    check_rows,
-    has_brackets,
-    kind,
-    narrow,
-)
+from service.decode import SIMDJSON_ERRORS, are_rows, has_brackets
 from service.problems import malformed, unprocessable
+from service.rows import Input, Rows, check_array, check_count, check_rows, kind_of, narrow
 
 Members = dict[str, Any]
 
@@ -99,7 +89,7 @@ def read_json(head: bytes) -> Members:
             rule="json",
         ) from None
     if not isinstance(members, dict):
-        raise unprocessable(f"the body must be an object with 'inputs', however: {kind(members)}.", rule="members")
+        raise unprocessable(f"the body must be an object with 'inputs', however: {kind_of(members)}.", rule="members")
     return members
 
 
@@ -109,7 +99,9 @@ def parameters_of(members: Members, whose: str) -> Members:
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
-        raise unprocessable(f"'parameters' of {whose} must be an object, however: {kind(parameters)}.", rule="members")
+        raise unprocessable(
+            f"'parameters' of {whose} must be an object, however: {kind_of(parameters)}.", rule="members"
+        )
     return parameters
 
 
@@ -147,7 +139,7 @@ def _check_datatype(datatype: object, expected: Input) -> None:
     wanted = DATATYPES[expected.dtype]
     if datatype != wanted:
         raise unprocessable(
-            f"input '{expected.key}' must have the datatype {wanted}, however: {kind(datatype)}. "
+            f"input '{expected.key}' must have the datatype {wanted}, however: {kind_of(datatype)}. "
             f"Convert it to {np.dtype(expected.dtype).name}.",
             rule="datatype",
         )
@@ -159,7 +151,7 @@ def _check_shape(shape: object, expected: Input) -> int:
     if not sizes or shape[1] != expected.width:  # type: ignore[index]
         raise unprocessable(
             f"input '{expected.key}' must have the shape [rows, {expected.width}], however: "
-            f"{shape if sizes else kind(shape)}.",
+            f"{shape if sizes else kind_of(shape)}.",
             rule="shape",
         )
     rows: int = shape[0]  # type: ignore[index]
@@ -173,7 +165,7 @@ def _from_binary(binary: bytes, size: object, rows: int, expected: Input) -> Row
     if size != wanted or len(binary) != wanted:
         raise unprocessable(
             f"input '{expected.key}' of shape [{rows}, {expected.width}] must be sent as {wanted} bytes, however: "
-            f"'{BINARY_SIZE}' is {kind(size)} and {len(binary)} bytes follow the JSON that {HEADER_LENGTH_HEADER} "
+            f"'{BINARY_SIZE}' is {kind_of(size)} and {len(binary)} bytes follow the JSON that {HEADER_LENGTH_HEADER} "
             "measures.",
             rule="binary-size",
         )

@@ -190,7 +190,12 @@ WRONG: dict[str, tuple[str, Callable[[], list[InferInput]], str, str]] = {
     "no row": ("small", lambda: [ones(0)], "422", "Send at least one"),
     "NaN": ("small", lambda: [tensor([[0.5] * 7 + [np.nan] * (FEATURES - 7)])], "422", "row 0, column 7"),
     "infinity": ("small-raw", lambda: [tensor([[-np.inf] * RAW], "raw", np.float64)], "422", "row 0, column 0"),
-    "an answer that overflows": ("large-raw", lambda: [tensor([[1e30] * RAW], "raw", np.float64)], "422", "overflows"),
+    "an answer that overflows": (
+        "large-raw",
+        lambda: [tensor([[1e30] * RAW], "raw", np.float64)],
+        "422",
+        "answer must be finite",
+    ),
     "float64 for float32": ("small", lambda: [tensor(np.ones((1, FEATURES)), dtype=np.float64)], "422", "FP32"),
     "float32 for float64": ("small-raw", lambda: [tensor(np.ones((1, RAW)), "raw")], "422", "FP64"),
     "whole numbers": ("small", lambda: [tensor(np.ones((1, FEATURES)), dtype=np.int32)], "422", "FP32"),

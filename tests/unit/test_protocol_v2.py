@@ -8,11 +8,11 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from service.decode import features_input, raw_input
 from service.endpoints import Endpoint
 from service.exchange import ClientGoneError
 from service.metrics import Meter
 from service.protocol_v2 import ProtocolV2, Reply, is_v2
+from service.rows import features_input, raw_input
 
 RELEASE = "20260101t000000-abcdef"
 ROWS = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
@@ -25,7 +25,7 @@ def endpoint(label: str, *, raw: bool = False) -> Endpoint:
         route=f"/{label}/wide-net",
         label=label,
         architecture="wide-net",
-        takes=raw_input(2, 4) if raw else features_input(3, 4),
+        takes=raw_input(("a", "b"), 4) if raw else features_input(("a", "b", "c"), 4),
         run=lambda rows: rows.sum(axis=1, dtype=np.float32),
         describe=lambda _, answer: {"predictions": answer},
     )
@@ -159,7 +159,7 @@ def test_an_inference_names_its_model_and_version_and_is_counted(protocol: Proto
         ("wide-net", "v2_predict", RELEASE),
         ("wide-net", "v2_predict_raw", RELEASE),
     ]
-    assert meters.return_value.answered.call_args.args == (2, *(reply.stages or ()))
+    assert meters.return_value.answered.call_args.args == (2, 0, *(reply.stages or ()))
 
 
 def test_a_refused_inference_is_counted_by_its_status(protocol: ProtocolV2, meters: mock.Mock) -> None:

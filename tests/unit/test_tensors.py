@@ -10,13 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.decode import Input, Rows, decode_json, features_input, raw_input
-from service.inference_request import Request, read_request
+from service.decode import decode_json
+from service.inference_request import Reader, Request
 from service.problems import Problem
+from service.rows import Input, Rows, features_input, raw_input
 from service.tensors import write
 
-FEATURES = features_input(width=3, max_rows=4)
-RAW = raw_input(width=3, max_rows=4)
+NAMES = ("height", "width", "depth")
+FEATURES = features_input(NAMES, max_rows=4)
+READER = Reader(FEATURES)
+RAW = raw_input(NAMES, max_rows=4)
 GOOD = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
 FLAT = [value for row in GOOD for value in row]
 
@@ -36,7 +39,7 @@ def binary(array: np.ndarray, **members: object) -> tuple[bytes, bytes]:
 
 
 def read(data: bytes, header_length: bytes | None = None, expected: Input = FEATURES) -> Rows:
-    return read_request(data, header_length, expected).rows
+    return Reader(expected).read(data, header_length).rows
 
 
 def refusal(data: bytes, header_length: bytes | None = None) -> Problem:
@@ -73,17 +76,16 @@ def test_numbers_are_looked_for_in_data_and_nowhere_else() -> None:
 
 
 def test_requests_that_differ_beside_their_numbers_are_not_taken_for_each_other() -> None:
+    reader = Reader(FEATURES)
     for sent in ("a", "b", "a"):
-        for width in (3, 2):
-            expected = features_input(width, max_rows=4)
-            request = read_request(
-                b'{"id": "%s", ' % sent.encode() + body([1.0] * width, (1, width))[1:], None, expected
-            )
-            assert (request.echo, request.rows.shape) == ({"id": sent}, (1, width))
+        for rows in (1, 2, 1):
+            data = json.dumps({"id": sent}).encode()[:-1] + b", " + body([0.5] * 3 * rows, (rows, 3))[1:]
+            request = reader.read(data, None)
+            assert (request.echo, request.rows.tolist()) == ({"id": sent}, [[0.5] * 3] * rows)
 
 
 def test_of_a_member_that_stands_twice_the_last_counts_whoever_reads() -> None:
-    assert read_request(b'{"id": "a", "id": "b", ' + body(FLAT)[1:], None, FEATURES).echo == {"id": "b"}
+    assert Reader(FEATURES).read(b'{"id": "a", "id": "b", ' + body(FLAT)[1:], None).echo == {"id": "b"}
 
 
 def test_binary_rows_are_read_wherever_they_begin() -> None:
@@ -142,7 +144,7 @@ def test_nested_data_is_not_reshaped(data: object) -> None:
 def test_anything_but_a_number_is_refused_with_its_place(value: object, word: str) -> None:
     for data in ([*FLAT[:4], value, 3.0], [GOOD[0], [1.0, value, 3.0]]):
         problem = refusal(body(data))
-        assert (problem.status, problem.row, problem.column) == (422, 1, 1)
+        assert (problem.status, problem.faults[0].row, problem.faults[0].column) == (422, 1, 1)
         assert word in problem.detail
 
 
@@ -154,14 +156,14 @@ def test_data_that_is_no_list_is_refused(data: object) -> None:
 def test_what_float32_does_not_hold_is_refused_with_its_place() -> None:
     for data in ([*FLAT[:5], 1e39], [GOOD[0], [1.0, 2.0, -1e39]]):
         problem = refusal(body(data))
-        assert (problem.rule, problem.row, problem.column) == ("finite", 1, 2)
+        assert (problem.rule, problem.faults[0].row, problem.faults[0].column) == ("finite", 1, 2)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_refused_in_binary_and_in_json(value: float) -> None:
     array = np.array([GOOD[0], [1.0, value, 3.0]], "<f4")
     problem = refusal(*binary(array))
-    assert (problem.rule, problem.row, problem.column) == ("finite", 1, 1)
+    assert (problem.rule, problem.faults[0].row, problem.faults[0].column) == ("finite", 1, 1)
     assert refusal(body(array.tolist())).status == 400
 
 
@@ -223,7 +225,7 @@ def test_flat_nested_binary_and_the_other_routes_bodies_are_the_same_rows(array:
 
 def answered_or_refused(data: bytes, header_length: bytes | None) -> None:
     try:
-        request: Request = read_request(data, header_length, FEATURES)
+        request: Request = READER.read(data, header_length)
         assert np.isfinite(request.rows).all()
         write(request.echo, "prediction", request.rows[:, 0], binary=request.binary)
     except Problem as problem:
