@@ -260,6 +260,54 @@ def test_a_request_of_any_json_is_read_or_refused(members: dict[str, Any], tenso
         answered_or_refused(data, str(len(data)).encode())
 
 
+def outcome(data: bytes) -> object:
+    """What a body is read as, or the status that it is refused with."""
+    try:
+        request = READER.read(data, None)
+    except Problem as problem:
+        return problem.status
+    return request.rows.tolist(), request.echo, request.binary
+
+
+SOUND = [
+    body(FLAT),
+    body(GOOD),
+    json.dumps({"id": "[[", "inputs": [{**WELL, "data": [[1, 2, 3]]}], "outputs": [{"name": "prediction"}]}).encode(),
+    b'{"parameters": {"data": [7, 8, 9]}, ' + body(FLAT)[1:],
+    b'{"id": "\\"data", ' + body(FLAT)[1:],
+]
+PIECES = [
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b",",
+    b":",
+    b'"',
+    b"\\",
+    b" ",
+    b"0",
+    b"1",
+    b"e9",
+    b"-",
+    b".5",
+    b"null",
+    b'"data"',
+    b"[]",
+]
+
+
+@given(
+    st.sampled_from(SOUND),
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 8), st.sampled_from([b"", *PIECES])), max_size=4),
+)
+def test_a_body_is_read_alike_at_a_glance_and_closely(data: bytes, edits: list[tuple[int, int, bytes]]) -> None:
+    """A key that is spelt with an escape is the same JSON, and is never read at a glance."""
+    for at, length, piece in edits:
+        data = data[:at] + piece + data[at + length :]
+    assert outcome(data) == outcome(data.replace(b'"data"', b'"d\\u0061ta"'))
+
+
 @given(st.lists(finite, min_size=1, max_size=20))
 def test_an_answer_is_the_same_numbers_in_json_and_in_binary(values: list[float]) -> None:
     array = np.array(values, np.float32)
