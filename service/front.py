@@ -18,6 +18,7 @@ from service.endpoints import make_endpoints
 from service.exchange import ClientGoneError, Stages, exchange
 from service.inference import Models
 from service.metrics import STAGES, Meter
+from service.openapi import DOCS_ROUTE, make_openapi
 from service.problems import Problem
 from service.tracing import traced
 
@@ -37,7 +38,8 @@ class Front:
         endpoints = make_endpoints(models, max_rows=max_rows)
         self._endpoints = {one.route: (one, Meter(one.architecture, one.label, self._release)) for one in endpoints}
         self._compute = traced(self._answer)
-        self._documents = _make_documents(models)
+        document = make_openapi(models.release, endpoints, max_body_bytes=max_body_bytes)
+        self._documents = {**_make_documents(models), DOCS_ROUTE: orjson.dumps(document)}
         self._routes = list(app.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
