@@ -26,6 +26,7 @@ HEADERS: dict[str, tuple[str, Part]] = {
     "Server-Timing": ("Milliseconds of parsing, inference and writing, if asked for.", {"type": "string"}),
 }
 OF_EVERY_ANSWER = (RELEASE_HEADER, REQUEST_ID_HEADER)
+ON_REQUEST = ("Server-Timing",)
 
 PARAMETERS = {
     REQUEST_ID_HEADER: "An id to find this request by. One is made where none is sent.",
@@ -53,7 +54,7 @@ def make_components(release: Release) -> Part:
     return {
         "schemas": answer_schemas(release),
         "examples": _examples(release.card),
-        "headers": {name: {"description": text, "schema": schema} for name, (text, schema) in HEADERS.items()},
+        "headers": {name: _header(name) for name in HEADERS},
         "parameters": {name: _parameter(name, text) for name, text in PARAMETERS.items()},
         "responses": {_name(status): _refusal(status) for status in REFUSALS},
     }
@@ -88,6 +89,11 @@ def _examples(card: ModelCard) -> dict[str, Part]:
 
 def _parameter(name: str, text: str) -> Part:
     return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+
+
+def _header(name: str) -> Part:
+    text, schema = HEADERS[name]
+    return {"description": text, "required": name not in ON_REQUEST, "schema": schema}
 
 
 def _name(status: HTTPStatus) -> str:

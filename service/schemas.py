@@ -105,12 +105,18 @@ def refer(model: type[BaseModel]) -> Schema:
     return {"$ref": REFERENCE.format(model=model.__name__)}
 
 
-def answer_schemas(release: Release) -> dict[str, Schema]:
-    """Name -> schema of every answer, with rows as wide as this release's."""
+def describe_models(*models: type[BaseModel]) -> dict[str, Schema]:
+    """Return name -> schema of the models, and of those that they are made of."""
     _, generated = models_json_schema(
-        [(model, "validation") for model in ANSWERS], ref_template=REFERENCE, schema_generator=Untitled
+        [(model, "validation") for model in models], ref_template=REFERENCE, schema_generator=Untitled
     )
     schemas: dict[str, Schema] = generated["$defs"]
+    return schemas
+
+
+def answer_schemas(release: Release) -> dict[str, Schema]:
+    """Return name -> schema of every answer, with rows as wide as this release's."""
+    schemas = describe_models(*ANSWERS)
     raw, features = len(release.card.raw_features), len(release.card.feature_names)
     for model in (RawFeatures, Trace, HeldOutRows):
         _set_widths(schemas[model.__name__], {RAW: raw, "scaled": raw, FEATURES: features})
