@@ -90,7 +90,7 @@ def _configuration(each: int, seed: int) -> SchemathesisConfig:
 
 
 def _accept_anything(choices: random.Random) -> Any:
-    def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+    def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
         if accept := choices.choice(ACCEPTED):
             case.headers["Accept"] = accept
 
