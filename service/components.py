@@ -5,6 +5,7 @@ from typing import Any
 
 from service.card import ModelCard
 from service.contract import FEATURES, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RAW, RELEASE_HEADER
+from service.problems import PROBLEM_MEDIA_TYPE
 from service.release import Release
 from service.schemas import Refusal, answer_schemas, refer
 
@@ -14,7 +15,6 @@ Part = dict[str, Any]
 EXAMPLE_ROWS = 2
 """Enough to show that a body holds many rows: one of 230 features takes 4.5 kB."""
 EXAMPLE_NAME = "held-out rows"
-PROBLEM_MEDIA_TYPE = "application/problem+json"
 REQUEST_ID_HEADER = "X-Request-Id"
 TIMING_HEADER = "X-Archscale-Timing"
 
@@ -75,16 +75,22 @@ def refusals(*statuses: HTTPStatus) -> Part:
     return {str(status.value): refer_to("responses", _name(status)) for status in sorted({*statuses, *OF_EVERY_ROUTE})}
 
 
-def out_of_range(card: ModelCard, rows: list[list[float]]) -> int:
-    """Return how many raw values lie outside the training range of their column. rows: (n, raw features)."""
-    ranges = [(one.minimum, one.maximum) for one in card.raw_features]
-    return sum(not low <= value <= high for row in rows for value, (low, high) in zip(row, ranges, strict=True))
+def example_rows(card: ModelCard) -> list[int]:
+    """Return the held-out rows that are shown: the first with every value in the range of training, if there are."""
+    return sorted(range(len(card.examples.raw)), key=lambda row: out_of_range(card, row))[:EXAMPLE_ROWS]
+
+
+def out_of_range(card: ModelCard, row: int) -> int:
+    """Return how many raw values of a held-out row lie outside the training range of their column."""
+    pairs = zip(card.raw_features, card.examples.raw[row], strict=True)
+    return sum(not column.minimum <= value <= column.maximum for column, value in pairs)
 
 
 def _examples(card: ModelCard) -> dict[str, Part]:
     rows = {RAW: card.examples.raw, FEATURES: card.examples.features}
-    examples = {key: {"value": {key: values[:EXAMPLE_ROWS]}} for key, values in rows.items()}
-    return {**examples, "row": {"value": {RAW: card.examples.raw[:1]}}}
+    bodies = {key: {key: [values[row] for row in example_rows(card)]} for key, values in rows.items()}
+    bodies["row"] = {RAW: bodies[RAW][RAW][:1]}
+    return {name: {"value": body} for name, body in bodies.items()}
 
 
 def _parameter(name: str, text: str) -> Part:

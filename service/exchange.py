@@ -4,20 +4,36 @@ import functools
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import NamedTuple
 
+import numpy as np
 from starlette.types import Receive
 
 from service.contract import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
-from service.decode import Input, Rows, decode_json, decode_npy
+from service.decode import decode_json, decode_npy
 from service.encode import encode_json, encode_npy, negotiate
 from service.endpoints import Endpoint
 from service.inference import Array
 from service.problems import Problem
+from service.rows import Input, Rows
 
 Headers = dict[bytes, bytes]
 Decoder = Callable[[bytes, Input], Rows]
 Stages = tuple[float, float, float]
 """Seconds of ``service.metrics.STAGES``: parse, infer, write."""
+OUT_OF_RANGE = "out_of_range"
+
+
+class Answer(NamedTuple):
+    """Answer to a request that broke no rule, and what the meter and the log want to know of it."""
+
+    body: bytes
+    media_type: str
+    rows: int
+    out_of_range: int
+    """Raw values outside the range of their column in training."""
+    stages: Stages
+
 
 DECODERS: dict[bytes, Decoder] = {JSON_MEDIA_TYPE.encode(): decode_json, NPY_MEDIA_TYPE.encode(): decode_npy}
 
@@ -26,22 +42,18 @@ class ClientGoneError(Exception):
     """The client left before its request was whole: there is nobody to answer."""
 
 
-async def exchange(
-    endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int
-) -> tuple[bytes, str, int, Stages]:
-    """Answer a request: the answer's body and media type, the rows it was for, and the time each stage took.
-
-    headers: names in lower case. Raises Problem if the request breaks a rule, ClientGoneError.
-    """
+async def exchange(endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int) -> Answer:
+    """Answer a request. headers: names in lower case. Raises Problem if it breaks a rule, ClientGoneError."""
     decode, media_type = _agree(headers.get(b"content-type"), headers.get(b"content-encoding"), headers.get(b"accept"))
     body = await _read_body(headers, receive, max_body_bytes)
     begin = time.perf_counter()
-    rows = decode(body, endpoint.takes)
+    rows, outside = _screen(endpoint, decode(body, endpoint.takes))
     parsed = time.perf_counter()
     values = endpoint.run(rows)
     inferred = time.perf_counter()
-    answer, media_type = _encode(endpoint, rows, values, media_type)
-    return answer, media_type, len(rows), (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
+    answer, media_type = _encode(endpoint, rows, values, outside, media_type)
+    stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
+    return Answer(answer, media_type, len(rows), outside, stages)
 
 
 @functools.lru_cache(maxsize=256)
@@ -105,7 +117,25 @@ def _too_large(limit: int) -> Problem:
     )
 
 
-def _encode(endpoint: Endpoint, rows: Rows, values: Array, media_type: str) -> tuple[bytes, str]:
+def _encode(endpoint: Endpoint, rows: Rows, values: Array, outside: int, media_type: str) -> tuple[bytes, str]:
     if media_type == NPY_MEDIA_TYPE and endpoint.binary:
         return encode_npy(values), NPY_MEDIA_TYPE
-    return encode_json(endpoint.describe(rows, values)), JSON_MEDIA_TYPE
+    return encode_json(_describe(endpoint, rows, values, outside)), JSON_MEDIA_TYPE
+
+
+def _describe(endpoint: Endpoint, rows: Rows, values: Array, outside: int) -> dict[str, object]:
+    members = endpoint.describe(rows, values)
+    if endpoint.ranges is not None:
+        members[OUT_OF_RANGE] = outside
+    return members
+
+
+def answer_rows(endpoint: Endpoint, rows: Rows) -> dict[str, object]:
+    """rows: checked ones -> members of the JSON answer, its arrays as lists. Raises Problem."""
+    rows, outside = _screen(endpoint, rows)
+    members = _describe(endpoint, rows, endpoint.run(rows), outside)
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in members.items()}
+
+
+def _screen(endpoint: Endpoint, rows: Rows) -> tuple[Rows, int]:
+    return (rows, 0) if endpoint.ranges is None else endpoint.ranges.screen(rows, endpoint.takes)

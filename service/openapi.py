@@ -7,26 +7,33 @@ from pydantic import BaseModel
 
 from service.components import (
     EXAMPLE_NAME,
-    EXAMPLE_ROWS,
     PARAMETERS,
-    PROBLEM_MEDIA_TYPE,
     REQUEST_ID_HEADER,
     Part,
+    example_rows,
     headers,
     make_components,
     out_of_range,
     refer_to,
     refusals,
 )
-from service.contract import FEATURES, JSON_MEDIA_TYPE, MODELS_ROUTE, NPY_MEDIA_TYPE, Predictions, examples_route
+from service.contract import (
+    FEATURES,
+    JSON_MEDIA_TYPE,
+    MODELS_ROUTE,
+    NPY_MEDIA_TYPE,
+    Features,
+    Predictions,
+    RawPredictions,
+    examples_route,
+)
 from service.endpoints import Endpoint
+from service.problems import PROBLEM_MEDIA_TYPE
 from service.release import Release
 from service.schemas import (
     BINARY,
     Catalogue,
     HeldOutRows,
-    RawFeatures,
-    RawPredictions,
     Trace,
     refer,
     rows_schema,
@@ -52,7 +59,7 @@ OF_A_BODY = (
 OPERATIONS: dict[str, tuple[str, str, str, type[BaseModel]]] = {
     "predict": ("Predict", "predict_{}", "Predict with '{}' from features", Predictions),
     "predict_raw": ("Predict", "predict_{}_raw", "Predict with '{}' from raw values", RawPredictions),
-    "transform": ("Predict", "transform", "Scale raw values and form their products", RawFeatures),
+    "transform": ("Predict", "transform", "Scale raw values and form their products", Features),
     "trace": ("Inspect", "trace_{}", "Follow one row through the layers of '{}'", Trace),
 }
 
@@ -145,13 +152,14 @@ def _answer(endpoint: Endpoint, release: Release) -> Part:
 def _example(endpoint: Endpoint, release: Release) -> Part:
     """Return the answer to the example of the endpoint's body, as far as the card knows it."""
     card = release.cards.get(endpoint.architecture, release.card)
-    counted = {"out_of_range": out_of_range(card, card.examples.raw[:EXAMPLE_ROWS])}
+    rows = example_rows(card)
+    counted = {"out_of_range": sum(out_of_range(card, row) for row in rows)}
     predicted = {
-        "predictions": card.examples.prediction[:EXAMPLE_ROWS],
+        "predictions": [card.examples.prediction[row] for row in rows],
         "architecture": card.architecture,
         "release": release.version,
     }
-    transformed = {FEATURES: card.examples.features[:EXAMPLE_ROWS], "release": release.version}
+    transformed = {FEATURES: [card.examples.features[row] for row in rows], "release": release.version}
     known: dict[str, Part] = {
         "predict": predicted,
         "predict_raw": predicted | counted,

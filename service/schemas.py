@@ -6,9 +6,10 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from service.card import Description, Examples
-from service.contract import FEATURES, RAW, ArchitectureName, Features, Predictions
-from service.decode import Input
+from service.contract import FEATURES, RAW, ArchitectureName, Features, Predictions, RawPredictions
+from service.problems import MOST_FAULTS, TYPE_PREFIX
 from service.release import Release
+from service.rows import Input
 
 Schema = dict[str, Any]
 
@@ -17,18 +18,6 @@ BINARY: Schema = {"type": "string", "format": "binary"}
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
-
-
-class RawPredictions(Predictions):
-    """Answer of the raw prediction routes."""
-
-    out_of_range: Count = Field(description="How many raw values lie outside the training range of their column.")
-
-
-class RawFeatures(Features):
-    """Answer of the transform route."""
-
-    out_of_range: Count = Field(description="How many raw values lie outside the training range of their column.")
 
 
 class Layer(BaseModel):
@@ -49,6 +38,7 @@ class Trace(BaseModel):
     features: list[float]
     hidden: list[Layer]
     output: float
+    out_of_range: Count
 
 
 class Catalogue(BaseModel):
@@ -77,7 +67,7 @@ class BrokenRule(BaseModel):
 class Refusal(BaseModel):
     """Why a request was refused, and what to change (RFC 9457)."""
 
-    type: Annotated[str, Field(pattern="^urn:archscale:problem:")]
+    type: Annotated[str, Field(pattern=f"^{TYPE_PREFIX}")]
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     detail: str
@@ -85,7 +75,7 @@ class Refusal(BaseModel):
     rule: str
     release: str
     request_id: str
-    errors: list[BrokenRule] = Field([], max_length=20, description="The first bad rows, where rows are bad.")
+    errors: list[BrokenRule] = Field([], max_length=MOST_FAULTS, description="The first bad rows, where rows are bad.")
 
 
 class Untitled(GenerateJsonSchema):
@@ -96,7 +86,7 @@ class Untitled(GenerateJsonSchema):
         return False
 
 
-ANSWERS = (Predictions, RawPredictions, RawFeatures, Trace, Catalogue, HeldOutRows, Refusal)
+ANSWERS = (Predictions, RawPredictions, Features, Trace, Catalogue, HeldOutRows, Refusal)
 REFERENCE = "#/components/schemas/{model}"
 
 
@@ -118,7 +108,7 @@ def answer_schemas(release: Release) -> dict[str, Schema]:
     """Return name -> schema of every answer, with rows as wide as this release's."""
     schemas = describe_models(*ANSWERS)
     raw, features = len(release.card.raw_features), len(release.card.feature_names)
-    for model in (RawFeatures, Trace, HeldOutRows):
+    for model in (Features, Trace, HeldOutRows):
         _set_widths(schemas[model.__name__], {RAW: raw, "scaled": raw, FEATURES: features})
     return schemas
 
@@ -131,7 +121,7 @@ def _set_widths(schema: Schema, widths: dict[str, int]) -> None:
 
 
 def rows_schema(takes: Input) -> Schema:
-    """Return the schema of an endpoint's JSON body: the rules of ``service.decode`` that JSON Schema can say."""
+    """Return the schema of an endpoint's JSON body: the rules of ``service.rows`` that JSON Schema can say."""
     number = {"type": "number", "minimum": -takes.limit, "maximum": takes.limit}
     row = {"type": "array", "items": number, "minItems": takes.width, "maxItems": takes.width}
     rows = {"type": "array", "items": row, "minItems": 1, "maxItems": takes.max_rows}

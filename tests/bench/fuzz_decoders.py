@@ -19,10 +19,11 @@ import psutil
 
 with atheris.instrument_imports(include=["service"], enable_loader_override=False):
     from service.contract import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
-    from service.decode import Input, Rows, check_rows, decode_json, decode_npy, features_input, raw_input
+    from service.decode import decode_json, decode_npy
     from service.encode import encode_npy, negotiate
     from service.exchange import _decoder
     from service.problems import Problem
+    from service.rows import Input, Rows, check_rows, features_input, raw_input
 
 DEFAULT_CASES = 2_000_000
 DEFAULT_SEED = 1
@@ -32,7 +33,7 @@ WARM_UP = 0.5
 """Share of the cases in which libFuzzer fills its memory of good inputs; after it, memory is to stay where it is."""
 GROWTH_MIB = 8.0
 
-FEATURES, RAW = features_input(width=3, max_rows=4), raw_input(width=3, max_rows=4)
+FEATURES, RAW = features_input(["a", "b", "c"], max_rows=4), raw_input(["a", "b", "c"], max_rows=4)
 ROWS = [[0.0, -0.5, 1e3], [3, 2.5e-7, -12]]
 TOKENS = [
     *(b'"features"', b'"raw"', b"[[", b"]]", b"],[", b"1e400", b"-0", b"NaN", b"null", b"true", b'"1"', b"{}"),
@@ -62,8 +63,8 @@ def check_npy(body: bytes, takes: Input) -> bool:
     return _agree(found, known, takes)
 
 
-def check_headers(line: bytes, _: Input) -> bool:
-    """Whether Content-Type and Accept, on a line each, were agreed to: then on a media type of the contract."""
+def check_headers(line: bytes, takes: Input) -> bool:
+    """Whether Content-Type and Accept, on a line each, were agreed to: then to a media type of the contract."""
     content_type, _, accept = line.partition(b"\n")
     try:
         _decoder(content_type, None)

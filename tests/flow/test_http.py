@@ -138,7 +138,8 @@ def test_a_row_that_breaks_a_rule_is_refused_with_its_place(
     answer = client.post("/predict/small", json={"features": rows})
     assert answer.status_code == 422
     problem = answer.json()
-    assert (problem.get("row"), problem.get("column")) == (row, column)
+    fault = problem["errors"][0] if row is not None else {}
+    assert (fault.get("row"), fault.get("column")) == (row, column)
     assert "however" in problem["error"]
     assert answer.headers["X-Archscale-Release"] == problem["release"] == release
 
@@ -164,8 +165,8 @@ def test_a_raw_row_whose_answer_overflows_is_refused_with_its_place(
     for route in ("/predict/small/raw", "/transform", "/trace/small"):
         body = {"raw": rows[1:] if "trace" in route else rows}
         problem = client.post(route, json=body)
-        assert (problem.status_code, problem.json()["column"]) == (422, 4)
-    assert client.post("/predict/large/raw", json={"raw": rows}).json()["row"] == 1
+        assert (problem.status_code, problem.json()["errors"][0]["column"]) == (422, 4)
+    assert client.post("/predict/large/raw", json={"raw": rows}).json()["errors"][0]["row"] == 1
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream"])
