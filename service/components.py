@@ -3,10 +3,13 @@
 from http import HTTPStatus
 from typing import Any
 
+import orjson
+
 from service.card import ModelCard
 from service.contract import FEATURES, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RAW, RELEASE_HEADER
-from service.problems import PROBLEM_MEDIA_TYPE
+from service.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.release import Release
+from service.rows import check_rows, raw_input
 from service.schemas import Refusal, answer_schemas, refer
 
 Part = dict[str, Any]
@@ -56,7 +59,7 @@ def make_components(release: Release) -> Part:
         "examples": _examples(release.card),
         "headers": {name: _header(name) for name in HEADERS},
         "parameters": {name: _parameter(name, text) for name, text in PARAMETERS.items()},
-        "responses": {_name(status): _refusal(status) for status in REFUSALS},
+        "responses": {_name(status): _refusal(status, release) for status in REFUSALS},
     }
 
 
@@ -106,9 +109,22 @@ def _name(status: HTTPStatus) -> str:
     return status.phrase.replace(" ", "")
 
 
-def _refusal(status: HTTPStatus) -> Part:
+def _refusal(status: HTTPStatus, release: Release) -> Part:
+    content: Part = {"schema": refer(Refusal)}
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        content["examples"] = {"text for a number": {"value": _refused_text(release)}}
     return {
         "description": REFUSALS[status],
         "headers": headers(*MORE_HEADERS.get(status, ())),
-        "content": {PROBLEM_MEDIA_TYPE: {"schema": refer(Refusal)}},
+        "content": {PROBLEM_MEDIA_TYPE: content},
     }
+
+
+def _refused_text(release: Release) -> Any:
+    """Return what is answered to a raw row whose first value is text."""
+    takes = raw_input([column.name for column in release.card.raw_features], max_rows=1)
+    (row,) = release.card.examples.raw[:1]
+    try:
+        check_rows([[str(row[0]), *row[1:]]], takes)
+    except Problem as problem:
+        return orjson.loads(problem.body(release=release.version, request_id="0123456789ab-1"))

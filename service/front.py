@@ -119,15 +119,15 @@ class Front:
         await self._respond(send, problem.status, body, PROBLEM_MEDIA_TYPE, more=more)
 
     async def _respond(
-        self, send: Send, status: HTTPStatus, body: bytes, media_type: str, *, more: Iterable[tuple[bytes, bytes]]
+        self, send: Send, status: int, body: bytes, media_type: str, *, more: Iterable[tuple[bytes, bytes]]
     ) -> None:
         headers = [
             (b"content-type", media_type.encode()),
-            (b"content-length", str(len(body)).encode()),
+            (b"content-length", b"%d" % len(body)),
             self._release_header,
             *more,
         ]
-        await send({"type": "http.response.start", "status": status.value, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     def _naming(self, send: Send, request_id: str) -> Send:

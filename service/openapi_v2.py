@@ -1,39 +1,60 @@
-"""The OpenAPI document's part on /v2: the Open Inference Protocol over HTTP, one model for each architecture and input.
+"""The OpenAPI document's part on /v2: the Open Inference Protocol, with its models, tensors and errors. Pure.
 
-Source: https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md.
+Source: https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md, and Triton's
+extension for binary tensors.
 """
 
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from service.components import REFUSALS, Part, headers
+from service.components import MORE_HEADERS, REFUSALS, REQUEST_ID_HEADER, Part, headers, refer_to
 from service.contract import FEATURES, JSON_MEDIA_TYPE, PREDICTION, RAW, RAW_SUFFIX
 from service.release import Release
-from service.schemas import describe_models, refer
+from service.schemas import BINARY, describe_models, refer
 
 TAG = "Open Inference Protocol"
-TAGS = {TAG: "The same predictions for any client of the protocol: version 2, with Triton's binary tensor data."}
+TAG_TEXT = "The same predictions for any client that speaks the protocol's version 2."
+BINARY_MEDIA_TYPE = "application/octet-stream"
+LENGTH_HEADER = "Inference-Header-Content-Length"
+LENGTH_TEXT = "Bytes of JSON that the body begins with, where binary tensors follow them."
 
-REASONS = {
-    **REFUSALS,
-    HTTPStatus.NOT_FOUND: "There is no such model or version: `GET /models` lists the architectures.",
-}
-OF_A_MODEL = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+OF_A_READ = (HTTPStatus.METHOD_NOT_ALLOWED,)
+OF_A_MODEL = (HTTPStatus.NOT_FOUND, *OF_A_READ)
 OF_AN_INFERENCE = (
     *OF_A_MODEL,
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
+REASONS = {
+    **REFUSALS,
+    HTTPStatus.NOT_FOUND: "There is no such model, or not in this version.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is compressed.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The request was read, and breaks a rule of the protocol or of the model's rows.",
+}
 
-Parameters = dict[str, str | float | bool]
+Parameters = dict[str, Any] | None
+Width = Literal["FP32", "FP64"]
+
+
+class Live(BaseModel):
+    """The server lives."""
+
+    live: bool
+
+
+class Ready(Live):
+    """The server is ready."""
+
+    ready: bool
 
 
 class ServerMetadata(BaseModel):
-    """The server, and which extensions of the protocol it speaks."""
+    """The server, its release, and the extensions of the protocol that it speaks."""
 
     name: str
     version: str
@@ -43,13 +64,13 @@ class ServerMetadata(BaseModel):
 class TensorMetadata(BaseModel):
     """A tensor that a model takes or gives; -1 in a shape is any number of rows."""
 
-    name: Literal["features", "raw", "prediction"]
-    datatype: Literal["FP32", "FP64"]
+    name: str
+    datatype: Width
     shape: list[int]
 
 
 class ModelMetadata(BaseModel):
-    """A model: its release is its version."""
+    """A model: the release is its version."""
 
     name: str
     versions: list[str]
@@ -58,80 +79,128 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
 
 
-class Tensor(BaseModel):
-    """A tensor: flat or nested numbers in ``data``, or ``parameters.binary_data_size`` bytes after the JSON."""
+class ModelReady(BaseModel):
+    """The model is ready."""
 
     name: str
-    datatype: Literal["FP32", "FP64"]
-    shape: Annotated[list[int], Field(min_length=1, max_length=2)]
-    parameters: Parameters = {}
+    ready: bool
+
+
+class InputTensor(BaseModel):
+    """Rows: numbers in ``data``, flat or row by row, or ``parameters.binary_data_size`` bytes behind the JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Literal["features", "raw"]
+    datatype: Width
+    shape: Annotated[list[int], Field(min_length=2, max_length=2)]
+    parameters: Parameters = None
     data: list[Any] | None = None
 
 
 class RequestedOutput(BaseModel):
-    """An output by name, and how it is to be sent."""
+    """The output, and in ``parameters.binary_data`` whether it is to be binary."""
 
-    name: str
-    parameters: Parameters = {}
+    name: Literal["prediction"]
+    parameters: Parameters = None
 
 
 class InferRequest(BaseModel):
-    """One input; without ``outputs``, every output is answered."""
+    """One input. ``id`` and ``parameters`` come back as they were sent."""
+
+    model_config = ConfigDict(extra="forbid")
 
     id: str | None = None
-    parameters: Parameters = {}
-    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1)]
-    outputs: list[RequestedOutput] | None = None
+    model_name: Any = None
+    model_version: Any = None
+    parameters: Parameters = None
+    inputs: Annotated[list[InputTensor], Field(min_length=1, max_length=1)]
+    outputs: Annotated[list[RequestedOutput], Field(max_length=1)] | None = None
+
+
+class OutputTensor(BaseModel):
+    """A number for each row, in ``data`` or behind the JSON."""
+
+    name: Literal["prediction"]
+    datatype: Literal["FP32"]
+    shape: list[int]
+    parameters: Parameters = None
+    data: list[float] | None = None
 
 
 class InferResponse(BaseModel):
-    """The outputs that were asked for."""
+    """What the model predicts."""
 
     model_name: str
     model_version: str
     id: str | None = None
-    parameters: Parameters = {}
-    outputs: list[Tensor]
+    parameters: Parameters = None
+    outputs: list[OutputTensor]
 
 
 class ProtocolError(BaseModel):
-    """Every refusal of the protocol: what is wrong and what to do, in a sentence."""
+    """Every refusal: what is wrong and what to do, in a sentence."""
 
     error: str
 
 
-MODELS = (ServerMetadata, ModelMetadata, InferRequest, InferResponse, ProtocolError)
+MODELS = (Live, Ready, ServerMetadata, ModelMetadata, ModelReady, InferRequest, InferResponse, ProtocolError)
 
 
-def describe_v2(release: Release) -> tuple[Part, Part]:
-    """Return the protocol's paths, and the schemas that they refer to."""
-    paths: Part = {
-        "/v2": {"get": _read("What the server speaks", ServerMetadata)},
-        "/v2/health/live": {"get": _read("Does the server live?")},
-        "/v2/health/ready": {"get": _read("Are predictions answered?")},
+def with_v2(document: Part, release: Release) -> Part:
+    """Return the document with the protocol's routes."""
+    components = document["components"]
+    length = {"description": LENGTH_TEXT, "schema": {"type": "integer", "minimum": 0}}
+    return {
+        **document,
+        "tags": [*document["tags"], {"name": TAG, "description": TAG_TEXT}],
+        "paths": {**document["paths"], **_paths(release)},
+        "components": {
+            **components,
+            "schemas": {**components["schemas"], **describe_models(*MODELS)},
+            "headers": {**components["headers"], LENGTH_HEADER: length},
+            "parameters": {
+                **components["parameters"],
+                LENGTH_HEADER: {"name": LENGTH_HEADER, "in": "header", **length},
+            },
+        },
     }
-    for prefix in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
-        parameters = [_in_path(name, values) for name, values in _values(release).items() if f"{{{name}}}" in prefix]
+
+
+def _paths(release: Release) -> Part:
+    paths = {
+        "/v2": _read("What the server is", ServerMetadata, OF_A_READ),
+        "/v2/health/live": _read("Does the server live?", Live, OF_A_READ),
+        "/v2/health/ready": _read("Are predictions answered?", Ready, OF_A_READ),
+    }
+    model = _in_path("model", [name + suffix for name in release.architectures for suffix in ("", RAW_SUFFIX)])
+    version = _in_path("version", [release.version])
+    for route, parameters in (
+        ("/v2/models/{model}", [model]),
+        ("/v2/models/{model}/versions/{version}", [model, version]),
+    ):
+        shared = {"parameters": parameters}
         paths |= {
-            prefix: {"parameters": parameters, "get": _read("A model's tensors", ModelMetadata, *OF_A_MODEL)},
-            f"{prefix}/ready": {"parameters": parameters, "get": _read("Is the model ready?", None, *OF_A_MODEL)},
-            f"{prefix}/infer": {"parameters": parameters, "post": _infer(release)},
+            route: shared | _read("What a model takes and gives", ModelMetadata, OF_A_MODEL),
+            f"{route}/ready": shared | _read("Is the model ready?", ModelReady, OF_A_MODEL),
+            f"{route}/infer": shared | {"post": _infer(release)},
         }
-    return paths, describe_models(*MODELS)
-
-
-def _values(release: Release) -> dict[str, list[str]]:
-    """Values of the paths' parameters."""
-    models = [name + suffix for name in release.architectures for suffix in ("", RAW_SUFFIX)]
-    return {"model": models, "version": [release.version]}
+    return paths
 
 
 def _in_path(name: str, values: list[str]) -> Part:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": values}}
 
 
-def _read(summary: str, model: type[BaseModel] | None = None, *statuses: HTTPStatus) -> Part:
-    return {"tags": [TAG], "summary": summary, "responses": _responses(model, *statuses)}
+def _read(summary: str, model: type[BaseModel], statuses: tuple[HTTPStatus, ...]) -> Part:
+    """Return a path that is answered to GET and, without the body, to HEAD."""
+    operation: Part = {"tags": [TAG], "summary": summary, "parameters": [refer_to("parameters", REQUEST_ID_HEADER)]}
+    answer = {"description": "The answer.", "headers": headers()}
+    content = {"content": {JSON_MEDIA_TYPE: {"schema": refer(model)}}}
+    return {
+        "get": operation | {"responses": {"200": answer | content, **_refusals(statuses)}},
+        "head": operation | {"responses": {"200": answer, **_refusals(statuses)}},
+    }
 
 
 def _infer(release: Release) -> Part:
@@ -140,29 +209,32 @@ def _infer(release: Release) -> Part:
         "tags": [TAG],
         "summary": "Predict",
         "description": (
-            f"An architecture takes `{FEATURES}` FP32 [n, {len(card.feature_names)}], its twin that ends in "
-            f"`{RAW_SUFFIX}` takes `{RAW}` FP64 [n, {len(card.raw_features)}]; both give `{PREDICTION}` FP32 [n]."
+            f"An architecture takes `{FEATURES}` FP32 [rows, {len(card.feature_names)}], its twin that ends in "
+            f"`{RAW_SUFFIX}` takes `{RAW}` FP64 [rows, {len(card.raw_features)}]; both give `{PREDICTION}` FP32 [rows]."
         ),
-        "requestBody": {"required": True, "content": {JSON_MEDIA_TYPE: _content(InferRequest)}},
-        "responses": _responses(InferResponse, *OF_AN_INFERENCE),
-    }
-
-
-def _responses(model: type[BaseModel] | None, *statuses: HTTPStatus) -> Part:
-    """Return the answer with its refusals, the protocol's errors. model: None where the status says it all."""
-    content = {"content": {JSON_MEDIA_TYPE: _content(model)}} if model else {}
-    return {
-        "200": {"description": "Yes." if model is None else "The answer.", "headers": headers(), **content},
-        **{
-            str(status.value): {
-                "description": REASONS[status],
-                "headers": headers(),
-                "content": {JSON_MEDIA_TYPE: _content(ProtocolError)},
-            }
-            for status in sorted(statuses or (HTTPStatus.METHOD_NOT_ALLOWED,))
+        "parameters": [refer_to("parameters", name) for name in (REQUEST_ID_HEADER, LENGTH_HEADER)],
+        "requestBody": {"required": True, "content": _content(InferRequest)},
+        "responses": {
+            "200": {
+                "description": "The answer, binary where that was asked for.",
+                "headers": {**headers(), LENGTH_HEADER: refer_to("headers", LENGTH_HEADER)},
+                "content": _content(InferResponse),
+            },
+            **_refusals(OF_AN_INFERENCE),
         },
     }
 
 
 def _content(model: type[BaseModel]) -> Part:
-    return {"schema": refer(model)}
+    return {JSON_MEDIA_TYPE: {"schema": refer(model)}, BINARY_MEDIA_TYPE: {"schema": BINARY}}
+
+
+def _refusals(statuses: tuple[HTTPStatus, ...]) -> Part:
+    return {
+        str(status.value): {
+            "description": REASONS[status],
+            "headers": headers(*MORE_HEADERS.get(status, ())),
+            "content": {JSON_MEDIA_TYPE: {"schema": refer(ProtocolError)}},
+        }
+        for status in sorted(statuses)
+    }

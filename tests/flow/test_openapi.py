@@ -90,6 +90,16 @@ def test_the_examples_of_the_document_are_answered_as_it_shows(
         assert answer.json()[member] == approximately(value)
 
 
+def test_the_refusal_that_the_document_shows_is_that_of_the_service(
+    client: httpx.Client, document: dict[str, Any]
+) -> None:
+    content = document["components"]["responses"]["UnprocessableEntity"]["content"]["application/problem+json"]
+    ((_, example),) = content["examples"].items()
+    row = client.get("/models/small/examples").json()["raw"][0]
+    answer = client.post("/predict/small/raw", json={"raw": [[str(row[0]), *row[1:]]]})
+    assert answer.json() | {"request_id": ""} == example["value"] | {"request_id": ""}
+
+
 def approximately(value: Any) -> Any:
     """Compare numbers at any depth: the card's digits are training's, the answer's are this machine's."""
     if isinstance(value, list):
