@@ -53,23 +53,28 @@ def _numbers(body: bytes, expected: Input) -> Rows | None:
             return None
         # Text, true, false, null and objects end in TypeError here, at any depth; lists are flattened.
         numbers = np.frombuffer(rows.as_buffer(of_type="d"))
-        return numbers if _are_rows(rows, body, expected.width) else None
+        return numbers if are_rows(rows, expected.width) and has_brackets(body, len(rows) + 1) else None
     except SIMDJSON_ERRORS:
         return None
 
 
-def _are_rows(rows: simdjson.Array, body: bytes, width: int) -> bool:
-    """Whether ``rows``, of which only lists and numbers are known, is a list of flat lists of ``width`` numbers.
-
-    As many opening brackets as rows and one more leave none for a list inside a row. They are looked for one by one:
-    ``bytes.count`` takes eight times as long.
-    """
-    bracket = body.find(b"[")
+def are_rows(rows: simdjson.Array, width: int) -> bool:
+    """Whether ``rows``, of which only lists and numbers are known, is a list of lists of ``width`` members."""
     for row in rows:
         if not isinstance(row, simdjson.Array) or len(row) != width:
             return False
+    return len(rows) > 0
+
+
+def has_brackets(body: bytes, count: int) -> bool:
+    """Whether a body with at least ``count`` opening brackets has no more: no lists are in it but those that are known.
+
+    They are looked for one by one: ``bytes.count`` takes eight times as long.
+    """
+    bracket = -1
+    for _ in range(count):
         bracket = body.find(b"[", bracket + 1)
-    return len(rows) > 0 and body.find(b"[", bracket + 1) < 0
+    return body.find(b"[", bracket + 1) < 0
 
 
 def _member(body: bytes, expected: Input) -> Any:

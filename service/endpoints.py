@@ -33,6 +33,10 @@ class Endpoint:
     binary: bool = True
     """Whether the answer is also had as ``.npy``."""
 
+    def screen(self, rows: Rows) -> tuple[Rows, int]:
+        """Return the rows to answer for, and how many of their values lie out of range. Raises Problem 422."""
+        return (rows, 0) if self.ranges is None else self.ranges.screen(rows, self.takes)
+
 
 def make_endpoints(models: Models, *, max_rows: int, out_of_range: Policy) -> list[Endpoint]:
     """Every POST route of the release: one transform, and three routes for each architecture."""

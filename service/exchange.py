@@ -45,9 +45,9 @@ class ClientGoneError(Exception):
 async def exchange(endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int) -> Answer:
     """Answer a request. headers: names in lower case. Raises Problem if it breaks a rule, ClientGoneError."""
     decode, media_type = _agree(headers.get(b"content-type"), headers.get(b"content-encoding"), headers.get(b"accept"))
-    body = await _read_body(headers, receive, max_body_bytes)
+    body = await read_body(headers, receive, max_body_bytes)
     begin = time.perf_counter()
-    rows, outside = _screen(endpoint, decode(body, endpoint.takes))
+    rows, outside = endpoint.screen(decode(body, endpoint.takes))
     parsed = time.perf_counter()
     values = endpoint.run(rows)
     inferred = time.perf_counter()
@@ -64,10 +64,7 @@ def _agree(content_type: bytes | None, content_encoding: bytes | None, accept: b
 
 def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Decoder:
     """Choose how to read the body; raise Problem 415 for a media type or an encoding that is not of the contract."""
-    if content_encoding is not None and content_encoding.lower() != b"identity":
-        raise _unsupported(
-            f"Content-Encoding must be absent, however: {_text(content_encoding)!r}. Send the body as it is."
-        )
+    check_encoding(content_encoding)
     if content_type is None:
         return decode_json
     media_type, _, parameters = content_type.partition(b";")
@@ -81,6 +78,14 @@ def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Deco
     return decoder
 
 
+def check_encoding(content_encoding: bytes | None) -> None:
+    """Raise Problem 415 for a body that is compressed."""
+    if content_encoding is not None and content_encoding.lower() != b"identity":
+        raise _unsupported(
+            f"Content-Encoding must be absent, however: {_text(content_encoding)[:100]!r}. Send the body as it is."
+        )
+
+
 def _unsupported(detail: str) -> Problem:
     return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, rule="media-type")
 
@@ -89,7 +94,7 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1")
 
 
-async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
     """Return the whole body; raise Problem 413 as soon as it is known to pass the limit."""
     if int(headers.get(b"content-length", b"0")) > limit:
         raise _too_large(limit)
@@ -132,10 +137,6 @@ def _describe(endpoint: Endpoint, rows: Rows, values: Array, outside: int) -> di
 
 def answer_rows(endpoint: Endpoint, rows: Rows) -> dict[str, object]:
     """rows: checked ones -> members of the JSON answer, its arrays as lists. Raises Problem."""
-    rows, outside = _screen(endpoint, rows)
+    rows, outside = endpoint.screen(rows)
     members = _describe(endpoint, rows, endpoint.run(rows), outside)
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in members.items()}
-
-
-def _screen(endpoint: Endpoint, rows: Rows) -> tuple[Rows, int]:
-    return (rows, 0) if endpoint.ranges is None else endpoint.ranges.screen(rows, endpoint.takes)

@@ -22,7 +22,9 @@ from service.exchange import ClientGoneError, Stages, exchange
 from service.inference import Models
 from service.metrics import STAGES, Meter
 from service.openapi import DOCS_ROUTE, make_openapi
+from service.openapi_v2 import with_v2
 from service.problems import PROBLEM_MEDIA_TYPE, Problem
+from service.protocol_v2 import ProtocolV2, is_v2, refusal
 from service.settings import Settings
 from service.tracing import traced
 
@@ -43,8 +45,10 @@ class Front:
         endpoints = make_endpoints(models, max_rows=settings.max_rows, out_of_range=settings.out_of_range)
         self._endpoints = {one.route: (one, Meter(one.architecture, one.label, self._release)) for one in endpoints}
         self._compute = traced(self._answer)
-        document = make_openapi(models.release, endpoints, max_body_bytes=self._max_body_bytes)
-        self._documents = {**_make_documents(models), DOCS_ROUTE: orjson.dumps(document)}
+        self._protocol = ProtocolV2(endpoints, self._release, max_body_bytes=settings.max_body_bytes)
+        self._speak_v2 = traced(self._answer_v2)
+        document = make_openapi(models.release, endpoints, max_body_bytes=settings.max_body_bytes)
+        self._documents = {**_make_documents(models), DOCS_ROUTE: orjson.dumps(with_v2(document, models.release))}
         self._routes = list(app.routes)
         self._log = AccessLog(settings.access_log, release=self._release) if settings.access_log else None
 
@@ -54,6 +58,8 @@ class Front:
             await self._app(scope, receive, send)
         elif scope["path"] in self._endpoints:
             await self._compute(scope, receive, send)
+        elif is_v2(scope["path"]):
+            await self._speak_v2(scope, receive, send)
         else:
             await self._pass_on(scope, receive, send)
 
@@ -93,6 +99,32 @@ class Front:
                 architecture=endpoint.architecture,
                 rows=rows,
                 status=status.value,
+                milliseconds=(time.perf_counter() - begin) * 1000,
+            )
+
+    async def _answer_v2(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of the Open Inference Protocol, whose errors have a form of their own."""
+        begin = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = request_id_of(headers)
+        try:
+            reply = await self._protocol.answer(scope["method"], scope["path"], headers, receive)
+        except ClientGoneError:
+            return
+        except Exception:
+            logger.exception("request %s to %s failed", request_id, scope["path"])
+            reply = refusal(_failed(HTTPStatus.INTERNAL_SERVER_ERROR))
+        more = [_named(request_id), *reply.headers]
+        if reply.stages and TIMING_HEADER in headers:
+            more.append(_server_timing(reply.stages))
+        await self._respond(send, reply.status, reply.body, reply.media_type, more=more)
+        if self._log is not None:
+            self._log.write(
+                request_id=request_id,
+                route=scope["path"],
+                architecture=reply.architecture,
+                rows=reply.rows,
+                status=reply.status.value,
                 milliseconds=(time.perf_counter() - begin) * 1000,
             )
 

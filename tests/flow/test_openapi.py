@@ -18,6 +18,10 @@ POSTS = {"/transform"} | {
 }
 READS = {"/models", *(f"/models/{name}/examples" for name in ARCHITECTURES)}
 BENTOML = {"/", "/livez", "/healthz", "/readyz", "/metrics", "/docs.json", "/schema.json"}
+OF_A_MODEL = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
+V2 = {"/v2", "/v2/health/live", "/v2/health/ready"} | {
+    route + more for route in OF_A_MODEL for more in ("", "/ready", "/infer")
+}
 TOLERANCE = 1e-5
 
 
@@ -48,18 +52,19 @@ def test_the_document_is_valid_openapi_and_names_its_release(document: dict[str,
 
 
 def test_every_route_is_in_the_document_and_no_other(document: dict[str, Any]) -> None:
-    assert set(document["paths"]) == POSTS | READS | BENTOML
+    assert set(document["paths"]) == POSTS | READS | BENTOML | V2
 
 
-@pytest.mark.parametrize("path", sorted(POSTS | READS | BENTOML))
+@pytest.mark.parametrize("path", sorted(POSTS | READS | BENTOML | V2))
 def test_a_path_answers_the_methods_that_are_in_the_document(
-    client: httpx.Client, document: dict[str, Any], path: str
+    client: httpx.Client, document: dict[str, Any], release: str, path: str
 ) -> None:
     documented = {method.upper() for method in METHODS & document["paths"][path].keys()}
-    answer = client.request("PATCH", path)
+    asked = path.format(model="small", version=release)
+    answer = client.request("PATCH", asked)
     assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, documented)
     for method in {"GET", "HEAD"} & documented:
-        assert client.request(method, path).status_code == 200
+        assert client.request(method, asked).status_code == 200
 
 
 @pytest.mark.parametrize("path", sorted(POSTS))

@@ -65,3 +65,11 @@ def test_rejected_they_are_named_with_their_places(store: Callable[[], Path], tm
         places = [(fault["rule"], fault["row"], fault["column"], fault["value"]) for fault in answer.json()["errors"]]
         assert places == [("out-of-range", 0, 2, outside[0][2]), ("out-of-range", 1, 5, outside[1][5])]
         assert "ARCHSCALE_OUT_OF_RANGE" in answer.json()["detail"]
+
+
+def test_the_inference_protocol_counts_them_in_the_answers_parameters(service: Server) -> None:
+    with httpx.Client(base_url=service.url) as client:
+        _, outside = rows_within_and_outside(client)
+        tensor = {"name": "raw", "datatype": "FP64", "shape": [2, len(outside[0])], "data": outside}
+        answer = client.post("/v2/models/small-raw/infer", json={"inputs": [tensor]}).json()
+        assert answer["parameters"] == {"out_of_range": 2}
