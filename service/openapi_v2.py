@@ -213,7 +213,7 @@ def _infer(release: Release) -> Part:
             f"`{RAW_SUFFIX}` takes `{RAW}` FP64 [rows, {len(card.raw_features)}]; both give `{PREDICTION}` FP32 [rows]."
         ),
         "parameters": [refer_to("parameters", name) for name in (REQUEST_ID_HEADER, LENGTH_HEADER)],
-        "requestBody": {"required": True, "content": _content(InferRequest)},
+        "requestBody": {"required": True, "content": _request(release)},
         "responses": {
             "200": {
                 "description": "The answer, binary where that was asked for.",
@@ -223,6 +223,17 @@ def _infer(release: Release) -> Part:
             **_refusals(OF_AN_INFERENCE),
         },
     }
+
+
+def _request(release: Release) -> Part:
+    examples = release.card.examples
+    tensors = ((FEATURES, "FP32", examples.features[0]), (RAW, "FP64", examples.raw[0]))
+    content = _content(InferRequest)
+    content[JSON_MEDIA_TYPE]["examples"] = {
+        name: {"value": {"inputs": [{"name": name, "datatype": datatype, "shape": [1, len(row)], "data": row}]}}
+        for name, datatype, row in tensors
+    }
+    return content
 
 
 def _content(model: type[BaseModel]) -> Part:

@@ -22,6 +22,7 @@ with atheris.instrument_imports(include=["service"], enable_loader_override=Fals
     from service.decode import decode_json, decode_npy
     from service.encode import encode_npy, negotiate
     from service.exchange import _decoder
+    from service.inference_request import read_request
     from service.problems import Problem
     from service.rows import Input, Rows, check_rows, features_input, raw_input
 
@@ -40,6 +41,7 @@ TOKENS = [
     *(b"\\u0066", b"3.5e38", b"18446744073709551616", b"\xef\xbb\xbf", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"),
     *(b"'descr'", b"'shape'", b"(1, 3)", b"(-1, 3)", b"(True, 3)", b"3L", b"True", b"False", b"----", b"(((("),
     *(b"<f4", b"<f8", b">f8", b"|O", b"f4,f4", b"q=0", b"q=nan", b"*/*", b"application/*", b"charset=utf-8"),
+    *(b'"shape"', b'"data"', b'"inputs"', b'"parameters"', b'"binary_data_size"', b'"FP32"', b"[1,3]", b'"outputs"'),
     *(JSON_MEDIA_TYPE.encode(), NPY_MEDIA_TYPE.encode()),
 ]
 
@@ -77,11 +79,28 @@ def check_headers(line: bytes, takes: Input) -> bool:
     return True
 
 
+def check_inference(line: bytes, takes: Input) -> bool:
+    """Whether a header's line and the body behind it were accepted as /v2 has it: with the bits that were sent."""
+    length, _, body = line.partition(b"\n")
+    found = _read(lambda: read_request(body, length or None, takes).rows)
+    return _agree(found, found if isinstance(found, int) else _sent(length, body, takes), takes)
+
+
+def _sent(length: bytes, body: bytes, takes: Input) -> Rows:
+    """Numbers of an inference request that was accepted."""
+    size = int(length) if length else len(body)
+    tensor = orjson.loads(body[:size])["inputs"][0]
+    if tensor.get("data") is None:
+        return np.frombuffer(body[size:], np.dtype(takes.dtype)).reshape(-1, takes.width)
+    return np.array(tensor["data"], np.float64).reshape(-1, takes.width).astype(takes.dtype)
+
+
 # The first byte of an input says which.
 TARGETS: dict[bytes, tuple[str, Callable[[bytes, Input], bool], Input]] = {
     b"f": ("JSON features", check_json, FEATURES),
     b"r": ("JSON raw", check_json, RAW),
     b"n": (".npy features", check_npy, FEATURES),
+    b"v": ("/v2", check_inference, FEATURES),
     b"h": ("headers", check_headers, RAW),
 }
 
@@ -90,8 +109,12 @@ def seeds() -> list[bytes]:
     """Good inputs for each target."""
     features, raw = (orjson.dumps({takes.key: ROWS}) for takes in (FEATURES, RAW))
     file = encode_npy(np.array(ROWS, np.float32))
+    tensor = {"name": FEATURES.key, "datatype": "FP32", "shape": [2, 3]}
+    numbers = orjson.dumps({"id": "1", "inputs": [{**tensor, "data": ROWS}], "outputs": [{"name": "prediction"}]})
+    head = orjson.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": 24}}]})
+    binary = b"v%d\n%b%b" % (len(head), head, np.array(ROWS, "<f4").tobytes())
     line = f"{JSON_MEDIA_TYPE}; charset=utf-8\n{NPY_MEDIA_TYPE};q=0.5, */*;q=0.1".encode()
-    return [b"f" + features, b"r" + raw, b"n" + file, b"h" + line]
+    return [b"f" + features, b"r" + raw, b"n" + file, b"v\n" + numbers, binary, b"h" + line]
 
 
 def _read(decode: Callable[[], Rows]) -> Reading:

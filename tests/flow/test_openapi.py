@@ -95,6 +95,13 @@ def test_the_examples_of_the_document_are_answered_as_it_shows(
         assert answer.json()[member] == approximately(value)
 
 
+def test_the_examples_of_the_protocol_are_answered(client: httpx.Client, document: dict[str, Any]) -> None:
+    operation = document["paths"]["/v2/models/{model}/infer"]["post"]
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    for model, name in (("small", "features"), ("large-raw", "raw")):
+        assert client.post(f"/v2/models/{model}/infer", json=examples[name]["value"]).status_code == 200
+
+
 def test_the_refusal_that_the_document_shows_is_that_of_the_service(
     client: httpx.Client, document: dict[str, Any]
 ) -> None:
