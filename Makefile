@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest bench bench-training bench-serving bench-shape bench-decoding bento image lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bento image lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,11 @@ serve: setup  ## serve the newest release on port 3000
 
 loadtest: setup  ## compare the architectures of the newest release under load
 	$(BIN)/python -m loadtest
+
+# Needs a release in the store.
+fuzz: setup  ## ask the service thousands of generated requests, and the decoders millions of broken bodies
+	$(BIN)/python -m tests.bench.fuzz_contract
+	$(BIN)/python -m tests.bench.fuzz_decoders
 
 bench: bench-training bench-serving bench-shape bench-decoding  ## time training and serving against their peers, interleaved
 

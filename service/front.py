@@ -21,6 +21,8 @@ from service.endpoints import make_endpoints
 from service.exchange import ClientGoneError, Stages, exchange
 from service.inference import Models
 from service.metrics import STAGES, Meter
+from service.openapi import DOCS_ROUTE, make_openapi
+from service.openapi_v2 import with_v2
 from service.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.protocol_v2 import ProtocolV2, is_v2, refusal
 from service.settings import Settings
@@ -45,7 +47,8 @@ class Front:
         self._compute = traced(self._answer)
         self._protocol = ProtocolV2(endpoints, self._release, max_body_bytes=settings.max_body_bytes)
         self._speak_v2 = traced(self._answer_v2)
-        self._documents = _make_documents(models)
+        document = make_openapi(models.release, endpoints, max_body_bytes=settings.max_body_bytes)
+        self._documents = {**_make_documents(models), DOCS_ROUTE: orjson.dumps(with_v2(document, models.release))}
         self._routes = list(app.routes)
         self._log = AccessLog(settings.access_log, release=self._release) if settings.access_log else None
 
