@@ -73,6 +73,9 @@ def test_numbers_are_looked_for_in_data_and_nowhere_else() -> None:
         assert "null" in refusal(before + body([None] * 6)[1:]).detail
         assert "neither" in refusal(before + body(None)[1:]).detail
     np.testing.assert_array_equal(read(body(GOOD).replace(b'"data"', b'"\\u0064ata"')), GOOD)
+    shape_comes_next = json.dumps({"inputs": [{"parameters": {"a": '"data'}, **WELL}]}).encode()
+    assert b'"data"' in shape_comes_next[: shape_comes_next.index(b"[1, 3]")]
+    np.testing.assert_array_equal(read(shape_comes_next), [[1, 2, 3]])
 
 
 def test_requests_that_differ_beside_their_numbers_are_not_taken_for_each_other() -> None:
