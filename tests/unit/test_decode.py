@@ -208,7 +208,17 @@ def test_npy_that_claims_more_than_it_holds_is_refused_without_allocating() -> N
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x93NUMPY", b"PK\x03\x04", b"\x93NUMPY\x03\x00" + b"\0" * 20, header("(1, 3)")[:30], header("'x'")]
+    "data",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"PK\x03\x04",
+        b"\x93NUMPY\x03\x00" + b"\0" * 20,
+        header("(1, 3)")[:30],
+        header("'x'"),
+        header("(1, 3"),
+        header("(" * 5000),
+    ],
 )
 def test_a_body_without_an_npy_header_is_malformed(data: bytes) -> None:
     assert npy_refusal(data).status == 400
