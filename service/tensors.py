@@ -67,7 +67,8 @@ def _skim(head: bytes) -> Members | None:
         if head.startswith(BYTE_ORDER_MARK) or not has_brackets(head, lists):
             return None
         return {**_plain(members), "inputs": [{**tensor, "data": numbers}]}
-    except (*SIMDJSON_ERRORS, AttributeError, IndexError):  # no object, no list, no item: never where all is well
+    # No object, no list, no item, or a number for a key: never where all is well.
+    except (*SIMDJSON_ERRORS, AttributeError, IndexError, OverflowError):
         return None
 
 
