@@ -121,7 +121,7 @@ def _check_npy_header(shape: tuple[int, ...], dtype: np.dtype[Any], expected: In
             f"a .npy array must be little-endian float32 or float64, however: {dtype.str!r}. Convert it with astype.",
             rule="npy-dtype",
         )
-    if len(shape) != 2:
+    if len(shape) != 2 or bool in map(type, shape):
         raise unprocessable(f"a .npy array must have 2 dimensions, however: shape {shape}.", rule="npy-shape")
     check_count(shape[0], expected)
     if shape[1] != expected.width:

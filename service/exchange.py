@@ -67,10 +67,10 @@ def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Deco
     check_encoding(content_encoding)
     if content_type is None:
         return decode_json
-    media_type, _, parameters = content_type.partition(b";")
-    decoder = DECODERS.get(media_type.strip().lower())
-    charset = parameters.replace(b" ", b"").replace(b'"', b"").lower()
-    if decoder is None or (charset.startswith(b"charset=") and charset != b"charset=utf-8"):
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(b";"))
+    decoder = DECODERS.get(media_type)
+    charsets = {part.replace(b'"', b"") for part in parameters if part.startswith(b"charset=")}
+    if decoder is None or charsets - {b"charset=utf-8"}:
         raise _unsupported(
             f"Content-Type must be {JSON_MEDIA_TYPE} (in UTF-8) or {NPY_MEDIA_TYPE}, "
             f"however: {_text(content_type)[:100]!r}."
@@ -80,7 +80,7 @@ def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Deco
 
 def check_encoding(content_encoding: bytes | None) -> None:
     """Raise Problem 415 for a body that is compressed."""
-    if content_encoding is not None and content_encoding.lower() != b"identity":
+    if content_encoding is not None and content_encoding.lower() not in (b"", b"identity"):
         raise _unsupported(
             f"Content-Encoding must be absent, however: {_text(content_encoding)[:100]!r}. Send the body as it is."
         )

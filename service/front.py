@@ -5,6 +5,7 @@ for. Anything else ends here with 404 or 405: BentoML labels its metrics by path
 """
 
 import logging
+import stat
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -232,7 +233,8 @@ def _methods_of(scope: Scope, routes: list[BaseRoute]) -> Iterable[str]:
 
 def _is_file(files: StaticFiles, path: str) -> bool:
     try:
-        return files.lookup_path(path)[1] is not None
+        _, status = files.lookup_path(path)
+        return status is not None and stat.S_ISREG(status.st_mode)
     except (OSError, ValueError):  # a name too long, a null byte
         return False
 

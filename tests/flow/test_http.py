@@ -181,7 +181,9 @@ def test_json_in_another_charset_or_compressed_is_415(client: httpx.Client) -> N
     packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert client.post("/transform", content=b"{}", headers=latin).status_code == 415
     assert client.post("/transform", content=b"{}", headers=packed).status_code == 415
-    utf8 = {"Content-Type": "application/json; charset=UTF-8"}
+    second = {"Content-Type": "application/json; profile=x; charset=latin-1"}
+    assert client.post("/transform", content=b"{}", headers=second).status_code == 415
+    utf8 = {"Content-Type": "application/json; charset=UTF-8; profile=x"}
     assert client.post("/transform", content=b"{}", headers=utf8).status_code == 422
 
 
@@ -189,7 +191,9 @@ def test_an_answer_that_nobody_accepts_is_406(client: httpx.Client) -> None:
     assert client.post("/predict/small", json={}, headers={"Accept": "text/html"}).status_code == 406
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/predict", "/predict/none", "/predict/small/", "/models/none/examples"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/predict", "/predict/none", "/predict/small/", "/models/none/examples", "/static_content/"]
+)
 def test_an_unknown_route_is_404_and_makes_no_series(client: httpx.Client, path: str) -> None:
     answer = client.post(path, json={})
     assert answer.status_code == 404

@@ -181,6 +181,10 @@ def test_npy_of_objects_is_refused_and_never_unpickled() -> None:
     assert npy_refusal(npy(np.array([[print, 1, 2]], object), allow_pickle=True)).rule == "npy-dtype"
 
 
+def test_npy_of_a_shape_that_is_no_number_of_rows_is_refused() -> None:
+    assert npy_refusal(header("(True, 3)") + b"\0" * 24).rule == "npy-shape"
+
+
 @pytest.mark.parametrize("shape", [(3,), (1, 1, 3), ()])
 def test_npy_of_other_than_two_dimensions_is_refused(shape: tuple[int, ...]) -> None:
     assert npy_refusal(npy(np.ones(shape))).rule == "npy-shape"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -252,6 +252,7 @@ TENSOR_MEMBERS = ("name", "shape", "datatype", "parameters", "data")
 WELL = {"name": "features", "shape": [1, 3], "datatype": "FP32", "data": [1, 2, 3]}
 
 
+@example({"inputs": [[2.0**31]]}, {})  # a list in an object's place, whose item is too large for an index
 @given(
     st.dictionaries(st.sampled_from(MEMBERS), json_values),
     st.dictionaries(st.sampled_from(TENSOR_MEMBERS), json_values),
