@@ -15,16 +15,16 @@ USABLE_ID = re.compile(rb"[!-~]{1,128}")
 """Visible ASCII: what may be sent back in a header and written into a log as it is."""
 
 # Random for each process and counted within it: ids of their own for a fifth of what random ones cost.
-_PREFIX = secrets.token_hex(6)
+_PREFIX = secrets.token_hex(6).encode()
 _counter = itertools.count(1)
 
 
-def request_id_of(headers: Mapping[bytes, bytes]) -> str:
-    """Return the id that the client gave its request, or a new one where it gave none that is usable."""
+def request_id_of(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the id that the client gave its request, or a new one where it gave none that is usable. ASCII."""
     given = headers.get(REQUEST_ID_HEADER)
     if given is not None and USABLE_ID.fullmatch(given):
-        return given.decode("ascii")
-    return f"{_PREFIX}-{next(_counter):x}"
+        return given
+    return b"%b-%x" % (_PREFIX, next(_counter))
 
 
 class AccessLog:
@@ -35,14 +35,14 @@ class AccessLog:
         self._release = release
 
     def write(
-        self, *, request_id: str, route: str, architecture: str, rows: int, status: int, milliseconds: float
+        self, *, request_id: bytes, route: str, architecture: str, rows: int, status: int, milliseconds: float
     ) -> None:
         """Write one line, if chance has it."""
         if random.random() >= self._share:
             return
         line = {
             "time": datetime.now(UTC),
-            "id": request_id,
+            "id": request_id.decode(),
             "route": route,
             "architecture": architecture,
             "release": self._release,

@@ -78,7 +78,7 @@ async def _respond(endpoint: Endpoint, request: Request, release: str, max_body_
     """Answer over HTTP where no front stands before BentoML: byte for byte what the front answers."""
     sent = dict(request.scope["headers"])
     request_id = request_id_of(sent)
-    headers = {RELEASE_HEADER: release, REQUEST_ID_HEADER.decode(): request_id}
+    headers = {RELEASE_HEADER: release, REQUEST_ID_HEADER.decode(): request_id.decode()}
     try:
         answer = await exchange(endpoint, sent, request.receive, max_body_bytes=max_body_bytes)
     except Problem as problem:

@@ -127,4 +127,4 @@ def _refused_text(release: Release) -> Any:
     try:
         check_rows([[str(row[0]), *row[1:]]], takes)
     except Problem as problem:
-        return orjson.loads(problem.body(release=release.version, request_id="0123456789ab-1"))
+        return orjson.loads(problem.body(release=release.version, request_id=b"0123456789ab-1"))

@@ -84,15 +84,15 @@ class Front:
         except Exception:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             meter.refused(status.value)
-            logger.exception("request %s to %s failed", request_id, endpoint.route)
+            logger.exception("request %s to %s failed", request_id.decode(), endpoint.route)
             await self._refuse(send, _failed(status), request_id)
         else:
             rows = answer.rows
             meter.answered(rows, answer.out_of_range, *answer.stages)
-            more = [_named(request_id)]
-            if TIMING_HEADER in headers:
-                more.append(_server_timing(answer.stages))
-            await self._respond(send, status, answer.body, answer.media_type, more=more)
+            more = (_server_timing(answer.stages),) if TIMING_HEADER in headers else ()
+            await self._respond(
+                send, request_id, status=status, body=answer.body, media_type=answer.media_type, more=more
+            )
         if self._log is not None:
             self._log.write(
                 request_id=request_id,
@@ -113,12 +113,14 @@ class Front:
         except ClientGoneError:
             return
         except Exception:
-            logger.exception("request %s to %s failed", request_id, scope["path"])
+            logger.exception("request %s to %s failed", request_id.decode(), scope["path"])
             reply = refusal(_failed(HTTPStatus.INTERNAL_SERVER_ERROR))
-        more = [_named(request_id), *reply.headers]
-        if reply.stages and TIMING_HEADER in headers:
-            more.append(_server_timing(reply.stages))
-        await self._respond(send, reply.status, reply.body, reply.media_type, more=more)
+        more: Iterable[tuple[bytes, bytes]] = reply.headers
+        if reply.stages is not None and TIMING_HEADER in headers:
+            more = [*more, _server_timing(reply.stages)]
+        await self._respond(
+            send, request_id, status=reply.status, body=reply.body, media_type=reply.media_type, more=more
+        )
         if self._log is not None:
             self._log.write(
                 request_id=request_id,
@@ -136,36 +138,43 @@ class Front:
         try:
             if document is not None:
                 _check_method(scope, READING)
-                await self._respond(send, HTTPStatus.OK, document, JSON_MEDIA_TYPE, more=[_named(request_id)])
+                await self._respond(send, request_id, status=HTTPStatus.OK, body=document, media_type=JSON_MEDIA_TYPE)
             else:
                 _check_method(scope, _methods_of(scope, self._routes))
                 await self._app(scope, receive, self._naming(send, request_id))
         except Problem as problem:
             await self._refuse(send, problem, request_id)
 
-    async def _refuse(self, send: Send, problem: Problem, request_id: str) -> None:
+    async def _refuse(self, send: Send, problem: Problem, request_id: bytes) -> None:
         body = problem.body(release=self._release, request_id=request_id)
-        more = [
-            _named(request_id),
-            *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
-        ]
-        await self._respond(send, problem.status, body, PROBLEM_MEDIA_TYPE, more=more)
+        more = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+        await self._respond(
+            send, request_id, status=problem.status, body=body, media_type=PROBLEM_MEDIA_TYPE, more=more
+        )
 
     async def _respond(
-        self, send: Send, status: int, body: bytes, media_type: str, *, more: Iterable[tuple[bytes, bytes]]
+        self,
+        send: Send,
+        request_id: bytes,
+        *,
+        status: int,
+        body: bytes,
+        media_type: str,
+        more: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
         headers = [
             (b"content-type", media_type.encode()),
             (b"content-length", b"%d" % len(body)),
             self._release_header,
+            (REQUEST_ID_HEADER, request_id),
             *more,
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _naming(self, send: Send, request_id: str) -> Send:
+    def _naming(self, send: Send, request_id: bytes) -> Send:
         """BentoML's own answers name the release and the request too."""
-        named = (self._release_header, _named(request_id))
+        named = (self._release_header, (REQUEST_ID_HEADER, request_id))
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -173,10 +182,6 @@ class Front:
             await send(message)
 
         return send_named
-
-
-def _named(request_id: str) -> tuple[bytes, bytes]:
-    return REQUEST_ID_HEADER, request_id.encode()
 
 
 def _failed(status: HTTPStatus) -> Problem:

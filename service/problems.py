@@ -70,7 +70,7 @@ class Problem(Exception):  # noqa: N818  (an answer to the client, not a fault o
         self.faults = faults
         self.headers = headers or {}
 
-    def body(self, *, release: str, request_id: str) -> bytes:
+    def body(self, *, release: str, request_id: bytes) -> bytes:
         """Return the problem document. Its member ``error`` is the one that BentoML's client shows."""
         members: dict[str, object] = {
             "type": TYPE_PREFIX + self.rule,
@@ -80,7 +80,7 @@ class Problem(Exception):  # noqa: N818  (an answer to the client, not a fault o
             "error": self.detail,
             "rule": self.rule,
             "release": release,
-            "request_id": request_id,
+            "request_id": request_id.decode(),
         }
         if self.faults:
             members["errors"] = [fault.members() for fault in self.faults]
