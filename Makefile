@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest bench bench-training bench-serving bento image lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bento image lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,7 +42,12 @@ serve: setup  ## serve the newest release on port 3000
 loadtest: setup  ## compare the architectures of the newest release under load
 	$(BIN)/python -m loadtest
 
-bench: bench-training bench-serving  ## time training and serving against their peers, interleaved
+# Needs a release in the store.
+fuzz: setup  ## ask the service thousands of generated requests, and the decoders millions of broken bodies
+	$(BIN)/python -m tests.bench.fuzz_contract
+	$(BIN)/python -m tests.bench.fuzz_decoders
+
+bench: bench-training bench-serving bench-shape bench-decoding  ## time training and serving against their peers, interleaved
 
 bench-training: setup
 	$(BIN)/python -m tests.bench.bench_training
@@ -50,6 +55,12 @@ bench-training: setup
 # Needs two processors, a release in the store, and Debian's wrk.
 bench-serving: setup .venv-peers/.installed .venv-mlserver/.installed
 	$(BIN)/python -m loadtest.peers
+
+bench-shape: setup
+	$(BIN)/python -m tests.bench.bench_shape
+
+bench-decoding: setup
+	$(BIN)/python -m tests.bench.bench_decoding
 
 .venv-peers/.installed: loadtest/peers/requirements.txt
 .venv-mlserver/.installed: loadtest/peers/requirements-mlserver.txt

@@ -63,7 +63,7 @@ def serve_newest(**settings: str) -> Iterator[Server]:
     """
     with tempfile.TemporaryDirectory(prefix="archscale-loadtest-") as folder:
         home = Path(folder) / "home"
-        _link_models(home)
+        link_models(home)
         with serve(home, log=Path(folder) / "serve.log", **settings) as server:
             yield server
 
@@ -86,7 +86,8 @@ def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Serv
         stop(process)
 
 
-def _link_models(home: Path) -> None:
+def link_models(home: Path) -> None:
+    """Make a BENTOML_HOME with the models of the user's store."""
     home.mkdir()
     models = models_folder()
     models.mkdir(parents=True, exist_ok=True)

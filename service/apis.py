@@ -15,41 +15,43 @@ from bentoml.exceptions import InvalidArgument
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.access import REQUEST_ID_HEADER, request_id_of
 from service.contract import (
     FEATURES,
-    JSON_MEDIA_TYPE,
     RAW,
     RELEASE_HEADER,
     TRANSFORM_ROUTE,
     Features,
     Predictions,
+    RawPredictions,
     predict_method,
     predict_raw_method,
     predict_raw_route,
     predict_route,
 )
-from service.decode import Input, check_rows, features_input, raw_input
 from service.endpoints import Endpoint
-from service.exchange import exchange
-from service.problems import Problem
+from service.exchange import answer_rows, exchange
+from service.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.release import Release
+from service.rows import Input, check_rows, features_input, raw_input
+from service.settings import Settings
 
 Number = Annotated[float, pydantic.Strict()]
 
 
-def declare_apis(release: Release, *, max_rows: int, max_body_bytes: int) -> dict[str, Any]:
+def declare_apis(release: Release, settings: Settings) -> dict[str, Any]:
     """Return the attributes of the service class: method name -> BentoML API."""
-    features = features_input(len(release.card.feature_names), max_rows)
-    raw = raw_input(len(release.card.raw_features), max_rows)
-    declare = functools.partial(_declare, max_body_bytes=max_body_bytes)
+    features = features_input(release.card.feature_names, settings.max_rows)
+    raw = raw_input([column.name for column in release.card.raw_features], settings.max_rows)
+    declare = functools.partial(_declare, max_body_bytes=settings.max_body_bytes)
     apis = {"transform": declare("transform", TRANSFORM_ROUTE, raw, Features, "Scale raw rows, form the products.")}
     for name in release.architectures:
-        for method, route, takes in (
-            (predict_method(name), predict_route(name), features),
-            (predict_raw_method(name), predict_raw_route(name), raw),
+        for method, route, takes, gives in (
+            (predict_method(name), predict_route(name), features, Predictions),
+            (predict_raw_method(name), predict_raw_route(name), raw, RawPredictions),
         ):
             doc = f"Predict with '{name}' from rows of {takes.width} {takes.key} values."
-            apis[method] = declare(method, route, takes, Predictions, doc)
+            apis[method] = declare(method, route, takes, gives, doc)
     return apis
 
 
@@ -62,12 +64,9 @@ def _declare(
         if isinstance(sent, Request):
             return await _respond(endpoint, sent, self.release, max_body_bytes)
         try:
-            values = endpoint.run(check_rows(sent, takes)).tolist()
+            return output.model_validate(answer_rows(endpoint, check_rows(sent, takes)))
         except Problem as problem:
             raise InvalidArgument(problem.detail) from None
-        if output is Features:
-            return Features(features=values, release=self.release)
-        return Predictions(predictions=values, architecture=endpoint.architecture, release=self.release)
 
     # BentoML takes the API's name from the function, at the moment of decoration (1.4.39).
     answer.__name__ = method
@@ -77,14 +76,15 @@ def _declare(
 
 async def _respond(endpoint: Endpoint, request: Request, release: str, max_body_bytes: int) -> Response:
     """Answer over HTTP where no front stands before BentoML: byte for byte what the front answers."""
-    headers = {RELEASE_HEADER: release}
+    sent = dict(request.scope["headers"])
+    request_id = request_id_of(sent)
+    headers = {RELEASE_HEADER: release, REQUEST_ID_HEADER.decode(): request_id.decode()}
     try:
-        body, media_type, *_ = await exchange(
-            endpoint, dict(request.scope["headers"]), request.receive, max_body_bytes=max_body_bytes
-        )
+        answer = await exchange(endpoint, sent, request.receive, max_body_bytes=max_body_bytes)
     except Problem as problem:
-        return Response(problem.body(release), problem.status, headers | problem.headers, JSON_MEDIA_TYPE)
-    return Response(body, HTTPStatus.OK, headers, media_type)
+        body = problem.body(release=release, request_id=request_id)
+        return Response(body, problem.status, headers | problem.headers, PROBLEM_MEDIA_TYPE)
+    return Response(answer.body, HTTPStatus.OK, headers, answer.media_type)
 
 
 class Unread(IODescriptor):

@@ -90,8 +90,8 @@ class Examples(Frozen):
     prediction: list[float]
 
 
-class ModelCard(Frozen):
-    """All that is known of one trained architecture."""
+class Description(Frozen):
+    """What is known of one trained architecture: its card without the example rows."""
 
     release: str
     architecture: ArchitectureName
@@ -112,4 +112,9 @@ class ModelCard(Frozen):
     peak_memory_bytes: int
     """Peak of the training process over what its imports take."""
     libraries: dict[str, str]
+
+
+class ModelCard(Description):
+    """All that is known of one trained architecture."""
+
     examples: Examples

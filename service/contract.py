@@ -140,8 +140,17 @@ class Predictions(BaseModel):
     release: str
 
 
+class RawPredictions(Predictions):
+    """Answer of the raw prediction routes."""
+
+    out_of_range: int
+    """Raw values outside the range that their column had in training."""
+
+
 class Features(BaseModel):
     """Answer of the transform route: one row of features for each row of raw values."""
 
     features: list[list[float]]
     release: str
+    out_of_range: int
+    """Raw values outside the range that their column had in training."""

@@ -1,7 +1,7 @@
 """What each route computes: checked rows in, finite answers out. Shared by the front and the BentoML APIs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from service.contract import (
     predict_route,
     trace_route,
 )
-from service.decode import Input, Rows, are_small, features_input, raw_input
 from service.inference import Architecture, Array, Models
-from service.problems import unprocessable
+from service.ranges import Policy, Ranges
+from service.rows import Input, Rows, are_small, features_input, raw_input, refuse_values
 
 
 @dataclass(frozen=True)
@@ -28,112 +28,107 @@ class Endpoint:
     takes: Input
     run: Callable[[Rows], Array]
     describe: Callable[[Rows, Array], dict[str, object]]
+    ranges: Ranges | None = None
+    """What raw values are screened by; None where features are taken."""
     binary: bool = True
     """Whether the answer is also had as ``.npy``."""
 
+    def screen(self, rows: Rows) -> tuple[Rows, int]:
+        """Return the rows to answer for, and how many of their values lie out of range. Raises Problem 422."""
+        return (rows, 0) if self.ranges is None else self.ranges.screen(rows, self.takes)
 
-def make_endpoints(models: Models, *, max_rows: int) -> list[Endpoint]:
+
+def make_endpoints(models: Models, *, max_rows: int, out_of_range: Policy) -> list[Endpoint]:
     """Every POST route of the release: one transform, and three routes for each architecture."""
-    endpoints = [_transform(models, max_rows)]
+    make = Maker(models, max_rows=max_rows, out_of_range=out_of_range)
+    endpoints = [make.transform()]
     for name, architecture in models.architectures.items():
         endpoints += [
-            _predict(models, name, architecture, max_rows),
-            _predict_raw(models, name, architecture, max_rows),
-            _trace(models, name, architecture),
+            make.predict(name, architecture),
+            make.predict_raw(name, architecture),
+            make.trace(name, architecture),
         ]
     return endpoints
 
 
-def _widths(models: Models) -> tuple[int, int]:
-    card = models.release.card
-    return len(card.feature_names), len(card.raw_features)
+class Maker:
+    """Makes the endpoints of one release, which share their inputs and ranges."""
 
+    def __init__(self, models: Models, *, max_rows: int, out_of_range: Policy) -> None:
+        card = models.release.card
+        self._models = models
+        self._release = models.release.version
+        self._ranges = Ranges(card.raw_features, out_of_range)
+        self._features = features_input(card.feature_names, max_rows)
+        self._raw = raw_input([column.name for column in card.raw_features], max_rows)
 
-def _finite(rows: Rows, answer: Array, suspects: Callable[[Rows], Rows]) -> Array:
-    """Return ``answer`` if it is finite, else refuse the first row that overflowed and name its largest value."""
-    if not (are_small(answer) or np.isfinite(answer).all()):
-        row = int(np.argwhere(~np.isfinite(answer))[0][0])
-        column = int(np.argmax(np.abs(suspects(rows[row]))))
-        raise unprocessable(
-            f"a row's answer must be finite, however: row {row} overflows; its value farthest out is column {column}, "
-            f"{float(rows[row, column])!r}. Keep values near the range of the training data (see GET /models).",
-            rule="overflow",
-            row=row,
-            column=column,
+    def predict(self, name: str, architecture: Architecture) -> Endpoint:
+        """Features -> predictions."""
+        takes = self._features
+        return Endpoint(
+            route=predict_route(name),
+            label="predict",
+            architecture=name,
+            takes=takes,
+            run=lambda rows: _finite(rows, architecture.network.run(rows), takes, _as_they_are),
+            describe=self._describe_predictions(name),
         )
-    return answer
 
+    def predict_raw(self, name: str, architecture: Architecture) -> Endpoint:
+        """Raw values -> predictions."""
+        takes, scale = self._raw, self._ranges.scale
+        return Endpoint(
+            route=predict_raw_route(name),
+            label="predict_raw",
+            architecture=name,
+            takes=takes,
+            ranges=self._ranges,
+            run=lambda rows: _finite(rows, architecture.pipeline.run(rows), takes, scale),
+            describe=self._describe_predictions(name),
+        )
 
-def _as_they_are(row: Rows) -> Rows:
-    return row
+    def transform(self) -> Endpoint:
+        """Raw values -> features."""
+        return Endpoint(
+            route=TRANSFORM_ROUTE,
+            label="transform",
+            architecture="",
+            takes=self._raw,
+            ranges=self._ranges,
+            run=self._preprocess,
+            describe=lambda _, answer: {"features": answer, "release": self._release},
+        )
 
+    def trace(self, name: str, architecture: Architecture) -> Endpoint:
+        """One raw row -> its way through the layers."""
+        return Endpoint(
+            route=trace_route(name),
+            label="trace",
+            architecture=name,
+            takes=replace(self._raw, max_rows=1),
+            ranges=self._ranges,
+            run=self._preprocess,
+            describe=lambda rows, features: self._describe_trace(name, architecture, rows, features),
+            binary=False,
+        )
 
-def _in_ranges(models: Models) -> Callable[[Rows], Rows]:
-    low = np.array([feature.minimum for feature in models.release.card.raw_features])
-    high = np.array([feature.maximum for feature in models.release.card.raw_features])
-    span = np.where(high > low, high - low, 1.0)
+    def _preprocess(self, rows: Rows) -> Array:
+        return _finite(rows, self._models.preprocessing.run(rows), self._raw, self._ranges.scale)
 
-    def scale(row: Rows) -> Rows:
-        scaled: Rows = (row / span) - (low / span)
-        return scaled
+    def _describe_predictions(self, name: str) -> Callable[[Rows, Array], dict[str, object]]:
+        def describe(_: Rows, answer: Array) -> dict[str, object]:
+            return {"predictions": answer, "architecture": name, "release": self._release}
 
-    return scale
+        return describe
 
-
-def _predictions(models: Models, name: str) -> Callable[[Rows, Array], dict[str, object]]:
-    def describe(_: Rows, answer: Array) -> dict[str, object]:
-        return {"predictions": answer, "architecture": name, "release": models.release.version}
-
-    return describe
-
-
-def _predict(models: Models, name: str, architecture: Architecture, max_rows: int) -> Endpoint:
-    return Endpoint(
-        route=predict_route(name),
-        label="predict",
-        architecture=name,
-        takes=features_input(_widths(models)[0], max_rows),
-        run=lambda rows: _finite(rows, architecture.network.run(rows), _as_they_are),
-        describe=_predictions(models, name),
-    )
-
-
-def _predict_raw(models: Models, name: str, architecture: Architecture, max_rows: int) -> Endpoint:
-    scale = _in_ranges(models)
-    return Endpoint(
-        route=predict_raw_route(name),
-        label="predict_raw",
-        architecture=name,
-        takes=raw_input(_widths(models)[1], max_rows),
-        run=lambda rows: _finite(rows, architecture.pipeline.run(rows), scale),
-        describe=_predictions(models, name),
-    )
-
-
-def _transform(models: Models, max_rows: int) -> Endpoint:
-    scale = _in_ranges(models)
-    return Endpoint(
-        route=TRANSFORM_ROUTE,
-        label="transform",
-        architecture="",
-        takes=raw_input(_widths(models)[1], max_rows),
-        run=lambda rows: _finite(rows, models.preprocessing.run(rows), scale),
-        describe=lambda _, answer: {"features": answer, "release": models.release.version},
-    )
-
-
-def _trace(models: Models, name: str, architecture: Architecture) -> Endpoint:
-    scale = _in_ranges(models)
-    raw_width = _widths(models)[1]
-
-    def describe(rows: Rows, features: Array) -> dict[str, object]:
+    def _describe_trace(self, name: str, architecture: Architecture, rows: Rows, features: Array) -> dict[str, object]:
         layers, prediction = architecture.trace(features)
-        _finite(rows, prediction, scale)
+        _finite(rows, prediction, self._raw, self._ranges.scale)
         return {
             "architecture": name,
-            "release": models.release.version,
+            "release": self._release,
             "raw": rows[0],
-            "scaled": features[0, :raw_width],  # the products follow the columns they are made of
+            "scaled": features[0, : self._raw.width],  # the products follow the columns they are made of
             "features": features[0],
             "hidden": [
                 {"size": layer.shape[1], "active_share": float(np.mean(layer[0] > 0)), "values": layer[0]}
@@ -142,12 +137,16 @@ def _trace(models: Models, name: str, architecture: Architecture) -> Endpoint:
             "output": float(prediction[0]),
         }
 
-    return Endpoint(
-        route=trace_route(name),
-        label="trace",
-        architecture=name,
-        takes=raw_input(raw_width, max_rows=1),
-        run=lambda rows: _finite(rows, models.preprocessing.run(rows), scale),
-        describe=describe,
-        binary=False,
-    )
+
+def _finite(rows: Rows, answer: Array, takes: Input, suspects: Callable[[Rows], Rows]) -> Array:
+    """Return ``answer`` if it is finite, else refuse the rows that overflowed, each with its value farthest out."""
+    if not (are_small(answer) or np.isfinite(answer).all()):
+        overflowed = np.unique(np.nonzero(~np.isfinite(answer))[0])
+        wrong = np.zeros(rows.shape, bool)
+        wrong[overflowed, np.argmax(np.abs(suspects(rows[overflowed])), axis=1)] = True
+        raise refuse_values("overflow", rows, wrong, takes)
+    return answer
+
+
+def _as_they_are(rows: Rows) -> Rows:
+    return rows

@@ -4,20 +4,36 @@ import functools
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import NamedTuple
 
+import numpy as np
 from starlette.types import Receive
 
 from service.contract import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
-from service.decode import Input, Rows, decode_json, decode_npy
+from service.decode import decode_json, decode_npy
 from service.encode import encode_json, encode_npy, negotiate
 from service.endpoints import Endpoint
 from service.inference import Array
 from service.problems import Problem
+from service.rows import Input, Rows
 
 Headers = dict[bytes, bytes]
 Decoder = Callable[[bytes, Input], Rows]
 Stages = tuple[float, float, float]
 """Seconds of ``service.metrics.STAGES``: parse, infer, write."""
+OUT_OF_RANGE = "out_of_range"
+
+
+class Answer(NamedTuple):
+    """Answer to a request that broke no rule, and what the meter and the log want to know of it."""
+
+    body: bytes
+    media_type: str
+    rows: int
+    out_of_range: int
+    """Raw values outside the range of their column in training."""
+    stages: Stages
+
 
 DECODERS: dict[bytes, Decoder] = {JSON_MEDIA_TYPE.encode(): decode_json, NPY_MEDIA_TYPE.encode(): decode_npy}
 
@@ -26,22 +42,18 @@ class ClientGoneError(Exception):
     """The client left before its request was whole: there is nobody to answer."""
 
 
-async def exchange(
-    endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int
-) -> tuple[bytes, str, int, Stages]:
-    """Answer a request: the answer's body and media type, the rows it was for, and the time each stage took.
-
-    headers: names in lower case. Raises Problem if the request breaks a rule, ClientGoneError.
-    """
+async def exchange(endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int) -> Answer:
+    """Answer a request. headers: names in lower case. Raises Problem if it breaks a rule, ClientGoneError."""
     decode, media_type = _agree(headers.get(b"content-type"), headers.get(b"content-encoding"), headers.get(b"accept"))
-    body = await _read_body(headers, receive, max_body_bytes)
+    body = await read_body(headers, receive, max_body_bytes)
     begin = time.perf_counter()
-    rows = decode(body, endpoint.takes)
+    rows, outside = endpoint.screen(decode(body, endpoint.takes))
     parsed = time.perf_counter()
     values = endpoint.run(rows)
     inferred = time.perf_counter()
-    answer, media_type = _encode(endpoint, rows, values, media_type)
-    return answer, media_type, len(rows), (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
+    answer, media_type = _encode(endpoint, rows, values, outside, media_type)
+    stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
+    return Answer(answer, media_type, len(rows), outside, stages)
 
 
 @functools.lru_cache(maxsize=256)
@@ -52,21 +64,26 @@ def _agree(content_type: bytes | None, content_encoding: bytes | None, accept: b
 
 def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Decoder:
     """Choose how to read the body; raise Problem 415 for a media type or an encoding that is not of the contract."""
-    if content_encoding is not None and content_encoding.lower() != b"identity":
-        raise _unsupported(
-            f"Content-Encoding must be absent, however: {_text(content_encoding)!r}. Send the body as it is."
-        )
+    check_encoding(content_encoding)
     if content_type is None:
         return decode_json
-    media_type, _, parameters = content_type.partition(b";")
-    decoder = DECODERS.get(media_type.strip().lower())
-    charset = parameters.replace(b" ", b"").replace(b'"', b"").lower()
-    if decoder is None or (charset.startswith(b"charset=") and charset != b"charset=utf-8"):
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(b";"))
+    decoder = DECODERS.get(media_type)
+    charsets = {part.replace(b'"', b"") for part in parameters if part.startswith(b"charset=")}
+    if decoder is None or charsets - {b"charset=utf-8"}:
         raise _unsupported(
             f"Content-Type must be {JSON_MEDIA_TYPE} (in UTF-8) or {NPY_MEDIA_TYPE}, "
             f"however: {_text(content_type)[:100]!r}."
         )
     return decoder
+
+
+def check_encoding(content_encoding: bytes | None) -> None:
+    """Raise Problem 415 for a body that is compressed."""
+    if content_encoding is not None and content_encoding.lower() not in (b"", b"identity"):
+        raise _unsupported(
+            f"Content-Encoding must be absent, however: {_text(content_encoding)[:100]!r}. Send the body as it is."
+        )
 
 
 def _unsupported(detail: str) -> Problem:
@@ -77,7 +94,7 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1")
 
 
-async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
     """Return the whole body; raise Problem 413 as soon as it is known to pass the limit."""
     if int(headers.get(b"content-length", b"0")) > limit:
         raise _too_large(limit)
@@ -105,7 +122,21 @@ def _too_large(limit: int) -> Problem:
     )
 
 
-def _encode(endpoint: Endpoint, rows: Rows, values: Array, media_type: str) -> tuple[bytes, str]:
+def _encode(endpoint: Endpoint, rows: Rows, values: Array, outside: int, media_type: str) -> tuple[bytes, str]:
     if media_type == NPY_MEDIA_TYPE and endpoint.binary:
         return encode_npy(values), NPY_MEDIA_TYPE
-    return encode_json(endpoint.describe(rows, values)), JSON_MEDIA_TYPE
+    return encode_json(_describe(endpoint, rows, values, outside)), JSON_MEDIA_TYPE
+
+
+def _describe(endpoint: Endpoint, rows: Rows, values: Array, outside: int) -> dict[str, object]:
+    members = endpoint.describe(rows, values)
+    if endpoint.ranges is not None:
+        members[OUT_OF_RANGE] = outside
+    return members
+
+
+def answer_rows(endpoint: Endpoint, rows: Rows) -> dict[str, object]:
+    """rows: checked ones -> members of the JSON answer, its arrays as lists. Raises Problem."""
+    rows, outside = endpoint.screen(rows)
+    members = _describe(endpoint, rows, endpoint.run(rows), outside)
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in members.items()}

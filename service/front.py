@@ -4,6 +4,9 @@ It answers the routes of the contract, bytes to bytes, and lets through to Bento
 for. Anything else ends here with 404 or 405: BentoML labels its metrics by path, without bound (1.4.39).
 """
 
+import logging
+import stat
+import time
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -13,14 +16,20 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
+from service.access import REQUEST_ID_HEADER, AccessLog, request_id_of
 from service.contract import JSON_MEDIA_TYPE, MODELS_ROUTE, RELEASE_HEADER, examples_route
 from service.endpoints import make_endpoints
 from service.exchange import ClientGoneError, Stages, exchange
 from service.inference import Models
 from service.metrics import STAGES, Meter
-from service.problems import Problem
+from service.openapi import DOCS_ROUTE, make_openapi
+from service.openapi_v2 import with_v2
+from service.problems import PROBLEM_MEDIA_TYPE, Problem
+from service.protocol_v2 import ProtocolV2, is_v2, refusal
+from service.settings import Settings
 from service.tracing import traced
 
+logger = logging.getLogger("bentoml.archscale")
 READING = ("GET", "HEAD")
 TIMING_HEADER = b"x-archscale-timing"
 """Whoever sends it, with any value, is answered with the stages' times in ``Server-Timing``."""
@@ -29,16 +38,20 @@ TIMING_HEADER = b"x-archscale-timing"
 class Front:
     """Routes, media types, limits and messages. One instance for each worker."""
 
-    def __init__(self, app: Starlette, models: Models, *, max_rows: int, max_body_bytes: int) -> None:
+    def __init__(self, app: Starlette, models: Models, settings: Settings) -> None:
         self._app = app
         self._release = models.release.version
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes = settings.max_body_bytes
         self._release_header = (RELEASE_HEADER.lower().encode(), self._release.encode())
-        endpoints = make_endpoints(models, max_rows=max_rows)
+        endpoints = make_endpoints(models, max_rows=settings.max_rows, out_of_range=settings.out_of_range)
         self._endpoints = {one.route: (one, Meter(one.architecture, one.label, self._release)) for one in endpoints}
         self._compute = traced(self._answer)
-        self._documents = _make_documents(models)
+        self._protocol = ProtocolV2(endpoints, self._release, max_body_bytes=settings.max_body_bytes)
+        self._speak_v2 = traced(self._answer_v2)
+        document = make_openapi(models.release, endpoints, max_body_bytes=settings.max_body_bytes)
+        self._documents = {**_make_documents(models), DOCS_ROUTE: orjson.dumps(with_v2(document, models.release))}
         self._routes = list(app.routes)
+        self._log = AccessLog(settings.access_log, release=self._release) if settings.access_log else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML's application."""
@@ -46,67 +59,137 @@ class Front:
             await self._app(scope, receive, send)
         elif scope["path"] in self._endpoints:
             await self._compute(scope, receive, send)
+        elif is_v2(scope["path"]):
+            await self._speak_v2(scope, receive, send)
         else:
             await self._pass_on(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request to one of the endpoints."""
+        begin = time.perf_counter()
         endpoint, meter = self._endpoints[scope["path"]]
         headers = dict(scope["headers"])
+        request_id = request_id_of(headers)
+        rows, status = 0, HTTPStatus.OK
         try:
             if scope["method"] != "POST":
                 raise _wrong_method(scope, ("POST",))
-            answer, media_type, rows, stages = await exchange(
-                endpoint, headers, receive, max_body_bytes=self._max_body_bytes
-            )
+            answer = await exchange(endpoint, headers, receive, max_body_bytes=self._max_body_bytes)
         except Problem as problem:
-            meter.refused(problem.status.value)
-            await self._refuse(send, problem)
+            status = problem.status
+            meter.refused(status.value)
+            await self._refuse(send, problem, request_id)
         except ClientGoneError:
-            pass
+            return
+        except Exception:
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            meter.refused(status.value)
+            logger.exception("request %s to %s failed", request_id.decode(), endpoint.route)
+            await self._refuse(send, _failed(status), request_id)
         else:
-            meter.answered(rows, *stages)
-            extra = (_server_timing(stages),) if TIMING_HEADER in headers else ()
-            await self._respond(send, HTTPStatus.OK, answer, media_type, extra)
+            rows = answer.rows
+            meter.answered(rows, answer.out_of_range, *answer.stages)
+            more = (_server_timing(answer.stages),) if TIMING_HEADER in headers else ()
+            await self._respond(
+                send, request_id, status=status, body=answer.body, media_type=answer.media_type, more=more
+            )
+        if self._log is not None:
+            self._log.write(
+                request_id=request_id,
+                route=endpoint.route,
+                architecture=endpoint.architecture,
+                rows=rows,
+                status=status.value,
+                milliseconds=(time.perf_counter() - begin) * 1000,
+            )
+
+    async def _answer_v2(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of the Open Inference Protocol, whose errors have a form of their own."""
+        begin = time.perf_counter()
+        headers = dict(scope["headers"])
+        request_id = request_id_of(headers)
+        try:
+            reply = await self._protocol.answer(scope["method"], scope["path"], headers, receive)
+        except ClientGoneError:
+            return
+        except Exception:
+            logger.exception("request %s to %s failed", request_id.decode(), scope["path"])
+            reply = refusal(_failed(HTTPStatus.INTERNAL_SERVER_ERROR))
+        more: Iterable[tuple[bytes, bytes]] = reply.headers
+        if reply.stages is not None and TIMING_HEADER in headers:
+            more = [*more, _server_timing(reply.stages)]
+        await self._respond(
+            send, request_id, status=reply.status, body=reply.body, media_type=reply.media_type, more=more
+        )
+        if self._log is not None:
+            self._log.write(
+                request_id=request_id,
+                route=scope["path"],
+                architecture=reply.architecture,
+                rows=reply.rows,
+                status=reply.status.value,
+                milliseconds=(time.perf_counter() - begin) * 1000,
+            )
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from the documents, or let BentoML answer what it has a route for."""
+        request_id = request_id_of(dict(scope["headers"]))
         document = self._documents.get(scope["path"])
         try:
             if document is not None:
                 _check_method(scope, READING)
-                await self._respond(send, HTTPStatus.OK, document, JSON_MEDIA_TYPE)
+                await self._respond(send, request_id, status=HTTPStatus.OK, body=document, media_type=JSON_MEDIA_TYPE)
             else:
                 _check_method(scope, _methods_of(scope, self._routes))
-                await self._app(scope, receive, self._named(send))
+                await self._app(scope, receive, self._naming(send, request_id))
         except Problem as problem:
-            await self._refuse(send, problem)
+            await self._refuse(send, problem, request_id)
 
-    async def _refuse(self, send: Send, problem: Problem) -> None:
-        extra = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
-        await self._respond(send, problem.status, problem.body(self._release), JSON_MEDIA_TYPE, extra)
+    async def _refuse(self, send: Send, problem: Problem, request_id: bytes) -> None:
+        body = problem.body(release=self._release, request_id=request_id)
+        more = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+        await self._respond(
+            send, request_id, status=problem.status, body=body, media_type=PROBLEM_MEDIA_TYPE, more=more
+        )
 
     async def _respond(
-        self, send: Send, status: HTTPStatus, body: bytes, media_type: str, extra: Iterable[tuple[bytes, bytes]] = ()
+        self,
+        send: Send,
+        request_id: bytes,
+        *,
+        status: int,
+        body: bytes,
+        media_type: str,
+        more: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
         headers = [
             (b"content-type", media_type.encode()),
-            (b"content-length", str(len(body)).encode()),
+            (b"content-length", b"%d" % len(body)),
             self._release_header,
-            *extra,
+            (REQUEST_ID_HEADER, request_id),
+            *more,
         ]
-        await send({"type": "http.response.start", "status": status.value, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _named(self, send: Send) -> Send:
-        """BentoML's own answers name the release too."""
+    def _naming(self, send: Send, request_id: bytes) -> Send:
+        """BentoML's own answers name the release and the request too."""
+        named = (self._release_header, (REQUEST_ID_HEADER, request_id))
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), self._release_header]}
+                message = {**message, "headers": [*message.get("headers", ()), *named]}
             await send(message)
 
         return send_named
+
+
+def _failed(status: HTTPStatus) -> Problem:
+    return Problem(
+        status,
+        "a request must be answered, however: the service failed. Try again; its log names this request's id.",
+        rule="internal",
+    )
 
 
 def _make_documents(models: Models) -> dict[str, bytes]:
@@ -155,7 +238,8 @@ def _methods_of(scope: Scope, routes: list[BaseRoute]) -> Iterable[str]:
 
 def _is_file(files: StaticFiles, path: str) -> bool:
     try:
-        return files.lookup_path(path)[1] is not None
+        _, status = files.lookup_path(path)
+        return status is not None and stat.S_ISREG(status.st_mode)
     except (OSError, ValueError):  # a name too long, a null byte
         return False
 

@@ -23,6 +23,7 @@ STAGES = ("parse", "infer", "write")
 
 REQUESTS = Counter("archscale_requests", "Requests answered by the front, by HTTP status", (*LABELS, "status"))
 ROWS = Counter("archscale_rows", "Rows answered", LABELS)
+OUT_OF_RANGE = Counter("archscale_out_of_range", "Raw values outside the range of their column in training", LABELS)
 SECONDS = Histogram("archscale_request_seconds", "Seconds from the whole body to the answer", LABELS, buckets=BUCKETS)
 STAGE_SECONDS = Counter("archscale_stage_seconds", "Seconds of answered requests, by stage", (*LABELS, "stage"))
 
@@ -56,6 +57,7 @@ class Meter:
         self._labels = dict(zip(LABELS, (architecture, route, release), strict=True))
         REQUESTS.labels(**self._labels, status="200")
         ROWS.labels(**self._labels)
+        OUT_OF_RANGE.labels(**self._labels)
         SECONDS.labels(**self._labels)
         for stage in STAGES:
             STAGE_SECONDS.labels(**self._labels, stage=stage)
@@ -66,6 +68,7 @@ class Meter:
         self._counts, self._spread = counters.numbers, histograms.numbers
         self._requests = counters.place("archscale_requests_total", **self._labels, status="200")
         self._rows = counters.place("archscale_rows_total", **self._labels)
+        self._out_of_range = counters.place("archscale_out_of_range_total", **self._labels)
         self._parse, self._infer, self._write = (
             counters.place("archscale_stage_seconds_total", **self._labels, stage=stage) for stage in STAGES
         )
@@ -75,12 +78,13 @@ class Meter:
             for bound in (*BUCKETS, math.inf)
         ]
 
-    def answered(self, rows: int, parse: float, infer: float, write: float) -> None:
-        """Count a request of so many rows, and the seconds of each of ``STAGES``."""
+    def answered(self, rows: int, out_of_range: int, parse: float, infer: float, write: float) -> None:
+        """Count a request: its rows, its values out of range, and the seconds of each of ``STAGES``."""
         seconds = parse + infer + write
         counts, spread = self._counts, self._spread
         counts[self._requests] += 1
         counts[self._rows] += rows
+        counts[self._out_of_range] += out_of_range
         counts[self._parse] += parse
         counts[self._infer] += infer
         counts[self._write] += write

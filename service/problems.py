@@ -1,12 +1,58 @@
-"""Problem: a request that breaks a rule, said so that its sender can mend it."""
+"""Problem: a request that breaks a rule, said so that its sender can mend it (RFC 9457)."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import orjson
 
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:archscale:problem:"
+MOST_FAULTS = 20
+"""Faults that one answer lists: enough to see a pattern."""
+SHOWN_CHARACTERS = 100
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A row, or a value in it, that breaks a rule. row, column: counted from 0; name: of the column."""
+
+    rule: str
+    row: int
+    column: int | None = None
+    name: str | None = None
+    value: object = None
+    """As it was sent; what JSON has no number for is written out, and a list or an object is left out."""
+    fact: str = ""
+    """What is wrong with it, in words that follow ``place``."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words."""
+        if self.column is None:
+            return f"row {self.row}"
+        return f"row {self.row}, column {self.column}" + (f" ({self.name!r})" if self.name else "")
+
+    def members(self) -> dict[str, object]:
+        """Return what an answer says of it."""
+        members = {"row": self.row, "column": self.column, "name": self.name, "rule": self.rule}
+        known: dict[str, object] = {name: value for name, value in members.items() if value is not None}
+        if self.column is not None and not isinstance(self.value, list | dict):
+            known["value"] = _shown(self.value)
+        return known
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, str):
+        return value[:SHOWN_CHARACTERS]
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value
+
 
 class Problem(Exception):  # noqa: N818  (an answer to the client, not a fault of this program)
-    """A refusal: the HTTP status, the sentence, and for a bad value its row and column, counted from 0."""
+    """A refusal: the HTTP status, the sentence, the rule, and the first of the rows and values that break it."""
 
     def __init__(
         self,
@@ -14,28 +60,31 @@ class Problem(Exception):  # noqa: N818  (an answer to the client, not a fault o
         detail: str,
         *,
         rule: str,
-        row: int | None = None,
-        column: int | None = None,
+        faults: Sequence[Fault] = (),
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.rule = rule
-        self.row = row
-        self.column = column
+        self.faults = faults
         self.headers = headers or {}
 
-    def body(self, release: str) -> bytes:
-        """JSON with the member ``error``, which BentoML's client shows, and the place of the bad value."""
-        members = {
+    def body(self, *, release: str, request_id: bytes) -> bytes:
+        """Return the problem document. Its member ``error`` is the one that BentoML's client shows."""
+        members: dict[str, object] = {
+            "type": TYPE_PREFIX + self.rule,
+            "title": self.status.phrase,
+            "status": self.status.value,
+            "detail": self.detail,
             "error": self.detail,
             "rule": self.rule,
-            "row": self.row,
-            "column": self.column,
             "release": release,
+            "request_id": request_id.decode(),
         }
-        return orjson.dumps({name: value for name, value in members.items() if value is not None})
+        if self.faults:
+            members["errors"] = [fault.members() for fault in self.faults]
+        return orjson.dumps(members)
 
 
 def malformed(detail: str, *, rule: str) -> Problem:
@@ -43,6 +92,6 @@ def malformed(detail: str, *, rule: str) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, detail, rule=rule)
 
 
-def unprocessable(detail: str, *, rule: str, row: int | None = None, column: int | None = None) -> Problem:
+def unprocessable(detail: str, *, rule: str, faults: Sequence[Fault] = ()) -> Problem:
     """422: the body was read, and its content breaks a rule of the contract."""
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, rule=rule, row=row, column=column)
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, rule=rule, faults=faults)

@@ -4,7 +4,6 @@ Importing this module opens the release, because BentoML needs the class with it
 """
 
 import functools
-import gc
 import logging
 import os
 import sys
@@ -17,7 +16,7 @@ from bentoml._internal.bento.bento import BentoModelInfo
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from service import outbox
+from service import heap, outbox
 from service.apis import declare_apis
 from service.contract import PREPROCESSING, entry_name
 from service.endpoints import make_endpoints
@@ -28,8 +27,6 @@ from service.release import Release, ReleaseError, open_release
 from service.settings import Settings, SettingsError, load_settings
 
 USER_ERROR = 2
-GC_THRESHOLDS = (50_000, 20, 20)
-"""A request leaves no cycles: Python's 700 allocations before each walk are for programs that do."""
 
 
 def _open() -> tuple[Settings, Release]:
@@ -71,7 +68,7 @@ class FrontedService(Service[Any]):
         """Wrap BentoML's application, in the process that is about to serve it."""
         outbox.install()
         app: Starlette = super().to_asgi(is_main)
-        return Front(app, models(), max_rows=SETTINGS.max_rows, max_body_bytes=SETTINGS.max_body_bytes)
+        return Front(app, models(), SETTINGS)
 
 
 class _Archscale:
@@ -79,14 +76,13 @@ class _Archscale:
 
     def __init__(self) -> None:
         self.release = RELEASE.version
-        self.endpoints = {endpoint.route: endpoint for endpoint in make_endpoints(models(), max_rows=SETTINGS.max_rows)}
+        endpoints = make_endpoints(models(), max_rows=SETTINGS.max_rows, out_of_range=SETTINGS.out_of_range)
+        self.endpoints = {endpoint.route: endpoint for endpoint in endpoints}
 
     @bentoml.on_startup
     def settle(self) -> None:
-        """Take what start-up left on the heap from the garbage collector, whose walks over it made the tail."""
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        """Leave start-up behind."""
+        heap.settle()
         # uvicorn asks this logger for handlers, finds BentoML's at the root, and then formats for every request a line
         # that the root's level drops.
         logging.getLogger("uvicorn.access").propagate = False
@@ -123,7 +119,7 @@ Archscale = bentoml.service(
         "Archscale",
         (_Archscale,),
         {
-            **declare_apis(RELEASE, max_rows=SETTINGS.max_rows, max_body_bytes=SETTINGS.max_body_bytes),
+            **declare_apis(RELEASE, SETTINGS),
             **_model_attributes(),
         },
     )

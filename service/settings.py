@@ -9,6 +9,7 @@ from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.contract import check_name
+from service.ranges import Policy
 
 PREFIX = "ARCHSCALE_"
 CGROUP = Path("/sys/fs/cgroup")
@@ -50,6 +51,10 @@ class Settings(BaseSettings):
     """ONNX Runtime threads for each worker."""
     max_rows: int = Field(4096, ge=1)
     max_body_bytes: ByteSize = Field(ByteSize(16 * 1024 * 1024), ge=1)
+    out_of_range: Policy = "allow"
+    """What becomes of raw values outside the range that their column had in training."""
+    access_log: float = Field(0.0, ge=0, le=1)
+    """Share of the requests that are logged, one line of JSON each."""
 
     @field_validator("architectures", mode="before")
     @classmethod

@@ -24,7 +24,7 @@ from loadtest.catalogue import read_catalogue, read_examples
 from loadtest.errors import InputError, MeasurementError
 from loadtest.intervals import median, paired_ratio
 from loadtest.peers.servers import Peer, Running, body_for, peers, python_of, start
-from loadtest.peers.wrk import Load, drive
+from loadtest.peers.wrk import CONNECTIONS, Load, drive
 from loadtest.server import Server, models_folder, serve_newest
 from service.card import ModelCard
 from service.contract import (
@@ -40,14 +40,15 @@ Figures = dict[str, list[float]]
 """Name of a figure -> its value in every round."""
 OURS = "archscale"
 STEADY_REQUESTS = 200_000
+CPU = OURS + ": CPU us/request, {} worker(s)"
 BYTES_IN_MB = 1e6
 
 
 class Bench:
     """The figures so far, and how each is taken."""
 
-    def __init__(self, *, seconds: float, driver: int) -> None:
-        self.seconds, self.driver = seconds, driver
+    def __init__(self, *, seconds: int, ours: int, driver: int) -> None:
+        self.seconds, self.ours, self.driver = seconds, ours, driver
         self.figures: Figures = defaultdict(list)
         with serve_newest(ARCHSCALE_WORKERS="1") as server:
             catalogue = read_catalogue(server.url)
@@ -95,8 +96,11 @@ class Bench:
             self.load(f"{OURS}: 1 raw row", server.url + predict_raw_route("small"), raw)
             self.load(f"{OURS}: 64 rows", small, json.dumps({"features": self.rows(64)}).encode())
             self.load(f"{OURS}: 64 rows npy", small, self.npy(64), NPY_MEDIA_TYPE)
-            self.load(f"{OURS}: 1024 rows npy, large", large, self.npy(1024), NPY_MEDIA_TYPE)
             self.figures[f"{OURS}: memory, MB"].append(server.worker_memory_bytes() / BYTES_IN_MB)
+            self.load(f"{OURS}: 1024 rows npy, large", large, self.npy(1024), NPY_MEDIA_TYPE)
+            self.load(f"{OURS}: 1024 rows, large", large, json.dumps({"features": self.rows(1024)}).encode())
+            self.load(f"{OURS}: 1 row, after all others", small, one)
+            self.figures[f"{OURS}: memory after 1024-row bodies, MB"].append(server.worker_memory_bytes() / BYTES_IN_MB)
 
     def round_of_peer(self, peer: Peer) -> None:
         """Every case of one peer."""
@@ -133,25 +137,32 @@ class Bench:
         self.figures["in process: 1024 rows, large"].append(calls / (time.perf_counter() - began))
 
     def steady(self) -> None:
-        """Memory over 200,000 requests, and processor time of a request with one and two workers."""
-        one = json.dumps({"features": self.rows(1)}).encode()
-        for workers in ("1", "2"):
-            with serve_newest(ARCHSCALE_WORKERS=workers) as server:
-                url = server.url + predict_route("small")
-                drive(url, one, JSON_MEDIA_TYPE, seconds=2, processor=self.driver)
-                memory = server.worker_memory_bytes()
-                self.figures[f"{OURS}: CPU us/request, {workers} worker(s)"].append(
-                    self._cpu(server, url, one, workers)
-                )
-                if workers == "1":
-                    self.figures[f"{OURS}: memory after {STEADY_REQUESTS:,} requests / before"].append(
-                        server.worker_memory_bytes() / memory
-                    )
+        """Memory over 200,000 requests, and processor time of a request with one and two workers.
 
-    def _cpu(self, server: Server, url: str, body: bytes, workers: str) -> float:
+        The workers have all processors, and 16 connections each: a request is cheaper the more are answered in one turn
+        of the event loop, and the same connections spread over more workers would make for shorter turns.
+        """
+        os.sched_setaffinity(0, {self.ours, self.driver})
+        one = json.dumps({"features": self.rows(1)}).encode()
+        for workers in (1, 2):
+            with serve_newest(ARCHSCALE_WORKERS=str(workers)) as server:
+                self._load_steadily(server, one, workers, requests=STEADY_REQUESTS // 10)
+                memory = server.worker_memory_bytes()
+                spent = self._load_steadily(server, one, workers, requests=STEADY_REQUESTS)
+                after = server.worker_memory_bytes()
+            self.figures[CPU.format(workers)].append(spent)
+            if workers == 1:
+                self.figures[f"{OURS}: memory after {STEADY_REQUESTS:,} requests, MB"].append(after / BYTES_IN_MB)
+                self.figures[f"{OURS}: memory after {STEADY_REQUESTS:,} requests / before"].append(after / memory)
+
+    def _load_steadily(self, server: Server, body: bytes, workers: int, *, requests: int) -> float:
+        """Return the server's microseconds of processor time for a request."""
+        url, connections = server.url + predict_route("small"), workers * CONNECTIONS
         before, done = server.cpu_seconds(), 0
-        while done < (STEADY_REQUESTS if workers == "1" else STEADY_REQUESTS / 4):
-            done += drive(url, body, JSON_MEDIA_TYPE, seconds=5, processor=self.driver).requests
+        while done < requests:
+            done += drive(
+                url, body, JSON_MEDIA_TYPE, seconds=2, processor=self.driver, connections=connections
+            ).requests
         return (server.cpu_seconds() - before) / done * 1e6
 
 
@@ -168,6 +179,7 @@ RATIOS = (
     ("64 rows npy vs bare ASGI", f"{OURS}: 64 rows npy", "bare ASGI: 64 rows npy", 0.8),
     ("1,024 rows npy, large, vs in process", f"{OURS}: 1024 rows npy, large", "in process: 1024 rows, large", 0.7),
     ("p99 / p50 (at most)", f"{OURS}: p99, ms", f"{OURS}: p50, ms", 3.5),
+    ("CPU a request, two workers vs one (at most)", CPU.format(2), CPU.format(1), 1.1),
 )
 
 
@@ -178,7 +190,7 @@ def main() -> int:
     os.sched_setaffinity(0, {ours})
     try:
         others = peers(python_of(".venv-peers"), python_of(".venv-mlserver"))
-        bench = Bench(seconds=given.seconds, driver=driver)
+        bench = Bench(seconds=given.seconds, ours=ours, driver=driver)
         for _ in track(range(given.rounds), "rounds", console=Console(stderr=True)):
             bench.round_of_ours()
             for peer in others:
@@ -197,7 +209,7 @@ def main() -> int:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.peers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each load (4)")
+    parser.add_argument("--seconds", type=int, default=4, help="of each load (4)")
     parser.add_argument("--output", type=Path, default=Path("results-peers.json"))
     return parser.parse_args()
 

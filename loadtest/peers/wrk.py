@@ -33,13 +33,15 @@ class Load:
     p99_ms: float
 
 
-def drive(url: str, body: bytes, media_type: str, *, seconds: float, processor: int) -> Load:
-    """POST ``body`` over 16 connections. Raises MeasurementError if an answer has not status 2xx or wrk is missing."""
+def drive(
+    url: str, body: bytes, media_type: str, *, seconds: int, processor: int, connections: int = CONNECTIONS
+) -> Load:
+    """POST ``body`` again and again. Raises MeasurementError if an answer has not status 2xx or wrk is missing."""
     with tempfile.TemporaryDirectory() as folder:
         file, script = Path(folder) / "body", Path(folder) / "script.lua"
         file.write_bytes(body)
         script.write_text(SCRIPT.format(body=file, media_type=media_type))
-        command = ["taskset", "-c", str(processor), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"]
+        command = ["taskset", "-c", str(processor), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
         try:
             ended = subprocess.run(
                 [*command, "-s", script, url], capture_output=True, text=True, timeout=seconds + 30, check=True

@@ -138,7 +138,8 @@ def test_a_row_that_breaks_a_rule_is_refused_with_its_place(
     answer = client.post("/predict/small", json={"features": rows})
     assert answer.status_code == 422
     problem = answer.json()
-    assert (problem.get("row"), problem.get("column")) == (row, column)
+    fault = problem["errors"][0] if row is not None else {}
+    assert (fault.get("row"), fault.get("column")) == (row, column)
     assert "however" in problem["error"]
     assert answer.headers["X-Archscale-Release"] == problem["release"] == release
 
@@ -164,8 +165,8 @@ def test_a_raw_row_whose_answer_overflows_is_refused_with_its_place(
     for route in ("/predict/small/raw", "/transform", "/trace/small"):
         body = {"raw": rows[1:] if "trace" in route else rows}
         problem = client.post(route, json=body)
-        assert (problem.status_code, problem.json()["column"]) == (422, 4)
-    assert client.post("/predict/large/raw", json={"raw": rows}).json()["row"] == 1
+        assert (problem.status_code, problem.json()["errors"][0]["column"]) == (422, 4)
+    assert client.post("/predict/large/raw", json={"raw": rows}).json()["errors"][0]["row"] == 1
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream"])
@@ -180,7 +181,9 @@ def test_json_in_another_charset_or_compressed_is_415(client: httpx.Client) -> N
     packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     assert client.post("/transform", content=b"{}", headers=latin).status_code == 415
     assert client.post("/transform", content=b"{}", headers=packed).status_code == 415
-    utf8 = {"Content-Type": "application/json; charset=UTF-8"}
+    second = {"Content-Type": "application/json; profile=x; charset=latin-1"}
+    assert client.post("/transform", content=b"{}", headers=second).status_code == 415
+    utf8 = {"Content-Type": "application/json; charset=UTF-8; profile=x"}
     assert client.post("/transform", content=b"{}", headers=utf8).status_code == 422
 
 
@@ -188,7 +191,9 @@ def test_an_answer_that_nobody_accepts_is_406(client: httpx.Client) -> None:
     assert client.post("/predict/small", json={}, headers={"Accept": "text/html"}).status_code == 406
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/predict", "/predict/none", "/predict/small/", "/models/none/examples"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/predict", "/predict/none", "/predict/small/", "/models/none/examples", "/static_content/"]
+)
 def test_an_unknown_route_is_404_and_makes_no_series(client: httpx.Client, path: str) -> None:
     answer = client.post(path, json={})
     assert answer.status_code == 404

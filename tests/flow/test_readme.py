@@ -21,7 +21,7 @@ def run(command: list[str]) -> str:
     return ended.stdout
 
 
-@pytest.mark.parametrize("code", PYTHON, ids=["json", "npy", "bentoml"])
+@pytest.mark.parametrize("code", PYTHON, ids=["json", "npy", "bentoml", "tritonclient"])
 def test_the_python_of_the_readme_runs(service: Server, release: str, code: str) -> None:
     assert release in run([sys.executable, "-c", code.replace(URL, service.url)])
 

@@ -12,7 +12,7 @@ from loadtest.server import Server, serve
 from tests.flow.cases import BAD_BODIES, BAD_NPY, BAD_ROWS, NPY, npy
 
 JSON = "application/json"
-COMPARED = ("content-type", "content-length", "x-archscale-release", "connection")
+COMPARED = ("content-type", "content-length", "x-archscale-release", "x-request-id", "connection")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def examples(service: Server) -> dict[str, Any]:
 
 def compare(both: tuple[httpx.Client, httpx.Client], path: str, body: bytes, **headers: str) -> httpx.Response:
     """Ask both; return the answer that both gave."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named = {"x-request-id": "asked-of-both", **{name.replace("_", "-"): value for name, value in headers.items()}}
     ours, theirs = (client.post(path, content=body, headers=named) for client in both)
     assert (ours.status_code, ours.content) == (theirs.status_code, theirs.content)
     assert [ours.headers.get(name) for name in COMPARED] == [theirs.headers.get(name) for name in COMPARED]
@@ -76,7 +76,7 @@ def test_bad_npy(both: tuple[httpx.Client, httpx.Client], body: bytes) -> None:
 def test_rows_that_overflow(both: tuple[httpx.Client, httpx.Client], examples: dict[str, Any]) -> None:
     raw = [examples["raw"][0], [1e30, *examples["raw"][1][1:]]]
     for path in ("/predict/small/raw", "/transform"):
-        assert compare(both, path, json.dumps({"raw": raw}).encode(), content_type=JSON).json()["row"] == 1
+        assert compare(both, path, json.dumps({"raw": raw}).encode(), content_type=JSON).json()["errors"][0]["row"] == 1
 
 
 @pytest.mark.parametrize(

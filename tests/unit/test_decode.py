@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.decode import decode_json, decode_npy, features_input, raw_input
-from service.problems import Problem
+from service.decode import decode_json, decode_npy
+from service.problems import Fault, Problem
+from service.rows import features_input, raw_input
 
-FEATURES = features_input(width=3, max_rows=4)
-RAW = raw_input(width=3, max_rows=4)
+NAMES = ("height", "width", "depth")
+FEATURES = features_input(NAMES, max_rows=4)
+RAW = raw_input(NAMES, max_rows=4)
 GOOD = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
 
 
@@ -32,6 +34,10 @@ def refusal(data: bytes) -> Problem:
     with pytest.raises(Problem) as caught:
         decode_json(data, FEATURES)
     return caught.value
+
+
+def first_fault(data: bytes) -> Fault:
+    return refusal(data).faults[0]
 
 
 def npy_refusal(data: bytes) -> Problem:
@@ -82,34 +88,35 @@ def test_a_raw_value_keeps_the_digits_that_float32_has_no_room_for() -> None:
 )
 def test_anything_but_a_number_is_refused_with_its_row_and_column(value: object, kind: str) -> None:
     problem = refusal(body([GOOD[0], [1.0, value, 3.0]]))
-    assert (problem.status, problem.row, problem.column) == (422, 1, 1)
+    fault = problem.faults[0]
+    assert (problem.status, fault.row, fault.column, fault.name) == (422, 1, 1, "width")
     assert kind in problem.detail
-    assert "row 1, column 1" in problem.detail
+    assert "row 1, column 1 ('width')" in problem.detail
 
 
 @pytest.mark.parametrize("rows", [[[True, True, True]], [["1", "2", "3"]], [[None, None, None]]])
 def test_a_row_of_one_wrong_type_alone_is_refused(rows: object) -> None:
-    assert (refusal(body(rows)).row, refusal(body(rows)).column) == (0, 0)
+    assert [(fault.row, fault.column) for fault in refusal(body(rows)).faults] == [(0, 0), (0, 1), (0, 2)]
 
 
 @pytest.mark.parametrize("width", [2, 4])
 def test_a_row_of_another_width_is_refused_and_names_the_row(width: int) -> None:
     problem = refusal(body([GOOD[0], [1.0] * width]))
-    assert (problem.rule, problem.row) == ("width", 1)
+    assert (problem.rule, problem.faults[0].row) == ("width", 1)
     assert f"row 1 holds {width}" in problem.detail
 
 
 def test_a_body_whose_rows_are_all_too_wide_is_not_reshaped() -> None:
-    assert refusal(body([[1.0, 2.0], [3.0, 4.0, 5.0, 6.0]])).row == 0
-    assert refusal(body([[1.0, 2.0, 3.0], 4.0, [5.0, 6.0]])).row == 1
+    assert first_fault(body([[1.0, 2.0], [3.0, 4.0, 5.0, 6.0]])).row == 0
+    assert first_fault(body([[1.0, 2.0, 3.0], 4.0, [5.0, 6.0]])).row == 1
     assert refusal(body([[1.0] * 6])).rule == "width"
-    assert refusal(body([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).row == 0
+    assert first_fault(body([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).row == 0
 
 
 @pytest.mark.parametrize("number", ["1e39", "-1e39", "3.5e38"])
 def test_a_feature_that_float32_holds_only_as_infinity_is_refused(number: str) -> None:
     problem = refusal(f'{{"features": [[0, 0, 0], [0, 0, {number}]]}}'.encode())
-    assert (problem.rule, problem.row, problem.column) == ("finite", 1, 2)
+    assert [(fault.rule, fault.row, fault.column) for fault in problem.faults] == [("finite", 1, 2)]
 
 
 def test_the_largest_float32_is_a_feature() -> None:
@@ -140,6 +147,15 @@ def test_what_is_no_list_of_rows_is_refused(rows: object) -> None:
     assert refusal(body(rows)).status == 422
 
 
+def test_the_first_twenty_faults_are_listed_in_their_order_and_more_are_said() -> None:
+    wide = features_input([f"f{n}" for n in range(30)], max_rows=4)
+    with pytest.raises(Problem, match="and 20 or more other places") as caught:
+        decode_json(body([[None] * 30]), wide)
+    assert [fault.column for fault in caught.value.faults] == list(range(20))
+    mixed = refusal(body([[1.0, "x"], [1.0, 2.0, None], 7]))
+    assert [(fault.rule, fault.row) for fault in mixed.faults] == [("width", 0), ("number", 1), ("rows", 2)]
+
+
 def test_no_row_and_too_many_rows_are_refused() -> None:
     assert refusal(body([])).rule == "row-count"
     assert refusal(body([GOOD[0]] * 5)).rule == "row-count"
@@ -165,6 +181,10 @@ def test_npy_of_objects_is_refused_and_never_unpickled() -> None:
     assert npy_refusal(npy(np.array([[print, 1, 2]], object), allow_pickle=True)).rule == "npy-dtype"
 
 
+def test_npy_of_a_shape_that_is_no_number_of_rows_is_refused() -> None:
+    assert npy_refusal(header("(True, 3)") + b"\0" * 24).rule == "npy-shape"
+
+
 @pytest.mark.parametrize("shape", [(3,), (1, 1, 3), ()])
 def test_npy_of_other_than_two_dimensions_is_refused(shape: tuple[int, ...]) -> None:
     assert npy_refusal(npy(np.ones(shape))).rule == "npy-shape"
@@ -176,7 +196,7 @@ def test_npy_breaks_the_same_rules_as_json() -> None:
     assert npy_refusal(npy(np.ones((5, 3)))).rule == "row-count"
     for value in (np.nan, np.inf, -np.inf, 1e39):
         problem = npy_refusal(npy(np.array([[0.0, 0, 0], [0, value, 0]])))
-        assert (problem.rule, problem.row, problem.column) == ("finite", 1, 1)
+        assert [(fault.rule, fault.row, fault.column) for fault in problem.faults] == [("finite", 1, 1)]
 
 
 def header(shape: str, dtype: str = "<f8") -> bytes:
@@ -192,7 +212,17 @@ def test_npy_that_claims_more_than_it_holds_is_refused_without_allocating() -> N
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x93NUMPY", b"PK\x03\x04", b"\x93NUMPY\x03\x00" + b"\0" * 20, header("(1, 3)")[:30], header("'x'")]
+    "data",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"PK\x03\x04",
+        b"\x93NUMPY\x03\x00" + b"\0" * 20,
+        header("(1, 3)")[:30],
+        header("'x'"),
+        header("(1, 3"),
+        header("(" * 5000),
+    ],
 )
 def test_a_body_without_an_npy_header_is_malformed(data: bytes) -> None:
     assert npy_refusal(data).status == 400

@@ -1,0 +1,212 @@
+"""Bodies and headers, broken in every way that reaches new code; what is read is compared with slow and strict readers.
+
+Run: make fuzz. atheris (libFuzzer) mutates good bodies, and goes on from those that took a way not taken before.
+"""
+
+import argparse
+import io
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+import numpy as np
+import orjson
+import psutil
+
+with atheris.instrument_imports(include=["service"], enable_loader_override=False):
+    from service.contract import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+    from service.decode import decode_json, decode_npy
+    from service.encode import encode_npy, negotiate
+    from service.exchange import _decoder
+    from service.inference_request import Reader
+    from service.problems import Problem
+    from service.rows import Input, Rows, check_rows, features_input, raw_input
+
+DEFAULT_CASES = 2_000_000
+DEFAULT_SEED = 1
+LONGEST_BYTES = 500
+"""Enough for every row that is allowed here, and for the header of a file."""
+WARM_UP = 0.5
+"""Share of the cases in which libFuzzer fills its memory of good inputs; after it, memory is to stay where it is."""
+GROWTH_MIB = 8.0
+
+FEATURES, RAW = features_input(["a", "b", "c"], max_rows=4), raw_input(["a", "b", "c"], max_rows=4)
+READERS = {takes.key: Reader(takes) for takes in (FEATURES, RAW)}
+ROWS = [[0.0, -0.5, 1e3], [3, 2.5e-7, -12]]
+TOKENS = [
+    *(b'"features"', b'"raw"', b"[[", b"]]", b"],[", b"1e400", b"-0", b"NaN", b"null", b"true", b'"1"', b"{}"),
+    *(b"\\u0066", b"3.5e38", b"18446744073709551616", b"\xef\xbb\xbf", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"),
+    *(b"'descr'", b"'shape'", b"(1, 3)", b"(-1, 3)", b"(True, 3)", b"3L", b"True", b"False", b"----", b"(((("),
+    *(b"<f4", b"<f8", b">f8", b"|O", b"f4,f4", b"q=0", b"q=nan", b"*/*", b"application/*", b"charset=utf-8"),
+    *(b'"shape"', b'"data"', b'"inputs"', b'"parameters"', b'"binary_data_size"', b'"FP32"', b"[1,3]", b'"outputs"'),
+    *(JSON_MEDIA_TYPE.encode(), NPY_MEDIA_TYPE.encode()),
+]
+
+Reading = Rows | int
+"""What a reader made of a body: rows, or the status of its refusal."""
+
+
+class WrongAnswerError(Exception):
+    """An input was read as it must not be read."""
+
+
+def check_json(body: bytes, takes: Input) -> bool:
+    """Whether ``body`` was accepted: by the decoder as by orjson and a walk through every value, with the same bits."""
+    return _agree(_read(lambda: decode_json(body, takes)), _read_strictly(body, takes), takes)
+
+
+def check_npy(body: bytes, takes: Input) -> bool:
+    """Whether ``body`` was accepted: with the same bits as NumPy's own reader."""
+    found = _read(lambda: decode_npy(body, takes))
+    known = found if isinstance(found, int) else np.load(io.BytesIO(body), allow_pickle=False).astype(takes.dtype)
+    return _agree(found, known, takes)
+
+
+def check_headers(line: bytes, takes: Input) -> bool:
+    """Whether Content-Type and Accept, on a line each, were agreed to: then to a media type of the contract."""
+    content_type, _, accept = line.partition(b"\n")
+    try:
+        _decoder(content_type, None)
+        answered = negotiate(accept.decode("latin-1"))
+    except Problem as problem:
+        _check_status(problem.status)
+        return False
+    if answered not in (JSON_MEDIA_TYPE, NPY_MEDIA_TYPE):
+        raise WrongAnswerError(f"{answered!r} is no media type of the contract")
+    return True
+
+
+def check_inference(line: bytes, takes: Input) -> bool:
+    """Whether a header's line and the body behind it were accepted as /v2 has it: with the bits that were sent."""
+    length, _, body = line.partition(b"\n")
+    found = _read(lambda: READERS[takes.key].read(body, length or None).rows)
+    return _agree(found, found if isinstance(found, int) else _sent(length, body, takes), takes)
+
+
+def _sent(length: bytes, body: bytes, takes: Input) -> Rows:
+    """Numbers of an inference request that was accepted."""
+    size = int(length) if length else len(body)
+    tensor = orjson.loads(body[:size])["inputs"][0]
+    if tensor.get("data") is None:
+        return np.frombuffer(body[size:], np.dtype(takes.dtype)).reshape(-1, takes.width)
+    return np.array(tensor["data"], np.float64).reshape(-1, takes.width).astype(takes.dtype)
+
+
+# The first byte of an input says which.
+TARGETS: dict[bytes, tuple[str, Callable[[bytes, Input], bool], Input]] = {
+    b"f": ("JSON features", check_json, FEATURES),
+    b"r": ("JSON raw", check_json, RAW),
+    b"n": (".npy features", check_npy, FEATURES),
+    b"v": ("/v2", check_inference, FEATURES),
+    b"h": ("headers", check_headers, RAW),
+}
+
+
+def seeds() -> list[bytes]:
+    """Good inputs for each target."""
+    features, raw = (orjson.dumps({takes.key: ROWS}) for takes in (FEATURES, RAW))
+    file = encode_npy(np.array(ROWS, np.float32))
+    tensor = {"name": FEATURES.key, "datatype": "FP32", "shape": [2, 3]}
+    numbers = orjson.dumps({"id": "1", "inputs": [{**tensor, "data": ROWS}], "outputs": [{"name": "prediction"}]})
+    head = orjson.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": 24}}]})
+    binary = b"v%d\n%b%b" % (len(head), head, np.array(ROWS, "<f4").tobytes())
+    line = f"{JSON_MEDIA_TYPE}; charset=utf-8\n{NPY_MEDIA_TYPE};q=0.5, */*;q=0.1".encode()
+    return [b"f" + features, b"r" + raw, b"n" + file, b"v\n" + numbers, binary, b"h" + line]
+
+
+def _read(decode: Callable[[], Rows]) -> Reading:
+    try:
+        return decode()
+    except Problem as problem:
+        return _check_status(problem.status)
+
+
+def _check_status(status: int) -> int:
+    if not 400 <= status < 500:
+        raise WrongAnswerError(f"refused with {status}")
+    return int(status)
+
+
+def _read_strictly(body: bytes, takes: Input) -> Reading:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return 400
+    if not isinstance(document, dict) or document.keys() != {takes.key}:
+        return 422
+    return _read(lambda: check_rows(document[takes.key], takes))
+
+
+def _agree(found: Reading, known: Reading, takes: Input) -> bool:
+    if isinstance(found, int) or isinstance(known, int):
+        if not (isinstance(found, int) and isinstance(known, int) and found == known):
+            raise WrongAnswerError(f"{found!r}, however: {known!r}")
+        return False
+    if not (found.dtype == takes.dtype and found.flags.c_contiguous and np.isfinite(found).all()):
+        raise WrongAnswerError(f"{found!r} of {found.dtype}")
+    if not (found.shape == known.shape and 1 <= len(found) <= takes.max_rows and found.shape[1] == takes.width):
+        raise WrongAnswerError(f"shape {found.shape}, however: {known.shape}")
+    if found.tobytes() != known.tobytes():
+        raise WrongAnswerError(f"{found!r}, however: {known!r}")
+    return True
+
+
+class Run:
+    """Counts what is asked, and ends the process when it is enough: libFuzzer never returns."""
+
+    def __init__(self, cases: int) -> None:
+        self._cases = cases
+        self._done = 0
+        self._found: Counter[tuple[str, bool]] = Counter()
+        self._process = psutil.Process()
+        self._settled_mib = 0.0
+
+    def ask(self, data: bytes) -> None:
+        """Put one input to the target that it names; raise what must not happen."""
+        name, check, takes = TARGETS.get(data[:1], TARGETS[b"f"])
+        try:
+            self._found[name, check(data[1:], takes)] += 1
+        except Exception:
+            print(f"{name}: {data[1:]!r}", flush=True)
+            raise
+        self._done += 1
+        if self._done == int(self._cases * WARM_UP):
+            self._settled_mib = self._resident_mib()
+        if self._done == self._cases:
+            self._end()
+
+    def _resident_mib(self) -> float:
+        return float(self._process.memory_info().rss) / 2**20
+
+    def _end(self) -> None:
+        for name, _, _ in TARGETS.values():
+            print(f"{name}: {self._found[name, True]} accepted, {self._found[name, False]} refused")
+        growth = self._resident_mib() - self._settled_mib
+        print(f"{self._done} inputs; memory {self._settled_mib:.1f} MiB, then {growth:+.1f} MiB", flush=True)
+        os._exit(int(growth > GROWTH_MIB))
+
+
+def main() -> None:
+    """Mutate and check until enough is done; exit 1 if memory grew, and as libFuzzer does at a wrong answer."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=DEFAULT_CASES, help=f"inputs to make ({DEFAULT_CASES})")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "corpus").mkdir()
+        for index, seed in enumerate(seeds()):
+            (folder / "corpus" / str(index)).write_bytes(seed)
+        quoted = ["".join(f"\\x{byte:02x}" for byte in token) for token in TOKENS]
+        (folder / "tokens").write_text("".join(f'"{token}"\n' for token in quoted))
+        flags = [f"-seed={options.seed}", f"-max_len={LONGEST_BYTES}", f"-dict={folder}/tokens", "-verbosity=0"]
+        atheris.Setup([sys.argv[0], *flags, f"-artifact_prefix={folder}/", f"{folder}/corpus"], Run(options.cases).ask)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

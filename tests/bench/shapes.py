@@ -1,0 +1,34 @@
+"""The service with one part of its process shape taken away, the part that SHAPE names. For bench_shape."""
+
+import os
+import sys
+
+LESS = os.environ["SHAPE"]
+H11 = "uvicorn.protocols.http.h11_impl:H11Protocol"
+
+if LESS == "uvloop":
+    sys.modules["uvloop"] = None  # type: ignore[assignment]  # uvicorn then finds none
+
+import bentoml  # noqa: E402
+import uvicorn.config  # noqa: E402
+
+from service import outbox, service  # noqa: E402
+
+
+def _leave_uvicorn_as_it_is() -> None:
+    """Stand in for ``outbox.install``."""
+
+
+def _choose_h11() -> None:
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = H11
+
+
+if LESS == "outbox":
+    outbox.install = _leave_uvicorn_as_it_is
+if LESS == "outbox and httptools":
+    outbox.install = _choose_h11
+
+members = {"settle": None} if LESS == "frozen heap" else {}
+Shaped = bentoml.service(name="archscale", service_class=service.FrontedService, workers=service.SETTINGS.workers)(
+    type("Shaped", (service.Archscale.inner,), members)
+)

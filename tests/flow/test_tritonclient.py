@@ -1,0 +1,322 @@
+"""The Open Inference Protocol, asked of a real `bentoml serve` by Triton's own client as it is published."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
+from tritonclient.utils import InferenceServerException
+
+from loadtest.server import Server
+from service.card import Examples
+from tests.flow.cases import FEATURES, RAW
+
+ARCHITECTURES = ("small", "large")
+TOLERANCE = 1e-5
+BOTH_WAYS = pytest.mark.parametrize("binary", [True, False], ids=["binary", "json"])
+
+
+@pytest.fixture(scope="module")
+def client(service: Server) -> Iterator[InferenceServerClient]:
+    with InferenceServerClient(service.url.removeprefix("http://"), concurrency=4) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def examples(service: Server) -> dict[str, Examples]:
+    answers = {name: httpx.get(f"{service.url}/models/{name}/examples").json() for name in ARCHITECTURES}
+    return {name: Examples(**{k: v for k, v in one.items() if k != "release"}) for name, one in answers.items()}
+
+
+def tensor(rows: Any, name: str = "features", dtype: Any = np.float32, *, binary: bool = True) -> InferInput:
+    array = np.array(rows, dtype)
+    datatype = {"float32": "FP32", "float64": "FP64", "int32": "INT32"}[array.dtype.name]
+    return InferInput(name, list(array.shape), datatype).set_data_from_numpy(array, binary_data=binary)
+
+
+def ones(rows: int = 1, width: int = FEATURES) -> InferInput:
+    return tensor(np.ones((rows, width)))
+
+
+def close(result: InferResult, expected: list[float]) -> bool:
+    actual = result.as_numpy("prediction")
+    assert (actual.dtype.name, actual.shape) == ("float32", (len(expected),))
+    return bool((np.abs(actual - expected) <= TOLERANCE * (1 + np.abs(expected))).all())
+
+
+def refusal(ask: Callable[[], object]) -> tuple[str, str]:
+    """Status and words of the exception that the client raises; it could read the answer."""
+    with pytest.raises(InferenceServerException) as caught:
+        ask()
+    message = str(caught.value.message())
+    assert "however" in message
+    assert "exception occurred in the client" not in message
+    return caught.value.status(), message
+
+
+def test_the_server_is_live_and_ready(client: InferenceServerClient) -> None:
+    assert client.is_server_live()
+    assert client.is_server_ready()
+
+
+@pytest.mark.parametrize("model", ["small", "large", "small-raw", "large-raw"])
+def test_every_architecture_and_its_raw_twin_are_ready(client: InferenceServerClient, model: str, release: str) -> None:
+    assert client.is_model_ready(model)
+    assert client.is_model_ready(model, release)
+
+
+@pytest.mark.parametrize(("model", "version"), [("medium", ""), ("small", "1"), ("small raw", ""), ("transform", "")])
+def test_another_model_or_version_is_not_ready(client: InferenceServerClient, model: str, version: str) -> None:
+    assert not client.is_model_ready(model, version)
+    status, message = refusal(lambda: client.get_model_metadata(model, version))
+    assert status == "404"
+    assert (version or "small, small-raw, large, large-raw") in message
+
+
+def test_the_server_describes_itself(client: InferenceServerClient, release: str) -> None:
+    assert client.get_server_metadata() == {
+        "name": "archscale",
+        "version": release,
+        "extensions": ["binary_tensor_data"],
+    }
+
+
+def test_a_model_describes_its_tensors(client: InferenceServerClient, release: str) -> None:
+    for version in ("", release):
+        metadata = client.get_model_metadata("large", version)
+        assert (metadata["versions"], metadata["platform"]) == ([release], "onnxruntime_onnx")
+        assert metadata["inputs"] == [{"name": "features", "datatype": "FP32", "shape": [-1, FEATURES]}]
+        assert metadata["outputs"] == [{"name": "prediction", "datatype": "FP32", "shape": [-1]}]
+    raw = client.get_model_metadata("large-raw")["inputs"]
+    assert raw == [{"name": "raw", "datatype": "FP64", "shape": [-1, RAW]}]
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("rows", [1, 2, 64])
+def test_features_and_raw_rows_are_answered_as_the_card_says(
+    client: InferenceServerClient, examples: dict[str, Examples], architecture: str, rows: int, binary: bool
+) -> None:
+    known = examples[architecture]
+    outputs = [InferRequestedOutput("prediction", binary_data=binary)]
+    for model, sent in (
+        (architecture, tensor(known.features[:rows], binary=binary)),
+        (f"{architecture}-raw", tensor(known.raw[:rows], "raw", np.float64, binary=binary)),
+    ):
+        for asked in (outputs, None):
+            assert close(client.infer(model, [sent], outputs=asked), known.prediction[:rows])
+
+
+def test_an_answer_names_model_version_request_and_parameters(client: InferenceServerClient, release: str) -> None:
+    result = client.infer(
+        "small",
+        [ones()],
+        model_version=release,
+        request_id="row 7",
+        sequence_id=3,
+        priority=2,
+        timeout=10**6,
+        parameters={"who": "é", "share": 0.5},
+    ).get_response()
+    assert (result["model_name"], result["model_version"], result["id"]) == ("small", release, "row 7")
+    assert {"who": "é", "share": 0.5, "priority": 2}.items() <= result["parameters"].items()
+    assert "binary_data_output" not in result["parameters"]
+
+
+def test_most_rows_are_answered_and_one_more_is_refused(client: InferenceServerClient) -> None:
+    assert client.infer("small", [ones(4096)]).as_numpy("prediction").shape == (4096,)
+    status, message = refusal(lambda: client.infer("small", [ones(4097)]))
+    assert (status, "4096 rows" in message) == ("422", True)
+
+
+def test_many_requests_at_once_are_each_answered(client: InferenceServerClient, examples: dict[str, Examples]) -> None:
+    known = examples["small"]
+    pending = [
+        client.async_infer("small", [tensor(known.features[row : row + 1])], request_id=str(row)) for row in range(8)
+    ]
+    for row, one in enumerate(pending):
+        result = one.get_result(timeout=30)
+        assert result.get_response()["id"] == str(row)
+        assert close(result, known.prediction[row : row + 1])
+    assert refusal(client.async_infer("small", [ones(width=3)]).get_result)[0] == "422"
+
+
+def test_a_body_that_the_client_only_writes_and_reads_goes_any_other_way(
+    service: Server, examples: dict[str, Examples]
+) -> None:
+    known = examples["small"]
+    body, header_length = InferenceServerClient.generate_request_body([tensor(known.features[:2])])
+    headers = {"Inference-Header-Content-Length": str(header_length), "Content-Type": "application/octet-stream"}
+    answer = httpx.post(f"{service.url}/v2/models/small/infer", content=body, headers=headers)
+    length = int(answer.headers["Inference-Header-Content-Length"])
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    result = InferenceServerClient.parse_response_body(answer.content, header_length=length)
+    assert close(result, known.prediction[:2])
+    body, header_length = InferenceServerClient.generate_request_body(
+        [tensor(known.features[:2], binary=False)], [InferRequestedOutput("prediction", binary_data=False)]
+    )
+    assert header_length is None
+    answer = httpx.post(f"{service.url}/v2/models/small/infer", content=body)
+    assert close(InferenceServerClient.parse_response_body(answer.content), known.prediction[:2])
+
+
+def test_v2_answers_what_predict_answers_and_names_the_release(
+    service: Server, examples: dict[str, Examples], release: str
+) -> None:
+    known = examples["large"]
+    predicted = httpx.post(f"{service.url}/predict/large", json={"features": known.features}).json()["predictions"]
+    for data in (known.features, [value for row in known.features for value in row]):
+        shape = [len(known.features), FEATURES]
+        sent = {"inputs": [{"name": "features", "datatype": "FP32", "shape": shape, "data": data}]}
+        answer = httpx.post(
+            f"{service.url}/v2/models/large/infer", json=sent, headers={"X-Archscale-Timing": "1", "Accept": "*/*"}
+        )
+        assert answer.json()["outputs"][0]["data"] == predicted
+        assert answer.headers["X-Archscale-Release"] == release
+        assert answer.headers["Server-Timing"].startswith("parse;dur=")
+
+
+WRONG: dict[str, tuple[str, Callable[[], list[InferInput]], str, str]] = {
+    "a row too narrow": ("small", lambda: [ones(width=FEATURES - 1)], "422", f"[rows, {FEATURES}]"),
+    "a row too wide": (
+        "small-raw",
+        lambda: [tensor(np.ones((1, RAW + 1)), "raw", np.float64)],
+        "422",
+        f"[rows, {RAW}]",
+    ),
+    "one dimension": ("small", lambda: [tensor(np.ones(FEATURES))], "422", f"[rows, {FEATURES}]"),
+    "no row": ("small", lambda: [ones(0)], "422", "Send at least one"),
+    "NaN": ("small", lambda: [tensor([[0.5] * 7 + [np.nan] * (FEATURES - 7)])], "422", "row 0, column 7"),
+    "infinity": ("small-raw", lambda: [tensor([[-np.inf] * RAW], "raw", np.float64)], "422", "row 0, column 0"),
+    "an answer that overflows": (
+        "large-raw",
+        lambda: [tensor([[1e30] * RAW], "raw", np.float64)],
+        "422",
+        "answer must be finite",
+    ),
+    "float64 for float32": ("small", lambda: [tensor(np.ones((1, FEATURES)), dtype=np.float64)], "422", "FP32"),
+    "float32 for float64": ("small-raw", lambda: [tensor(np.ones((1, RAW)), "raw")], "422", "FP64"),
+    "whole numbers": ("small", lambda: [tensor(np.ones((1, FEATURES)), dtype=np.int32)], "422", "FP32"),
+    "another input": ("small", lambda: [tensor(np.ones((1, RAW)), "raw", np.float64)], "422", "'features'"),
+    "two inputs": ("small", lambda: [ones(), tensor([[1.0]], "more")], "422", "a list of 2"),
+    "no input": ("small", list, "422", "'features'"),
+    "an input without data": ("small", lambda: [InferInput("features", [1, FEATURES], "FP32")], "422", "neither"),
+    "another model": ("medium", lambda: [ones()], "404", "small, small-raw, large, large-raw"),
+}
+
+
+@pytest.mark.parametrize(("model", "inputs", "status", "word"), WRONG.values(), ids=WRONG)
+def test_a_request_that_breaks_a_rule_is_refused_and_says_what_to_change(
+    client: InferenceServerClient, model: str, inputs: Callable[[], list[InferInput]], status: str, word: str
+) -> None:
+    found, message = refusal(lambda: client.infer(model, inputs()))
+    assert (found, word in message) == (status, True)
+
+
+def test_nan_in_json_is_refused(client: InferenceServerClient) -> None:
+    status, message = refusal(lambda: client.infer("small", [tensor([[np.nan] * FEATURES], binary=False)]))
+    assert (status, "no NaN" in message) == ("400", True)
+
+
+def test_shared_memory_is_refused(client: InferenceServerClient) -> None:
+    sent = InferInput("features", [1, FEATURES], "FP32").set_shared_memory("region", FEATURES * 4)
+    assert refusal(lambda: client.infer("small", [sent]))[0] == "422"
+    output = InferRequestedOutput("prediction", binary_data=False)
+    output.set_shared_memory("region", 4)
+    assert "shared_memory_region" in refusal(lambda: client.infer("small", [ones()], outputs=[output]))[1]
+
+
+@pytest.mark.parametrize(
+    ("output", "word"),
+    [
+        (InferRequestedOutput("logit"), "'prediction'"),
+        (InferRequestedOutput("prediction", class_count=2), "'classification'"),
+    ],
+)
+def test_an_output_that_there_is_not_is_refused(
+    client: InferenceServerClient, output: InferRequestedOutput, word: str
+) -> None:
+    status, message = refusal(lambda: client.infer("small", [ones()], outputs=[output]))
+    assert (status, word in message) == ("422", True)
+
+
+def test_another_version_is_refused_and_the_right_one_named(client: InferenceServerClient, release: str) -> None:
+    status, message = refusal(lambda: client.infer("small", [ones()], model_version="1"))
+    assert (status, release in message) == ("404", True)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_a_compressed_request_is_refused_and_the_next_one_answered(
+    client: InferenceServerClient, algorithm: str, binary: bool
+) -> None:
+    sent = [tensor(np.ones((300, FEATURES)), binary=binary)]
+    status, message = refusal(lambda: client.infer("small", sent, request_compression_algorithm=algorithm))
+    assert (status, algorithm in message, "Send the body as it is" in message) == ("415", True, True)
+    assert client.infer("small", [ones()]).as_numpy("prediction").shape == (1,)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_a_compressed_answer_may_be_asked_for(
+    client: InferenceServerClient, examples: dict[str, Examples], algorithm: str, binary: bool
+) -> None:
+    known = examples["small"]
+    outputs = [InferRequestedOutput("prediction", binary_data=binary)]
+    result = client.infer("small", [tensor(known.features)], outputs=outputs, response_compression_algorithm=algorithm)
+    assert close(result, known.prediction)
+
+
+NOT_COVERED: dict[str, Callable[[InferenceServerClient], object]] = {
+    "model configuration": lambda client: client.get_model_config("small"),
+    "repository index": lambda client: client.get_model_repository_index(),
+    "load": lambda client: client.load_model("small"),
+    "unload": lambda client: client.unload_model("small"),
+    "statistics": lambda client: client.get_inference_statistics(),
+    "statistics of a model": lambda client: client.get_inference_statistics("small"),
+    "trace settings": lambda client: client.get_trace_settings(),
+    "trace settings of a model": lambda client: client.update_trace_settings("small", {"trace_level": "OFF"}),
+    "log settings": lambda client: client.get_log_settings(),
+    "new log settings": lambda client: client.update_log_settings({"log_info": True}),
+    "system memory": lambda client: client.get_system_shared_memory_status(),
+    "a system region": lambda client: client.register_system_shared_memory("region", "/region", 8),
+    "no system region": lambda client: client.unregister_system_shared_memory(),
+    "CUDA memory": lambda client: client.get_cuda_shared_memory_status(),
+    "a CUDA region": lambda client: client.register_cuda_shared_memory("region", "aGFuZGxl", 0, 8),
+    "no CUDA region": lambda client: client.unregister_cuda_shared_memory("region"),
+}
+
+
+@pytest.mark.parametrize("ask", NOT_COVERED.values(), ids=NOT_COVERED)
+def test_what_the_protocol_does_not_cover_is_404(
+    client: InferenceServerClient, ask: Callable[[InferenceServerClient], object]
+) -> None:
+    assert refusal(lambda: ask(client))[0] == "404"
+    assert client.is_server_live()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_head_is_answered_as_a_get_without_its_body(service: Server, method: str, release: str) -> None:
+    answer = httpx.request(method, f"{service.url}/v2/models/small")
+    assert (answer.status_code, answer.headers["X-Archscale-Release"]) == (200, release)
+    assert (len(answer.content) > 0) == (method == "GET")
+    assert int(answer.headers["Content-Length"]) > 0
+
+
+def test_a_wrong_method_is_405_in_the_protocols_own_form(service: Server) -> None:
+    answer = httpx.get(f"{service.url}/v2/models/small/infer")
+    assert (answer.status_code, answer.headers["Allow"], list(answer.json())) == (405, "POST", ["error"])
+
+
+def test_inferences_are_counted_by_model_and_status(service: Server, client: InferenceServerClient) -> None:
+    def counted(route: str, status: str) -> float:
+        lines = httpx.get(f"{service.url}/metrics").text.splitlines()
+        labels = ('architecture="large"', f'route="{route}"', f'status="{status}"')
+        return sum(float(line.split()[-1]) for line in lines if all(label in line for label in labels))
+
+    before = {case: counted(*case) for case in (("v2_predict", "200"), ("v2_predict_raw", "422"))}
+    client.infer("large", [ones()])
+    refusal(lambda: client.infer("large-raw", [ones()]))
+    assert {case: counted(*case) for case in before} == {case: count + 1 for case, count in before.items()}

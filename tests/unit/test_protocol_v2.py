@@ -1,0 +1,260 @@
+"""The Open Inference Protocol without a server: its routes, its documents, and the parts of a request."""
+
+import asyncio
+import json
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from service.endpoints import Endpoint
+from service.exchange import ClientGoneError
+from service.metrics import Meter
+from service.protocol_v2 import ProtocolV2, Reply, is_v2
+from service.rows import features_input, raw_input
+
+RELEASE = "20260101t000000-abcdef"
+ROWS = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
+SUMS = [1.5, 6.0]
+
+
+def endpoint(label: str, *, raw: bool = False) -> Endpoint:
+    """An endpoint that adds up each row."""
+    return Endpoint(
+        route=f"/{label}/wide-net",
+        label=label,
+        architecture="wide-net",
+        takes=raw_input(("a", "b"), 4) if raw else features_input(("a", "b", "c"), 4),
+        run=lambda rows: rows.sum(axis=1, dtype=np.float32),
+        describe=lambda _, answer: {"predictions": answer},
+    )
+
+
+@pytest.fixture
+def meters() -> mock.Mock:
+    meters: mock.Mock = mock.create_autospec(Meter)
+    return meters
+
+
+@pytest.fixture
+def protocol(meters: mock.Mock) -> ProtocolV2:
+    endpoints = [endpoint("predict"), endpoint("predict_raw", raw=True), endpoint("transform", raw=True)]
+    return ProtocolV2(endpoints, RELEASE, max_body_bytes=1000, make_meter=meters)
+
+
+def ask(protocol: ProtocolV2, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Reply:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    sent = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    return asyncio.run(protocol.answer(method, path, sent, receive))
+
+
+def infer(protocol: ProtocolV2, **members: object) -> Reply:
+    tensor = {"name": "features", "datatype": "FP32", "shape": [2, 3], "data": ROWS}
+    body = json.dumps({"inputs": [tensor], **members}).encode()
+    return ask(protocol, "/v2/models/wide-net/infer", "POST", body)
+
+
+def error(reply: Reply) -> str:
+    assert (reply.media_type, 400 <= reply.status < 500) == ("application/json", True)
+    document = json.loads(reply.body)
+    assert document.keys() == {"error"}
+    assert "however" in document["error"]
+    return str(document["error"])
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("/v2", True), ("/v2/", True), ("/v2/x", True), ("/v2x", False), ("/", False)]
+)
+def test_the_protocols_paths_are_known(path: str, expected: bool) -> None:
+    assert is_v2(path) == expected
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/v2/health/live", {"live": True}),
+        ("/v2/health/ready", {"live": True, "ready": True}),
+        ("/v2", {"name": "archscale", "version": RELEASE, "extensions": ["binary_tensor_data"]}),
+        ("/v2/models/wide-net/ready", {"name": "wide-net", "ready": True}),
+        (f"/v2/models/wide-net-raw/versions/{RELEASE}/ready", {"name": "wide-net-raw", "ready": True}),
+    ],
+)
+def test_documents_are_answered(protocol: ProtocolV2, method: str, path: str, document: object) -> None:
+    reply = ask(protocol, path, method)
+    assert (reply.status, json.loads(reply.body)) == (200, document)
+
+
+@pytest.mark.parametrize("version", ["", f"/versions/{RELEASE}"])
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("wide-net", {"name": "features", "datatype": "FP32", "shape": [-1, 3]}),
+        ("wide-net-raw", {"name": "raw", "datatype": "FP64", "shape": [-1, 2]}),
+    ],
+)
+def test_a_model_is_described_with_the_widths_of_its_release(
+    protocol: ProtocolV2, version: str, name: str, tensor: object
+) -> None:
+    assert json.loads(ask(protocol, f"/v2/models/{name}{version}").body) == {
+        "name": name,
+        "versions": [RELEASE],
+        "platform": "onnxruntime_onnx",
+        "inputs": [tensor],
+        "outputs": [{"name": "prediction", "datatype": "FP32", "shape": [-1]}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/v2/nothing", "route"),
+        ("/v2/models", "route"),
+        ("/v2/models/", "wide-net, wide-net-raw"),
+        ("/v2/models/none", "wide-net, wide-net-raw"),
+        ("/v2/models/none/infer", "wide-net, wide-net-raw"),
+        ("/v2/models/wide-net/versions/1", RELEASE),
+        ("/v2/models/wide-net/versions/1/infer", RELEASE),
+        ("/v2/models/wide-net/versions/", RELEASE),
+        ("/v2/models/wide-net/config", "/infer"),
+        (f"/v2/models/wide-net/versions/{RELEASE}/stats", "/infer"),
+        ("/v2/models/wide-net/", "/infer"),
+        ("/v2/repository/index", "route"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_not_there_is_404_and_says_what_is(protocol: ProtocolV2, method: str, path: str, word: str) -> None:
+    reply = ask(protocol, path, method)
+    assert (reply.status, word in error(reply)) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/v2/health/live", b"GET, HEAD"),
+        ("DELETE", "/v2/models/wide-net", b"GET, HEAD"),
+        ("GET", "/v2/models/wide-net/infer", b"POST"),
+    ],
+)
+def test_a_wrong_method_is_405_with_what_is_allowed(
+    protocol: ProtocolV2, method: str, path: str, allowed: bytes
+) -> None:
+    reply = ask(protocol, path, method)
+    assert (reply.status, reply.headers) == (405, ((b"allow", allowed),))
+    assert method in error(reply)
+
+
+def test_an_inference_names_its_model_and_version_and_is_counted(protocol: ProtocolV2, meters: mock.Mock) -> None:
+    reply = infer(protocol)
+    assert (reply.status, reply.media_type, len(reply.stages or ())) == (200, "application/json", 3)
+    assert json.loads(reply.body) == {
+        "model_name": "wide-net",
+        "model_version": RELEASE,
+        "outputs": [{"name": "prediction", "datatype": "FP32", "shape": [2], "data": SUMS}],
+    }
+    assert [call.args for call in meters.call_args_list] == [
+        ("wide-net", "v2_predict", RELEASE),
+        ("wide-net", "v2_predict_raw", RELEASE),
+    ]
+    assert meters.return_value.answered.call_args.args == (2, 0, *(reply.stages or ()))
+
+
+def test_a_refused_inference_is_counted_by_its_status(protocol: ProtocolV2, meters: mock.Mock) -> None:
+    error(infer(protocol, inputs=[]))
+    error(ask(protocol, "/v2/models/wide-net/infer"))
+    assert [call.args for call in meters.return_value.refused.call_args_list] == [(422,), (405,)]
+
+
+@pytest.mark.parametrize(
+    ("members", "binary"),
+    [
+        ({}, False),
+        ({"outputs": []}, False),
+        ({"outputs": None, "parameters": None}, False),
+        ({"outputs": [{"name": "prediction"}]}, False),
+        ({"outputs": [{"name": "prediction", "parameters": {"binary_data": True}}]}, True),
+        ({"parameters": {"binary_data_output": True}}, True),
+        ({"parameters": {"binary_data_output": True}, "outputs": [{"name": "prediction"}]}, True),
+        (
+            {
+                "parameters": {"binary_data_output": True},
+                "outputs": [{"name": "prediction", "parameters": {"binary_data": False}}],
+            },
+            False,
+        ),
+    ],
+)
+def test_the_output_comes_back_in_the_form_that_is_asked_for(
+    protocol: ProtocolV2, members: dict[str, object], binary: bool
+) -> None:
+    reply = infer(protocol, **members)
+    assert (reply.status, reply.media_type == "application/octet-stream") == (200, binary)
+    if binary:
+        length = int(dict(reply.headers)[b"inference-header-content-length"])
+        assert np.frombuffer(reply.body[length:], "<f4").tolist() == SUMS
+        assert "data" not in json.loads(reply.body[:length])["outputs"][0]
+    else:
+        assert json.loads(reply.body)["outputs"][0]["data"] == SUMS
+
+
+def test_the_id_and_the_parameters_are_echoed(protocol: ProtocolV2) -> None:
+    sent = {"priority": 1, "who": "é", "share": 0.5, "sure": True, "binary_data_output": False, "headers": {"a": []}}
+    answer = json.loads(infer(protocol, id="4[2", parameters=sent).body)
+    assert answer["id"] == "4[2"
+    assert answer["parameters"] == {"priority": 1, "who": "é", "share": 0.5, "sure": True}
+    assert "id" not in json.loads(infer(protocol, id=None).body)
+
+
+@pytest.mark.parametrize(
+    ("members", "word"),
+    [
+        ({"id": 42}, "'id' must be text"),
+        ({"parameters": [1]}, "'parameters' of the request"),
+        ({"parameters": {"binary_data_output": 1}}, "'binary_data_output' must be true or false"),
+        ({"ouputs": []}, "'ouputs'"),
+        ({"inputs": None}, "'features'"),
+        ({"inputs": {}}, "'features'"),
+        ({"inputs": []}, "'features'"),
+        ({"inputs": ["features"]}, "'features'"),
+        ({"inputs": [{"name": "raw"}]}, "text ('raw')"),
+        ({"inputs": [{"name": "features"}, {"name": "features"}]}, "a list of 2"),
+        ({"inputs": [{"name": "features", "dtype": "FP32"}]}, "'dtype'"),
+        ({"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 3], "parameters": 7}]}, "'parameters'"),
+        ({"outputs": {}}, "'prediction'"),
+        ({"outputs": "prediction"}, "'prediction'"),
+        ({"outputs": ["prediction"]}, "'prediction'"),
+        ({"outputs": [{"name": "logit"}]}, "text ('logit')"),
+        ({"outputs": [{"name": "prediction"}] * 2}, "a list of 2"),
+        ({"outputs": [{"name": "prediction", "parameters": {"classification": 2}}]}, "'classification'"),
+        ({"outputs": [{"name": "prediction", "parameters": {"shared_memory_region": "r"}}]}, "'shared_memory_region'"),
+        ({"outputs": [{"name": "prediction", "parameters": {"binary_data": "no"}}]}, "'binary_data' must be"),
+    ],
+)
+def test_a_part_that_breaks_a_rule_is_refused_and_named(
+    protocol: ProtocolV2, members: dict[str, object], word: str
+) -> None:
+    reply = infer(protocol, **members)
+    assert (reply.status, word in error(reply)) == (422, True)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+def test_a_compressed_body_is_415(protocol: ProtocolV2, encoding: str) -> None:
+    reply = ask(protocol, "/v2/models/wide-net/infer", "POST", b"?", content_encoding=encoding)
+    assert (reply.status, encoding in error(reply)) == (415, True)
+
+
+def test_a_body_over_the_limit_is_413(protocol: ProtocolV2) -> None:
+    reply = ask(protocol, "/v2/models/wide-net/infer", "POST", b" " * 1001)
+    assert (reply.status, (b"connection", b"close") in reply.headers) == (413, True)
+    assert "1000 bytes" in error(reply)
+
+
+def test_nobody_is_answered_whose_connection_is_gone(protocol: ProtocolV2) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ClientGoneError):
+        asyncio.run(protocol.answer("POST", "/v2/models/wide-net/infer", {}, receive))
