@@ -75,7 +75,7 @@ def test_bentomls_own_routes_answer(client: httpx.Client, path: str) -> None:
 
 def test_a_broken_rule_is_refused(client: httpx.Client) -> None:
     assert client.post("/predict/small", json={"features": [[0.5] * (FEATURES - 1)]}).status_code == 422
-    assert client.post("/transform", json={"raw": [[None] * RAW]}).json()["column"] == 0
+    assert client.post("/transform", json={"raw": [[None] * RAW]}).json()["errors"][0]["column"] == 0
 
 
 def test_metrics_count_the_requests_of_all_workers(client: httpx.Client, release: str) -> None:
