@@ -94,4 +94,4 @@ lock: setup  ## resolve the versions in requirements/ anew
 	sed -i 's/+cpu$$//' requirements/dev.txt
 
 clean:  ## remove what can be made again
-	rm -rf $(VENV) .venv-peers .venv-mlserver results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf sbom.json $(VENV) .venv-peers .venv-mlserver results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -64,7 +64,7 @@ def python_packages() -> Iterator[Part]:
     """Every distribution that this Python can import, with what its files and their byte code take."""
     for one in sorted(importlib.metadata.distributions(), key=lambda one: one.name.lower()):
         name = re.sub(r"[-_.]+", "-", one.name).lower()
-        licence = one.metadata.get("License-Expression") or one.metadata.get("License") or ""
+        licence = one.metadata["License-Expression"] or one.metadata["License"] or ""
         yield Part(
             "library",
             name,
