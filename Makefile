@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bento image lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bench-image bento image lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ bench-shape: setup
 
 bench-decoding: setup
 	$(BIN)/python -m tests.bench.bench_decoding
+
+bench-image: setup
+	$(BIN)/python -m tests.bench.bench_image
 
 .venv-peers/.installed: loadtest/peers/requirements.txt
 .venv-mlserver/.installed: loadtest/peers/requirements-mlserver.txt
