@@ -98,6 +98,9 @@ class _Archscale:
             raise SystemExit(1) from None
         # A worker that is respawned after a newer release was saved would otherwise come back with that one.
         os.environ["ARCHSCALE_RELEASE"] = RELEASE.version
+        # From 10,000 numbers on, OpenBLAS would share out even a dot product, and its threads spin on after it: 64 rows
+        # took three times the processor time on two processors (NumPy 2.4).
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _model_attributes() -> dict[str, BentoModel]:

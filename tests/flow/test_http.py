@@ -354,3 +354,7 @@ def test_the_time_of_each_stage_is_told_when_asked_for_and_counted(
     series = 'archscale_stage_seconds_total{architecture="large",release='
     counted = [line for line in client.get("/metrics").text.splitlines() if line.startswith(series)]
     assert {stage for stage in stages for line in counted if f'stage="{stage}"' in line} == set(stages)
+
+
+def test_a_workers_arithmetic_starts_no_threads_beside_those_of_onnx_runtime(service: Server) -> None:
+    assert [worker.environ().get("OPENBLAS_NUM_THREADS") for worker in service.workers] == ["1"]
