@@ -1,14 +1,34 @@
-"""What a comparison measured: the rounds as they were, and the figures derived from them. All that a report reads."""
+"""What a capacity study measured: every trial as it was. All that summary, report and comparison read.
 
+Times are seconds and latencies milliseconds where a name does not say otherwise. A trial's counts, latencies and
+rates leave out the arrivals that were scheduled in its warm-up; its processor times and failures do not.
+"""
+
+import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from loadtest.errors import InputError
 from loadtest.payloads import Body
-from service.card import ModelCard
+from service.card import Description
 
 RESULTS_FILE = "results.json"
+FORMAT = 2
+"""Of the results file; 1 was the closed-loop comparison's."""
+
+Arrivals = Literal["poisson", "constant"]
+Phase = Literal["saturation", "search", "curve", "rows", "in flight"]
+"""saturation: a closed loop of SATURATION_USERS; search: for the capacity; curve: latency against rate; rows: rows in
+each request; in flight: requests at the same time."""
+Verdict = Literal["pass", "fail", "undecided"]
+"""Whether the SLO was held; see ``loadtest.judge``."""
+
+SATURATION_USERS = 16
+OPERATING_SHARE = 0.7
+"""Of the capacity: the rate at which latencies are compared."""
+CDF_LEVELS = tuple(k / 100 for k in range(1, 100)) + (0.995, 0.999)
 
 
 class Frozen(BaseModel):
@@ -21,44 +41,141 @@ class Settings(Frozen):
     """What was asked for."""
 
     host: str | None
-    """None: the service was started for this comparison."""
+    """None: the service was started for this study."""
     architectures: list[str]
     body: Body
     rows: int
-    users: int
-    seconds: float
-    rounds: int
-    warm_up_seconds: float
     slo_p99_ms: float
+    quick: bool
+    """Without search, curve and sweeps: saturation, and one common rate."""
+    blocks: int
+    """Repeats of each measurement: the unit of every interval."""
+    seconds: float
+    """Of a trial, its warm-up left out."""
+    warm_up_seconds: float
+    arrivals: Arrivals
+    seed: int
+    processes: int
+    """Of the load generator."""
+    price_per_core_hour: float | None
 
 
-class Round(Frozen):
-    """One architecture under load once; latencies in milliseconds, after the warm-up."""
+class Load(Frozen):
+    """What one trial offered."""
 
     architecture: str
-    number: int
+    body: Body
+    rows: int
+    rate: float | None
+    """Scheduled arrivals/s (open); None for a closed loop."""
+    in_flight: int | None
+    """Users that each wait for their answer (closed loop); None for open arrivals."""
     seconds: float
-    requests: int
-    failures: dict[str, int]
-    """Reason -> number of requests."""
+    warm_up_seconds: float
+    seed: int
+
+
+class Gate(Frozen):
+    """One condition under which a trial's figures can be believed."""
+
+    name: str
+    """For example ``client lateness``."""
+    rule: str
+    """For example ``p99 <= 5 ms``."""
+    measured: str
+    """The fact, in words: ``p99 12.3 ms``; why not, where it could not be measured."""
+    ok: bool | None
+    """None: it could not be measured here."""
+
+
+class Latency(Frozen):
+    """From the scheduled instant (open arrivals) or from sending (closed loop) to the whole answer."""
+
     p50_ms: float
     p95_ms: float
     p99_ms: float
-    generator_cpu_seconds: float
-    """Over the whole round, its warm-up included, as the two below."""
-    server_cpu_seconds: float | None
-    """None for a host of the user's."""
-    all_requests: int
+    cdf_ms: list[float]
+    """Quantiles at ``CDF_LEVELS``."""
+
+
+class Split(Frozen):
+    """Where the time of a median request goes, in milliseconds.
+
+    client: scheduled until taken up by the generator; outside: network, HTTP and queue; parse, infer, write: as the
+    service says (Server-Timing).
+    """
+
+    client_ms: float
+    outside_ms: float
+    parse_ms: float
+    infer_ms: float
+    write_ms: float
+
+
+class ServerUse(Frozen):
+    """What the service spent on a trial, its warm-up included. Only for a service that the study started."""
+
+    requests: int
+    cpu_seconds: float
+    """Processor time of its workers."""
+    memory_bytes: int
+    """Resident memory of its largest worker, after the trial."""
+
+
+class Trial(Frozen):
+    """One load on one architecture."""
+
+    number: int
+    """In the order in which they were run, from 1."""
+    phase: Phase
+    block: int
+    load: Load
+    offered: int
+    """Arrivals that were scheduled (open), or requests that were sent (closed loop)."""
+    dropped: int
+    """Arrivals that were given up because too many were under way."""
+    answered: int
+    """Requests with the right answer."""
+    late: int
+    """Requests over the SLO, dropped, failed or cut off."""
+    failures: dict[str, int]
+    """Reason -> requests."""
+    requests_per_second: float
+    """Right answers a second."""
+    latency: Latency | None
+    """None where nothing was answered."""
+    split: Split | None
+    lateness_p99_ms: float | None
+    """Of the generator: from the scheduled instant until it took the arrival up; None for a closed loop."""
+    generator_share: float
+    """Of one processor: of the busiest process of the load generator."""
+    steal_share: float | None
+    """Of all processors: time that the host took for others; None where that can't be read."""
+    server: ServerUse | None
+    gates: list[Gate]
+    verdict: Verdict | None
+    """None for a closed loop."""
+    stopped_early: bool = False
+    """The SLO was missed beyond doubt before the end."""
 
     @property
-    def requests_per_second(self) -> float:
-        """Throughput after the warm-up."""
-        return self.requests / self.seconds
+    def valid(self) -> bool:
+        """Whether no gate failed."""
+        return all(gate.ok is not False for gate in self.gates)
 
-    @property
-    def generator_share(self) -> float | None:
-        """Share of one processor that the load generator took; near 1, it is the generator that was measured."""
-        return self.generator_cpu_seconds / self.all_requests * self.requests_per_second if self.all_requests else None
+
+class Capacity(Frozen):
+    """The highest rate that held the SLO, as one block of the search found it."""
+
+    architecture: str
+    block: int
+    outcome: Literal["found", "generator", "none", "undecided"]
+    """found: ``rate`` held and 5 % more did not; generator: ``rate`` held, and the load generator could not offer more;
+    none: not even the lowest rate that was tried held; undecided: repeats at the boundary contradict each other."""
+    rate: float | None
+    """Requests/s; None for the outcomes none and undecided."""
+    next_rate: float | None = None
+    """The lowest rate that was tried and not held; None where every one was."""
 
 
 class Alone(Frozen):
@@ -66,84 +183,78 @@ class Alone(Frozen):
 
     ready_seconds: float
     worker_memory_bytes: int
-    """Resident memory of the worker, after requests of the comparison's kind."""
+    """Resident memory of the worker, after requests of the study's kind."""
 
 
-class Quality(Frozen):
-    """What the model card says: what the architecture is worth and what it took to train."""
+class Difference(Frozen):
+    """Held-out accuracy (regression: negative squared error) less that of the best, with its paired 95 % interval."""
 
-    task: Literal["classification", "regression"]
-    parameters: int
-    loss: float
-    accuracy: float | None
-    r2: float | None
-    train_seconds: float
-    peak_memory_bytes: int
+    best: str
+    mean: float
+    low: float
+    high: float
 
 
 class Environment(Frozen):
     """Where this was measured."""
 
-    time: str
+    started: str
+    """ISO 8601, UTC."""
     processor: str
     processors: int
+    service_processors: int | None
+    """Processors that the service had to itself; None: it shared all, or was started elsewhere."""
+    workers: int | None
     platform: str
-    python: str
-    locust: str
+    versions: dict[str, str]
+    """Library -> version."""
     command: str
 
 
 class Results(Frozen):
-    """A whole comparison."""
+    """A whole study, or what there is of it."""
 
-    kind: Literal["closed loop"] = "closed loop"
+    format: Literal[2] = FORMAT
     release: str
     settings: Settings
     environment: Environment
-    quality: dict[str, Quality]
-    rounds: list[Round]
+    cards: dict[str, Description]
+    differences: dict[str, Difference]
+    """Empty where the release's evaluation is not in the store of this machine."""
+    trials: list[Trial]
+    capacities: list[Capacity]
     alone: dict[str, Alone]
-
-    def rounds_of(self, architecture: str) -> list[Round]:
-        """Return the rounds of one architecture, in the order of their numbers."""
-        return sorted((one for one in self.rounds if one.architecture == architecture), key=lambda one: one.number)
-
-    @property
-    def failures(self) -> dict[str, dict[str, int]]:
-        """Architecture -> reason -> requests that failed over all rounds; empty where none did."""
-        total: dict[str, dict[str, int]] = {}
-        for one in self.rounds:
-            for reason, count in one.failures.items():
-                reasons = total.setdefault(one.architecture, {})
-                reasons[reason] = reasons.get(reason, 0) + count
-        return total
+    seconds: float
+    """That the study took."""
+    partial: str | None
+    """Why it ended before its end; None for a whole study."""
 
     @property
     def valid(self) -> bool:
-        """Whether every answer of every round was right, and every round had some."""
-        return not self.failures and all(one.requests > 0 for one in self.rounds)
-
-
-def make_quality(card: ModelCard) -> Quality:
-    """Take from the card what a comparison shows."""
-    return Quality(
-        task=card.task,
-        parameters=card.parameters,
-        loss=card.test.loss,
-        accuracy=card.test.accuracy,
-        r2=card.test.r2,
-        train_seconds=card.train_seconds,
-        peak_memory_bytes=card.peak_memory_bytes,
-    )
+        """Whether it is whole and no trial that a figure rests on failed a gate."""
+        return self.partial is None and all(trial.valid for trial in self.trials if trial.verdict != "fail")
 
 
 def save_results(results: Results, folder: Path) -> Path:
-    """Write ``results.json`` into ``folder`` and return its path. Raises OSError."""
+    """Write ``results.json`` into ``folder``, whole or not at all, and return its path. Raises OSError."""
     path = folder / RESULTS_FILE
-    path.write_text(results.model_dump_json(indent=2) + "\n")
+    draft = path.with_suffix(".draft")
+    draft.write_text(results.model_dump_json(indent=1) + "\n")
+    os.replace(draft, path)
     return path
 
 
 def load_results(path: Path) -> Results:
-    """Read what ``save_results`` wrote. Raises OSError, ValueError."""
-    return Results.model_validate_json(path.read_text())
+    """Read what ``save_results`` wrote; ``path`` is the file or its folder. Raises InputError."""
+    file = path / RESULTS_FILE if path.is_dir() else path
+    try:
+        return Results.model_validate_json(file.read_text())
+    except OSError as error:
+        raise InputError(f"results must be a file that can be read, however: {file}: {error.strerror}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise InputError(
+            f"results must be of this version (format {FORMAT}), however: {file}: {where}: {first['msg']}. "
+            "Measure again with this version, or read them with the version that wrote them."
+        ) from None
