@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from loadtest.arrivals import Arrivals
 from loadtest.errors import InputError
 from loadtest.payloads import Body
 from service.card import Description
@@ -18,7 +19,6 @@ RESULTS_FILE = "results.json"
 FORMAT = 2
 """Of the results file; 1 was the closed-loop comparison's."""
 
-Arrivals = Literal["poisson", "constant"]
 Phase = Literal["saturation", "search", "curve", "rows", "in flight"]
 """saturation: a closed loop of SATURATION_USERS; search: for the capacity; curve: latency against rate; rows: rows in
 each request; in flight: requests at the same time."""
