@@ -1,13 +1,12 @@
 """The phases of a study, in the order in which a whole or a quick one runs them."""
 
-import math
-from collections.abc import Callable
+import itertools
+import time
 
 from loadtest.intervals import median
 from loadtest.judge import fewest_requests
-from loadtest.locust_run import run_locust
-from loadtest.results import OPERATING_SHARE, SATURATION_USERS, Alone, Capacity, Settings, Trial
-from loadtest.search import Answer, search
+from loadtest.results import OPERATING_SHARE, SATURATION_USERS, Alone, Capacity, Load, Settings, Trial
+from loadtest.search import Answer, dither, search
 from loadtest.server import serve_newest
 from loadtest.study import Study
 
@@ -37,6 +36,9 @@ OVERHEAD_SECONDS = 1.2
 """Of a trial: Locust's start and end."""
 READY_SECONDS = 3.0
 FIRST_PROBES, LATER_PROBES = 10, 7
+OF_GENERATOR = {"client lateness", "achieved", "generator CPU"}
+"""Gates that a generator at its limit fails."""
+SEEDS_OF_BLOCK = 100
 
 
 def run(study: Study) -> None:
@@ -66,26 +68,107 @@ def estimate_seconds(settings: Settings, architectures: int) -> float:
 
 
 def measure_saturation(study: Study) -> None:
-    """Closed loop of ``SATURATION_USERS``: what is answered when there is always more to do."""
+    """Ask in a closed loop of ``SATURATION_USERS``: what is answered when there is always more to do."""
     for block, name in study.turns(study.settings.blocks, "saturation"):
         study.measure(study.closed_load(name, SATURATION_USERS, study.settings.seconds), "saturation", block)
 
 
 def measure_common_rate(study: Study) -> None:
-    """Open arrivals, the same for every architecture, at a rate that each stands."""
+    """Offer the same open arrivals to every architecture, at a rate that each stands."""
     rate = QUICK_SHARE * min(_throughput(study, name) for name in study.settings.architectures)
     for block, name in study.turns(study.settings.blocks, "curve"):
-        study.measure(_judged_load(study, name, rate, seed=block), "curve", block)
+        study.measure(_judged(study, name, rate, seed=block), "curve", block)
 
 
 def sweep_in_flight(study: Study) -> None:
-    """Closed loops of one to ``IN_FLIGHT[-1]`` users."""
-    _sweep(study, IN_FLIGHT, "in flight", lambda name, users: study.measure_closed(name, users))
+    """Ask in closed loops of one user, and of more and more."""
+    for block, name in study.turns(SWEEP_BLOCKS, "in flight"):
+        for users in IN_FLIGHT:
+            study.measure(study.closed_load(name, users, SWEEP_SECONDS), "in flight", block)
+
+
+def sweep_rows(study: Study) -> None:
+    """Ask in closed loops for one row, and for more and more."""
+    for block, name in study.turns(SWEEP_BLOCKS, "rows"):
+        for rows in ROWS:
+            study.measure(study.closed_load(name, ROWS_IN_FLIGHT, SWEEP_SECONDS, rows=rows), "rows", block)
 
 
 def find_capacities(study: Study) -> None:
-    """Search in every block for the highest rate that holds the SLO."""
-    found: dict[str, float] = {}
+    """Search in every block for the highest rate that holds the SLO: from far at first, then about what was found."""
+    known: dict[str, float] = {}
     for block, name in study.turns(study.settings.blocks, "search"):
-        start, step = found.get(name, START_SHARE * _throughput(study, name)), FIRST_STEP
-        ...
+        start, step = known.get(name, START_SHARE * _throughput(study, name)), FIRST_STEP
+        if name in known:
+            # Another start in every block: the steps of the search fall on other rates, for all architectures alike.
+            start, step = dither(start, step=LATER_STEP, seed=(study.settings.seed, block)), LATER_STEP
+        found = search(_Prober(study, name, block), max(start, LOWEST_RATE), step=step, lowest=LOWEST_RATE)
+        if found.rate is not None:
+            known[name] = found.rate
+        study.keep(
+            Capacity(architecture=name, block=block, outcome=found.outcome, rate=found.rate, next_rate=found.next_rate)
+        )
+
+
+class _Prober:
+    """Answers for one rate after the other, in one block; the n-th trial has the same seed for every architecture."""
+
+    def __init__(self, study: Study, architecture: str, block: int) -> None:
+        self.study, self.architecture, self.block = study, architecture, block
+        self.seeds = itertools.count(block * SEEDS_OF_BLOCK)
+
+    def __call__(self, rate: float) -> Answer:
+        load = _judged(self.study, self.architecture, rate, seed=next(self.seeds))
+        return answer(self.study.measure(load, "search", self.block))
+
+
+def answer(trial: Trial) -> Answer:
+    """Return what a trial says of the service: its verdict, or nothing where it can't be believed."""
+    if trial.valid:
+        assert trial.verdict is not None
+        return trial.verdict
+    failed = {gate.name for gate in trial.gates if gate.ok is False}
+    if failed & OF_GENERATOR and trial.generator_share > BUSY_GENERATOR:
+        return "generator"
+    return "undecided"
+
+
+def measure_curve(study: Study) -> None:
+    """Offer open arrivals at shares of each architecture's own capacity."""
+    for block, name in study.turns(study.settings.blocks, "curve"):
+        rates = [one.rate for one in study.capacities if one.architecture == name and one.rate is not None]
+        if rates:
+            for place, share in enumerate(CURVE):
+                seed = block * SEEDS_OF_BLOCK + place
+                study.measure(_judged(study, name, share * median(rates), seed=seed), "curve", block)
+
+
+def measure_alone(study: Study) -> None:
+    """Serve each architecture by itself, by one worker, for its memory and its start."""
+    release = study.catalogue.release
+    for name in study.settings.architectures:
+        alone = {"ARCHSCALE_RELEASE": release, "ARCHSCALE_ARCHITECTURES": name, "ARCHSCALE_WORKERS": "1"}
+        began = time.monotonic()
+        with serve_newest(processors=study.service_processors, **alone) as server:
+            load = study.closed_load(name, SATURATION_USERS, ALONE_SECONDS)
+            study.bench.run(load, server.url, "alone")
+            study.alone[name] = Alone(
+                ready_seconds=server.ready_seconds, worker_memory_bytes=server.worker_memory_bytes()
+            )
+        study.advance(f"alone: {name}", time.monotonic() - began)
+
+
+def _judged(study: Study, architecture: str, rate: float, seed: int) -> Load:
+    """Open arrivals for so long that their p99 can be judged."""
+    seconds = max(study.settings.seconds, ENOUGH * fewest_requests() / rate)
+    return study.open_load(architecture, rate, seconds, seed)
+
+
+def _throughput(study: Study, architecture: str) -> float:
+    """Return the highest requests/s of a closed loop."""
+    closed = [
+        one
+        for one in study.trials
+        if one.load.architecture == architecture and one.phase in {"saturation", "in flight"} and not one.replaced
+    ]
+    return max(one.requests_per_second for one in closed)

@@ -16,7 +16,7 @@ from loadtest.payloads import Body
 from service.card import Description
 
 RESULTS_FILE = "results.json"
-FORMAT = 2
+FORMAT: Literal[2] = 2
 """Of the results file; 1 was the closed-loop comparison's."""
 
 Phase = Literal["saturation", "search", "curve", "rows", "in flight"]

@@ -48,6 +48,7 @@ class Study:
     settings: Settings
     catalogue: Catalogue
     bench: Bench
+    service_processors: list[int]
     environment: Environment
     folder: Path
     advance: Advance
@@ -178,6 +179,7 @@ def open_study(settings: Settings, folder: Path, advance: Advance) -> Iterator[S
             settings=settings,
             catalogue=catalogue,
             bench=Bench(host, server, samples, settings.slo_p99_ms, generator, settings.processes),
+            service_processors=service,
             environment=describe(
                 service_processors=None if server is None or service == generator else len(service),
                 workers=len(server.workers) if server else None,

@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 
 from loadtest.arrivals import Schedule
-from loadtest.counters import Counters, read_counters, settle
+from loadtest.counters import Counters, settle
 from loadtest.gates import Facts, check
 from loadtest.judge import certain_to_fail, judge
 from loadtest.locust_run import run_locust
@@ -27,7 +27,20 @@ class Bench:
     folder: Path
     slo_p99_ms: float
     processors: list[int]
+    """Of the load generator."""
     processes: int
+
+    def run(self, load: Load, host: str, name: str) -> Samples:
+        """Offer ``load`` to ``host``; keep the samples under ``name``. Raises MeasurementError."""
+        return run_locust(
+            load,
+            host,
+            self.folder / f"{name}.npz",
+            slo_p99_ms=self.slo_p99_ms,
+            stop_after_late=0 if load.rate is None else certain_to_fail(count_planned(load, self.processes)),
+            processors=self.processors,
+            processes=self.processes,
+        )
 
 
 @dataclass(frozen=True)
@@ -43,19 +56,9 @@ class Reading:
 def run_trial(bench: Bench, load: Load, *, phase: Phase, block: int, number: int) -> Trial:
     """Load the service once. Raises MeasurementError where Locust has no samples to show."""
     before = _read(bench, settle(bench.host))
-    samples = run_locust(
-        load,
-        bench.host,
-        bench.folder / f"{number:04}.npz",
-        slo_p99_ms=bench.slo_p99_ms,
-        stop_after_late=0 if load.rate is None else certain_to_fail(count_planned(load, bench.processes)),
-        processors=bench.processors,
-        processes=bench.processes,
-    )
+    samples = bench.run(load, bench.host, f"{number:04}")
     after = _read(bench, settle(bench.host))
-    return summarise(
-        samples, load, before, after, slo_p99_ms=bench.slo_p99_ms, phase=phase, block=block, number=number
-    )
+    return summarise(samples, load, before, after, slo_p99_ms=bench.slo_p99_ms, phase=phase, block=block, number=number)
 
 
 def _read(bench: Bench, counters: Counters | None) -> Reading:
@@ -203,9 +206,7 @@ def _facts(
 def _server_use(facts: Facts, after: Reading) -> ServerUse | None:
     if facts.cpu_seconds is None or after.use is None:
         return None
-    return ServerUse(
-        requests=facts.all_answered, cpu_seconds=facts.cpu_seconds, memory_bytes=after.use.memory_bytes
-    )
+    return ServerUse(requests=facts.all_answered, cpu_seconds=facts.cpu_seconds, memory_bytes=after.use.memory_bytes)
 
 
 def _share(part: float, whole: float) -> float | None:
