@@ -30,14 +30,17 @@ class Bench:
     """Of the load generator."""
     processes: int
 
-    def run(self, load: Load, host: str, name: str) -> Samples:
-        """Offer ``load`` to ``host``; keep the samples under ``name``. Raises MeasurementError."""
+    def run(self, load: Load, host: str, name: str, *, stop_early: bool = False) -> Samples:
+        """Offer ``load`` to ``host``; keep the samples under ``name``. Raises MeasurementError.
+
+        stop_early: end as soon as the SLO is missed beyond doubt.
+        """
         return run_locust(
             load,
             host,
             self.folder / f"{name}.npz",
             slo_p99_ms=self.slo_p99_ms,
-            stop_after_late=0 if load.rate is None else certain_to_fail(count_planned(load, self.processes)),
+            stop_after_late=certain_to_fail(count_planned(load, self.processes)) if stop_early else 0,
             processors=self.processors,
             processes=self.processes,
         )
@@ -56,7 +59,7 @@ class Reading:
 def run_trial(bench: Bench, load: Load, *, phase: Phase, block: int, number: int) -> Trial:
     """Load the service once. Raises MeasurementError where Locust has no samples to show."""
     before = _read(bench, settle(bench.host))
-    samples = bench.run(load, bench.host, f"{number:04}")
+    samples = bench.run(load, bench.host, f"{number:04}", stop_early=phase == "search")
     after = _read(bench, settle(bench.host))
     return summarise(samples, load, before, after, slo_p99_ms=bench.slo_p99_ms, phase=phase, block=block, number=number)
 
