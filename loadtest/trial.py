@@ -100,8 +100,7 @@ def summarise(
     kept = _after_warm_up(samples, load)
     right = kept.select(kept.failure == OK)
     late = int(((kept.latency_ms > slo_p99_ms) | (kept.failure != OK)).sum())
-    stopped_early = opened and CUT_OFF in samples.failures
-    verdict = _judge(late, len(kept), stopped_early=stopped_early) if opened else None
+    verdict = _judge(late, len(kept)) if opened else None
     lateness = float(np.quantile(kept.lateness_ms, 0.99)) if opened and len(kept) else None
     facts = _facts(
         samples, kept, load, before, after, slo_p99_ms=slo_p99_ms, lateness=lateness, overloaded=verdict == "fail"
@@ -125,7 +124,7 @@ def summarise(
         server=_server_use(facts, after),
         gates=check(facts),
         verdict=verdict,
-        stopped_early=stopped_early,
+        stopped_early=phase == "search" and CUT_OFF in samples.failures,
     )
 
 
@@ -144,8 +143,8 @@ def _seconds(kept: Samples, load: Load) -> float:
     return float(kept.done.max() - kept.done.min()) or load.seconds
 
 
-def _judge(late: int, requests: int, *, stopped_early: bool) -> Verdict:
-    return "fail" if stopped_early or not requests else judge(late, requests)
+def _judge(late: int, requests: int) -> Verdict:
+    return judge(late, requests) if requests else "fail"
 
 
 def _latency(answered: Samples) -> Latency | None:
