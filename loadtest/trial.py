@@ -115,7 +115,7 @@ def summarise(
         answered=len(right),
         late=late,
         failures=samples.count_failures(),
-        requests_per_second=len(right) / _seconds(kept, load),
+        requests_per_second=len(right) / _seconds(samples, kept, load),
         latency=_latency(kept.select(kept.status != 0)),
         split=_split(right) if opened else None,
         lateness_p99_ms=lateness,
@@ -132,15 +132,19 @@ def _after_warm_up(samples: Samples, load: Load) -> Samples:
     """Open arrivals belong to the instant at which they were due, requests of a closed loop to their end."""
     if not len(samples):
         return samples
-    begin = float(samples.scheduled.min()) + load.warm_up_seconds
-    return samples.select((samples.scheduled if load.rate is not None else samples.done) >= begin)
+    instants = samples.scheduled if load.rate is not None else samples.done
+    return samples.select(instants >= _end_of_warm_up(samples, load))
 
 
-def _seconds(kept: Samples, load: Load) -> float:
-    """Open arrivals: of the schedule; closed loop: until the last answer."""
+def _end_of_warm_up(samples: Samples, load: Load) -> float:
+    return float(samples.scheduled.min()) + load.warm_up_seconds
+
+
+def _seconds(samples: Samples, kept: Samples, load: Load) -> float:
+    """Open arrivals: of the schedule; closed loop: from the warm-up's end to the last answer."""
     if load.rate is not None or not len(kept):
         return load.seconds
-    return float(kept.done.max() - kept.done.min()) or load.seconds
+    return float(kept.done.max()) - _end_of_warm_up(samples, load) or load.seconds
 
 
 def _judge(late: int, requests: int) -> Verdict:
@@ -179,7 +183,7 @@ def _facts(
     failures = samples.count_failures()
     expected = {DROPPED, CUT_OFF}
     dropped = kept.failed_for(DROPPED)
-    end = float(samples.scheduled.min()) + load.warm_up_seconds + load.seconds if len(samples) else 0.0
+    end = _end_of_warm_up(samples, load) + load.seconds if len(samples) else 0.0
     counted = cpu = waited = None
     if before.counters and after.counters:
         counted = after.counters.of(load.architecture, load.body) - before.counters.of(load.architecture, load.body)
