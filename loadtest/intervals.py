@@ -54,7 +54,7 @@ def bracketed(held: list[float], missed: list[float]) -> Interval | None:
     """Return a capacity that lies, repeat by repeat, between a rate that held and the next, which did not.
 
     held, missed: (n,) requests/s. The middle of each pair, on the logarithm, is on average the capacity; ``held`` is
-    half a step, 2 %, below, so that an interval of it would leave the capacity out in a third of studies.
+    half a step, 2 %, below, so that an interval of it leaves the capacity out in a quarter to a third of studies.
     """
     return geometric([math.sqrt(low * high) for low, high in zip(held, missed, strict=True)])
 
