@@ -4,7 +4,6 @@ Pure: no sockets, no Locust.
 """
 
 import io
-import json
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -30,6 +29,9 @@ BODIES: tuple[Body, ...] = get_args(Body)
 
 PAYLOADS = 16
 """Different bodies that are sent in turn, so that no cache between client and model can answer for the model."""
+PAYLOAD_ROWS = 16_384
+"""Rows of all of them: of the largest bodies there are fewer, and none fits into a processor's cache."""
+FEWEST_PAYLOADS = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class RequestKind:
 
 
 def make_request_kind(architecture: str, examples: ExampleRows, body: Body, rows: int, scale: float) -> RequestKind:
-    """Encode ``PAYLOADS`` different bodies of ``rows`` rows each, cut from the examples in turn, repeated if needed.
+    """Encode up to ``PAYLOADS`` bodies of ``rows`` rows each, cut from the examples in turn, repeated if needed.
 
     scale: the target's standard deviation (1 for a classification): the tolerance of an answer is
     ``PARITY_TOLERANCE * (scale + |expected|)``. Raises InputError where there are no rows to ask for.
@@ -66,7 +68,9 @@ def make_request_kind(architecture: str, examples: ExampleRows, body: Body, rows
     known = len(examples.rows.prediction)
     if known == 0:
         raise InputError(f"the release must carry examples to ask for, however: {architecture} has none. Train again.")
-    picks = [(np.arange(rows) + k * rows) % known for k in range(PAYLOADS)]
+    payloads = min(PAYLOADS, max(FEWEST_PAYLOADS, PAYLOAD_ROWS // rows))
+    step = rows + (rows % known == 0)  # else all bodies were the same
+    picks = [(np.arange(rows) + k * step) % known for k in range(payloads)]
     return RequestKind(
         architecture=architecture,
         release=examples.release,
@@ -91,7 +95,7 @@ def encode(values: list[list[float]], body: Body) -> bytes:
         buffer = io.BytesIO()
         np.save(buffer, np.array(values, dtype=np.float32), allow_pickle=False)
         return buffer.getvalue()
-    return json.dumps({RAW if body == "raw" else FEATURES: values}).encode()
+    return orjson.dumps({RAW if body == "raw" else FEATURES: values})
 
 
 def find_fault(kind: RequestKind, payload: Payload, content: bytes, release: str | None) -> str | None:

@@ -10,15 +10,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from loadtest.arrivals import Arrivals
 from loadtest.errors import InputError
 from loadtest.payloads import Body
 from service.card import Description
 
 RESULTS_FILE = "results.json"
-FORMAT = 2
+FORMAT: Literal[2] = 2
 """Of the results file; 1 was the closed-loop comparison's."""
 
-Arrivals = Literal["poisson", "constant"]
 Phase = Literal["saturation", "search", "curve", "rows", "in flight"]
 """saturation: a closed loop of SATURATION_USERS; search: for the capacity; curve: latency against rate; rows: rows in
 each request; in flight: requests at the same time."""
@@ -70,6 +70,7 @@ class Load(Frozen):
     """Scheduled arrivals/s (open); None for a closed loop."""
     in_flight: int | None
     """Users that each wait for their answer (closed loop); None for open arrivals."""
+    arrivals: Arrivals
     seconds: float
     warm_up_seconds: float
     seed: int
@@ -157,6 +158,8 @@ class Trial(Frozen):
     """None for a closed loop."""
     stopped_early: bool = False
     """The SLO was missed beyond doubt before the end."""
+    replaced: bool = False
+    """It failed a gate and was run again: no figure rests on it."""
 
     @property
     def valid(self) -> bool:
@@ -230,9 +233,21 @@ class Results(Frozen):
     """Why it ended before its end; None for a whole study."""
 
     @property
+    def capacities_found(self) -> dict[tuple[str, int], float]:
+        """(architecture, block) -> the rate that held there; 0 where none did."""
+        return {(one.architecture, one.block): one.rate or 0.0 for one in self.capacities}
+
+    def rests_on(self, trial: Trial) -> bool:
+        """Whether a figure rests on ``trial``: not where it was run again, or offered more than the rate found."""
+        if trial.replaced or trial.phase != "search":
+            return not trial.replaced
+        found = self.capacities_found.get((trial.load.architecture, trial.block), 0.0)
+        return trial.load.rate is not None and trial.load.rate <= found
+
+    @property
     def valid(self) -> bool:
         """Whether it is whole and no trial that a figure rests on failed a gate."""
-        return self.partial is None and all(trial.valid for trial in self.trials if trial.verdict != "fail")
+        return self.partial is None and all(trial.valid for trial in self.trials if self.rests_on(trial))
 
 
 def save_results(results: Results, folder: Path) -> Path:

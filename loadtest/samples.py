@@ -1,113 +1,155 @@
 """Samples: one line for every request of a load, kept in full because Locust rounds latencies to whole milliseconds."""
 
+import time
 from array import array
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
 OK = 0
-"""Code of a request without failure; the others index ``Samples.failures`` from 1."""
+"""Failure code of a request with the right answer; the others index ``Samples.failures`` from 1."""
+NO_ANSWER = 0
+"""Status of a request that was not answered, or was never sent."""
+DROPPED = "dropped: too many under way"
+CUT_OFF = "cut off: the test ended"
+UNTIMED = (float("nan"),) * 3
+WORKER_MARK = "-worker"
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The requests of one load, in the order in which they ended.
+    """The requests of one load, in the order in which they ended. Instants are seconds since the epoch, float64.
 
-    start: (n,) float64, seconds since the epoch; latency_ms: (n,) float64, by the performance counter;
-    rows: (n,) int64, rows asked for; architecture: (n,) int64, index into ``architectures``;
-    failure: (n,) int64, 0 where the answer was right, otherwise 1 + index into ``failures``.
+    scheduled: (n,) when it was due (a closed loop: when it was sent); sent: (n,) when the generator took it up, before
+    it had a connection; done: (n,) when its answer was whole; status: (n,) int64, HTTP, or 0; failure: (n,) int64, 0
+    where the answer was right, otherwise 1 + index into ``failures``; rows: (n,) int64; architecture: (n,) int64,
+    index into ``architectures``; parse, infer, write: (n,) milliseconds as the service says, NaN where it does not.
     """
 
-    start: npt.NDArray[np.float64]
-    latency_ms: npt.NDArray[np.float64]
-    rows: npt.NDArray[np.int64]
-    architecture: npt.NDArray[np.int64]
-    failure: npt.NDArray[np.int64]
+    scheduled: Floats
+    sent: Floats
+    done: Floats
+    status: Integers
+    failure: Integers
+    rows: Integers
+    architecture: Integers
+    parse: Floats
+    infer: Floats
+    write: Floats
     architectures: tuple[str, ...]
     failures: tuple[str, ...]
-    generator_cpu_seconds: float
-    """Processor time that the load generator itself took, from the start of the test to its end."""
+    generator_share: float
+    """Of one processor: what the load generator took, its busiest process if there are several."""
 
     def __len__(self) -> int:
-        return len(self.start)
+        return len(self.scheduled)
 
     @property
-    def end(self) -> npt.NDArray[np.float64]:
-        """When each request ended: (n,) float64, seconds since the epoch."""
-        return self.start + self.latency_ms / 1000
+    def latency_ms(self) -> Floats:
+        """From the instant at which it was due to the whole answer: (n,)."""
+        return (self.done - self.scheduled) * 1000
 
-    def select(self, chosen: npt.NDArray[np.bool_]) -> "Samples":
-        """Keep the requests where ``chosen``, (n,) bool, is true."""
-        return Samples(
-            start=self.start[chosen],
-            latency_ms=self.latency_ms[chosen],
-            rows=self.rows[chosen],
-            architecture=self.architecture[chosen],
-            failure=self.failure[chosen],
-            architectures=self.architectures,
-            failures=self.failures,
-            generator_cpu_seconds=self.generator_cpu_seconds,
-        )
+    @property
+    def lateness_ms(self) -> Floats:
+        """From the instant at which it was due until the generator took it up: (n,)."""
+        return (self.sent - self.scheduled) * 1000
+
+    def select(self, chosen: npt.NDArray[np.bool_] | Integers) -> "Samples":
+        """Keep the requests where ``chosen`` is true, (n,) bool, or those with these indices, in their order."""
+        kept = {name: getattr(self, name)[chosen] for name in COLUMNS}
+        return Samples(**kept, **{name: getattr(self, name) for name in OTHERS})
 
     def count_failures(self) -> dict[str, int]:
         """Reason -> number of requests that failed for it."""
         counts = np.bincount(self.failure, minlength=len(self.failures) + 1)[1:]
         return {reason: int(n) for reason, n in zip(self.failures, counts, strict=True) if n}
 
+    def failed_for(self, reason: str) -> npt.NDArray[np.bool_]:
+        """Which requests failed for ``reason``: (n,)."""
+        code = self.failures.index(reason) + 1 if reason in self.failures else -1
+        return np.equal(self.failure, code)
+
+
+OTHERS = ("architectures", "failures", "generator_share")
+COLUMNS = tuple(field.name for field in fields(Samples) if field.name not in OTHERS)
+TYPE_CODES = dict.fromkeys(COLUMNS, "d") | dict.fromkeys(("status", "failure", "rows", "architecture"), "q")
+
 
 class SampleRecorder:
-    """Collects samples while a load runs: about 1 us and 40 bytes each."""
+    """Collects samples while a load runs: some 2 us and 80 bytes each."""
 
-    def __init__(self, cpu_clock: Callable[[], float]) -> None:
-        self._cpu_clock = cpu_clock
+    def __init__(
+        self, cpu_clock: Callable[[], float] = time.process_time, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._cpu_clock, self._clock = cpu_clock, clock
         self.clear()
 
     def clear(self) -> None:
         """Forget everything; the generator's processor time counts from here."""
-        self._start, self._latency_ms = array("d"), array("d")
-        self._rows, self._architecture, self._failure = array("q"), array("q"), array("q")
+        self._columns: dict[str, array[Any]] = {name: array(TYPE_CODES[name]) for name in COLUMNS}
+        self._appends = tuple(column.append for column in self._columns.values())
         self._architectures: dict[str, int] = {}
         self._failures: dict[str, int] = {}
+        self._start = self._clock()
         self._cpu_start = self._cpu_clock()
+        self._epoch = time.time() - self._start
+        self._share: float | None = None
 
-    def record(self, *, start: float, latency_ms: float, rows: int, architecture: str, failure: str | None) -> None:
-        """Append one request. start: seconds since the epoch; failure: why it failed, or None."""
-        self._start.append(start)
-        self._latency_ms.append(latency_ms)
-        self._rows.append(rows)
-        self._architecture.append(self._architectures.setdefault(architecture, len(self._architectures)))
-        self._failure.append(OK if failure is None else self._failures.setdefault(failure, len(self._failures) + 1))
+    def stop(self) -> None:
+        """End the load: the generator's processor time counts until here."""
+        self._share = (self._cpu_clock() - self._cpu_start) / max(self._clock() - self._start, 1e-9)
+
+    def record(
+        self,
+        *,
+        scheduled: float,
+        sent: float,
+        done: float,
+        status: int,
+        failure: str | None,
+        rows: int,
+        architecture: str,
+        timing: Sequence[float] = UNTIMED,
+    ) -> None:
+        """Append one request. Instants: seconds of the clock; timing: parse, infer and write in milliseconds."""
+        code = OK if failure is None else self._failures.setdefault(failure, len(self._failures) + 1)
+        number = self._architectures.setdefault(architecture, len(self._architectures))
+        values = (scheduled, sent, done, status, code, rows, number, *timing)
+        for append, value in zip(self._appends, values, strict=True):
+            append(value)
 
     def finish(self) -> Samples:
         """Return what was recorded since the last ``clear``."""
+        columns: dict[str, Any] = {name: np.array(column) for name, column in self._columns.items()}
+        for name in ("scheduled", "sent", "done"):
+            columns[name] += self._epoch
+        if self._share is None:
+            self.stop()
         return Samples(
-            start=np.array(self._start),
-            latency_ms=np.array(self._latency_ms),
-            rows=np.array(self._rows),
-            architecture=np.array(self._architecture),
-            failure=np.array(self._failure),
+            **columns,
             architectures=tuple(self._architectures),
             failures=tuple(self._failures),
-            generator_cpu_seconds=self._cpu_clock() - self._cpu_start,
+            generator_share=self._share or 0.0,
         )
 
 
 def save_samples(samples: Samples, file: Path) -> None:
     """Write a .npz file. Raises OSError."""
+    columns = {name: getattr(samples, name) for name in COLUMNS}
     with file.open("wb") as stream:  # an open file: np.savez appends .npz to a name
-        np.savez(
+        np.savez_compressed(
             stream,
-            start=samples.start,
-            latency_ms=samples.latency_ms,
-            rows=samples.rows,
-            architecture=samples.architecture,
-            failure=samples.failure,
+            **columns,
             architectures=np.array(samples.architectures, dtype=np.str_),
             failures=np.array(samples.failures, dtype=np.str_),
-            generator_cpu_seconds=np.array(samples.generator_cpu_seconds),
+            generator_share=np.array(samples.generator_share),
         )
 
 
@@ -115,12 +157,43 @@ def load_samples(file: Path) -> Samples:
     """Read what ``save_samples`` wrote; nothing is unpickled. Raises OSError, ValueError or KeyError."""
     with np.load(file, allow_pickle=False) as stored:
         return Samples(
-            start=stored["start"],
-            latency_ms=stored["latency_ms"],
-            rows=stored["rows"],
-            architecture=stored["architecture"],
-            failure=stored["failure"],
+            **{name: stored[name] for name in COLUMNS},
             architectures=tuple(stored["architectures"].tolist()),
             failures=tuple(stored["failures"].tolist()),
-            generator_cpu_seconds=float(stored["generator_cpu_seconds"]),
+            generator_share=float(stored["generator_share"]),
         )
+
+
+def file_of_worker(file: Path, index: int) -> Path:
+    """Where worker ``index`` of a distributed run writes its share of ``file``."""
+    return file.with_name(f"{file.stem}{WORKER_MARK}{index}{file.suffix}")
+
+
+def load_all(file: Path) -> Samples:
+    """Read ``file``, or what the workers wrote in its stead. Raises as ``load_samples``."""
+    parts = sorted(file.parent.glob(f"{file.stem}{WORKER_MARK}*{file.suffix}"))
+    return merge([load_samples(part) for part in parts or [file]])
+
+
+def merge(parts: list[Samples]) -> Samples:
+    """Join the samples of several processes, in the order in which the requests ended."""
+    if len(parts) == 1:
+        return parts[0]
+    architectures = tuple(dict.fromkeys(name for part in parts for name in part.architectures))
+    failures = tuple(dict.fromkeys(reason for part in parts for reason in part.failures))
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    columns["architecture"] = np.concatenate([_renumber(p.architecture, p.architectures, architectures) for p in parts])
+    codes = ("", *failures)
+    columns["failure"] = np.concatenate([_renumber(part.failure, ("", *part.failures), codes) for part in parts])
+    joined = Samples(
+        **columns,
+        architectures=architectures,
+        failures=failures,
+        generator_share=max(part.generator_share for part in parts),
+    )
+    return joined.select(np.argsort(joined.done, kind="stable"))
+
+
+def _renumber(codes: Integers, names: tuple[str, ...], among: tuple[str, ...]) -> Integers:
+    places = np.array([among.index(name) for name in names], dtype=np.int64)
+    return places[codes] if len(codes) else codes

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from loadtest.errors import MeasurementError
+from loadtest.processors import available, on
 
 PROJECT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 60.0
@@ -45,6 +46,16 @@ class Server:
         times = [one.cpu_times() for one in (self.process, *self._children())]
         return sum(one.user + one.system for one in times)
 
+    def use(self) -> "Use":
+        """Read what the workers have used so far."""
+        workers = self.workers
+        times = [one.cpu_times() for one in workers]
+        return Use(
+            cpu_seconds=sum(one.user + one.system for one in times),
+            waited_seconds=_waited_seconds([one.pid for one in workers]),
+            memory_bytes=max((int(one.memory_info().rss) for one in workers), default=0),
+        )
+
     def worker_memory_bytes(self) -> int:
         """Resident memory of the largest worker."""
         return max(int(one.memory_info().rss) for one in self.workers)
@@ -55,29 +66,54 @@ class Server:
         return [one for one in children if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
+@dataclass(frozen=True)
+class Use:
+    """What the workers have used since their start. memory_bytes: resident, of the largest of them."""
+
+    cpu_seconds: float
+    waited_seconds: float | None
+    """Ready to run, but without a processor; None where the system does not say."""
+    memory_bytes: int
+
+
+def _waited_seconds(pids: list[int]) -> float | None:
+    """Sum over all threads (Linux: Documentation/scheduler/sched-stats, /proc/<pid>/schedstat, the second number)."""
+    files = [file for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    if not files:
+        return None
+    return sum(int(file.read_text().split()[1]) for file in files) / 1e9
+
+
 @contextmanager
-def serve_newest(**settings: str) -> Iterator[Server]:
-    """Serve from the user's model store, with a home of its own. settings: environment variables. Raises as ``serve``.
+def serve_newest(*, processors: list[int] | None = None, **settings: str) -> Iterator[Server]:
+    """Serve from the user's model store, with a home of its own, on ``processors`` or on all of this process.
+
+    settings: environment variables. Raises as ``serve``.
 
     Two servers on one home erase each other's metric files (BentoML 1.4.39).
     """
     with tempfile.TemporaryDirectory(prefix="archscale-loadtest-") as folder:
         home = Path(folder) / "home"
         link_models(home)
-        with serve(home, log=Path(folder) / "serve.log", **settings) as server:
+        with serve(home, log=Path(folder) / "serve.log", processors=processors, **settings) as server:
             yield server
 
 
 @contextmanager
-def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Server]:
+def serve(
+    home: Path, *target: str, log: Path, processors: list[int] | None = None, **settings: str
+) -> Iterator[Server]:
     """Serve the project's folder, or the Bento named by ``target``, on a free port of 127.0.0.1.
 
-    home: the BENTOML_HOME; log: where the service's words go; settings: environment variables.
+    home: the BENTOML_HOME; log: where the service's words go; processors: those it may use; settings: environment
+    variables.
     Raises MeasurementError with the service's own last line if it ends or does not become ready.
     """
     port = free_port()
     started = time.monotonic()
-    process = _start(target, port, log, {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"})
+    environment = {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
+    with on(processors or available()):
+        process = _start(target, port, log, environment)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_ready(url, process, log)

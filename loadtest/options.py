@@ -1,0 +1,115 @@
+"""The command line of ``python -m loadtest``."""
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from loadtest.arrivals import ARRIVALS
+from loadtest.errors import InputError
+from loadtest.payloads import BODIES
+from loadtest.results import Settings
+
+WARM_UP_SECONDS = 1.0
+"""At the begin of every trial: connections open and caches fill."""
+WHOLE_BLOCKS, QUICK_BLOCKS = 5, 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for. compare: the old and the new results, instead of a study."""
+
+    settings: Settings
+    folder: Path
+    strict: bool
+    compare: tuple[Path, Path] | None
+    tolerance: float
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}. See: python -m loadtest --help")
+
+
+def parse(arguments: list[str] | None = None) -> Options:
+    """Read a command line. Raises InputError."""
+    given = _parser().parse_args(arguments)
+    settings = Settings(
+        host=given.host,
+        architectures=list(dict.fromkeys(given.architecture)),
+        body=given.body,
+        rows=given.rows,
+        slo_p99_ms=given.slo_p99_ms,
+        quick=given.quick,
+        blocks=given.blocks or (QUICK_BLOCKS if given.quick else WHOLE_BLOCKS),
+        seconds=given.seconds,
+        warm_up_seconds=WARM_UP_SECONDS,
+        arrivals=given.arrivals,
+        seed=given.seed,
+        processes=given.processes,
+        price_per_core_hour=given.price_per_core_hour,
+    )
+    return Options(
+        settings=settings,
+        folder=given.output or Path("results") / f"{datetime.now(UTC):%Y%m%dt%H%M%S}",
+        strict=given.strict,
+        compare=tuple(given.compare) if given.compare else None,
+        tolerance=given.tolerance,
+    )
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m loadtest", description="Find out which architecture scales, and say it with evidence."
+    )
+    add = parser.add_argument
+    add("--host", metavar="URL", help="a service that runs; without it one is started from the model store")
+    add("--architecture", action="append", default=[], metavar="NAME", help="measure this one; may be repeated (all)")
+    add("--quick", action="store_true", help="two minutes: no search for the capacity and no sweeps")
+    add(
+        "--slo-p99-ms", type=_number("--slo-p99-ms", float, above=0), default=50.0, help="99 of 100 answers within (50)"
+    )
+    add("--body", "--bodies", choices=BODIES, default="json", help="features as JSON or .npy, or raw values (json)")
+    add("--rows", type=_number("--rows", int, least=1), default=64, help="rows in each request (64)")
+    add("--blocks", type=_number("--blocks", int, least=1), help="repeats of every measurement (5; quick: 3)")
+    add("--seconds", type=_number("--seconds", float, least=1), default=4.0, help="of a trial, after its warm-up (4)")
+    add("--arrivals", choices=ARRIVALS, default="poisson", help="independent of each other, or even (poisson)")
+    add("--seed", type=_number("--seed", int, least=0), default=0, help="of the arrivals and of the order (0)")
+    add("--processes", type=_number("--processes", int, least=1), default=1, help="of the load generator (1)")
+    price = _number("--price-per-core-hour", float, above=0)
+    add("--price-per-core-hour", type=price, metavar="PRICE", help="adds the cost of a million predictions")
+    add("--output", type=Path, metavar="FOLDER", help="of the results (results/ and the time)")
+    add("--strict", action="store_true", help="exit code 1 where a figure is invalid")
+    add("--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="compare two results instead of measuring")
+    tolerance = _number("--tolerance", float, least=0)
+    add(
+        "--tolerance",
+        type=tolerance,
+        default=0.05,
+        help="of --compare: exit code 1 if worse by more than this share (0.05)",
+    )
+    return parser
+
+
+def _number(
+    option: str, kind: Callable[[str], float], *, least: float = -math.inf, above: float = -math.inf
+) -> Callable[[str], float]:
+    """Make a reader of numbers of at least ``least`` and of more than ``above``."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not (least <= value < math.inf and value > above):
+            what = "a whole number" if kind is int else "a number"
+            bound = f"of at least {least:g}" if least > -math.inf else f"above {above:g}"
+            raise InputError(f"{option} must be {what} {bound}, however: {text!r}. Correct it.")
+        return value
+
+    return read

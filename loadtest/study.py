@@ -1,0 +1,198 @@
+"""A study under way: it runs trials one after the other, keeps each at once, and runs a disturbed one again."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from loadtest.catalogue import Catalogue, read_catalogue
+from loadtest.environment import describe
+from loadtest.errors import MeasurementError
+from loadtest.payloads import Body
+from loadtest.processors import available, share
+from loadtest.results import (
+    Alone,
+    Capacity,
+    Difference,
+    Environment,
+    Load,
+    Phase,
+    Results,
+    Settings,
+    Trial,
+    save_results,
+)
+from loadtest.server import Server, models_folder, serve_newest
+from loadtest.trial import Bench, run_trial
+from service.card import Description
+from service.contract import EVALUATION, SUMMARY_FILE, entry_name
+
+ATTEMPTS = 2
+"""A trial that fails a gate is run again, once."""
+SAMPLES_FOLDER = "samples"
+LARGEST_BODY_BYTES = str(32 * 2**20)
+"""The service's limit in a study: 4,096 rows as JSON are larger than its usual 16 MiB."""
+
+Advance = Callable[[str, float], None]
+"""Hears what begins, and the seconds that what ended has taken."""
+
+
+@dataclass
+class Study:
+    """What has been measured so far, and where the next trial takes place."""
+
+    settings: Settings
+    catalogue: Catalogue
+    bench: Bench
+    service_processors: list[int]
+    environment: Environment
+    folder: Path
+    advance: Advance
+    trials: list[Trial] = field(default_factory=list)
+    capacities: list[Capacity] = field(default_factory=list)
+    alone: dict[str, Alone] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def open_load(self, architecture: str, rate: float, seconds: float, seed: int) -> Load:
+        """Open arrivals of the study's kind. seed: the same for every architecture of a block."""
+        return self._load(architecture, rate=rate, seconds=seconds, seed=self.settings.seed * 1_000_000 + seed)
+
+    def closed_load(
+        self, architecture: str, in_flight: int, seconds: float, *, rows: int | None = None, body: Body | None = None
+    ) -> Load:
+        """Users that each wait for their answer."""
+        return self._load(architecture, in_flight=in_flight, seconds=seconds, rows=rows, body=body)
+
+    def _load(
+        self,
+        architecture: str,
+        *,
+        seconds: float,
+        rate: float | None = None,
+        in_flight: int | None = None,
+        rows: int | None = None,
+        body: Body | None = None,
+        seed: int = 0,
+    ) -> Load:
+        return Load(
+            architecture=architecture,
+            body=body or self.settings.body,
+            rows=rows or self.settings.rows,
+            rate=rate,
+            in_flight=in_flight,
+            arrivals=self.settings.arrivals,
+            seconds=seconds,
+            warm_up_seconds=self.settings.warm_up_seconds,
+            seed=seed,
+        )
+
+    def measure(self, load: Load, phase: Phase, block: int) -> Trial:
+        """Run one trial, again where it fails a gate, and keep all. Raises MeasurementError where nothing is right."""
+        for attempt in range(1, ATTEMPTS + 1):
+            began = time.monotonic()
+            trial = run_trial(self.bench, load, phase=phase, block=block, number=len(self.trials) + 1)
+            last = trial.valid or attempt == ATTEMPTS
+            self.keep(trial if last else trial.model_copy(update={"replaced": True}))
+            self.advance(_describe(load, phase), time.monotonic() - began)
+            if trial.answered == 0:
+                raise MeasurementError(_no_answer(trial))
+            if last:
+                break
+        return trial
+
+    def keep(self, result: Trial | Capacity) -> None:
+        """Add a result, and write all that there is."""
+        if isinstance(result, Trial):
+            self.trials.append(result)
+        else:
+            self.capacities.append(result)
+        save_results(self.results(partial="it was cut short"), self.folder)
+
+    def results(self, *, partial: str | None) -> Results:
+        """Return what there is. partial: why it is not all; None where it is."""
+        release = self.catalogue.release
+        cards = {name: self.catalogue.cards[name] for name in self.settings.architectures}
+        return Results(
+            release=release,
+            settings=self.settings,
+            environment=self.environment,
+            cards={name: Description(**card.model_dump(exclude={"examples"})) for name, card in cards.items()},
+            differences=_read_differences(release),
+            trials=self.trials,
+            capacities=self.capacities,
+            alone=self.alone,
+            seconds=time.monotonic() - self.began,
+            partial=partial,
+        )
+
+    def turns(self, blocks: int, phase: str) -> Iterator[tuple[int, str]]:
+        """Yield (block, architecture): in a random order, then back (A B, B A), so that drift disturbs all alike."""
+        shuffler = random.Random(f"{self.settings.seed} {phase}")
+        order = list(self.settings.architectures)
+        for block in range(1, blocks + 1):
+            if block % 2:
+                shuffler.shuffle(order)
+            for name in order if block % 2 else order[::-1]:
+                yield block, name
+
+
+def _describe(load: Load, phase: Phase) -> str:
+    offered = f"{load.in_flight} in flight" if load.rate is None else f"{load.rate:,.0f}/s"
+    return f"{phase}: {load.architecture}, {offered}"
+
+
+def _no_answer(trial: Trial) -> str:
+    reasons = ", ".join(f"{count:,} x {reason}" for reason, count in trial.failures.items()) or "no request was sent"
+    return f"{trial.load.architecture} must answer rightly, however: it did not once in a trial ({reasons})."
+
+
+class _Evaluation(BaseModel):
+    """What is read of a release's evaluation."""
+
+    differences: dict[str, Difference]
+
+
+def _read_differences(release: str) -> dict[str, Difference]:
+    """Read the paired differences from the release's evaluation, if it is in the store of this machine."""
+    file = models_folder() / entry_name(EVALUATION) / release / SUMMARY_FILE
+    try:
+        return _Evaluation.model_validate_json(file.read_text()).differences
+    except (OSError, ValidationError):
+        return {}
+
+
+@contextmanager
+def open_study(settings: Settings, folder: Path, advance: Advance) -> Iterator[Study]:
+    """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError."""
+    service, generator = share(available(), settings.processes)
+    with _serve(settings, service) as (host, server):
+        catalogue = read_catalogue(host)
+        names = [catalogue.card(name).architecture for name in settings.architectures] or list(catalogue.cards)
+        settings = settings.model_copy(update={"architectures": names})
+        samples = folder / SAMPLES_FOLDER
+        samples.mkdir(exist_ok=True)
+        yield Study(
+            settings=settings,
+            catalogue=catalogue,
+            bench=Bench(host, server, samples, settings.slo_p99_ms, generator, settings.processes),
+            service_processors=service,
+            environment=describe(
+                service_processors=None if server is None or service == generator else len(service),
+                workers=len(server.workers) if server else None,
+            ),
+            folder=folder,
+            advance=advance,
+        )
+
+
+@contextmanager
+def _serve(settings: Settings, processors: list[int]) -> Iterator[tuple[str, Server | None]]:
+    if settings.host is not None:
+        yield settings.host, None
+        return
+    with serve_newest(processors=processors, ARCHSCALE_MAX_BODY_BYTES=LARGEST_BODY_BYTES) as server:
+        yield server.url, server

@@ -1,0 +1,218 @@
+"""Users that ask one architecture for predictions and check every answer: in a closed loop, or as arrivals come.
+
+**Closed loop** (``ClosedUser``): each user waits for its answer before it asks again, without a pause between. A slow
+server is therefore asked less often, and its latencies look better than independent callers would find them.
+
+**Open arrivals** (``OpenUser``): each user is a source of arrivals that comes at its seeded times whatever the server
+does, one greenlet for each. A latency counts from the instant at which the arrival was due: the generator's own delay
+and the wait for a connection are in it, so that nothing hides a queue.
+"""
+
+import locust  # first: it patches the standard library for gevent  # isort: skip
+
+import itertools
+import time
+from typing import Any
+
+import gevent
+from gevent.pool import Group
+from locust.exception import StopTest, StopUser
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from loadtest.alarm import Alarm
+from loadtest.arrivals import Schedule
+from loadtest.asked import requests_of
+from loadtest.client import Client, ClientError
+from loadtest.ending import tell_finished
+from loadtest.errors import InputError
+from loadtest.payloads import Payload, find_fault
+from loadtest.samples import CUT_OFF, DROPPED, NO_ANSWER, UNTIMED, SampleRecorder
+from service.contract import RELEASE_HEADER
+
+RELEASE_KEY = RELEASE_HEADER.lower().encode()
+TIMING_KEY = b"server-timing"
+LEAD_SECONDS = 0.1
+"""From a source's begin to the zero of its schedule: what is set up in between delays no arrival."""
+LAST_ANSWERS_SECONDS = 5.0
+"""What is not answered so long after the last arrival is cut off."""
+
+recorder = SampleRecorder()
+_sources = itertools.count()
+"""Numbers the sources of this process, so that each has arrivals of its own."""
+
+
+def restart_sources() -> None:
+    """Count sources from 0 again: the next test offers the same arrivals."""
+    global _sources  # noqa: PLW0603  # of this process, as Locust's runner is
+    _sources = itertools.count()
+
+
+class WrongAnswerError(Exception):
+    """What Locust counts as a failure; its text is the reason."""
+
+
+class PredictionUser(locust.User):
+    """Asks ``architecture``, or what ``--architecture`` names."""
+
+    abstract = True
+    architecture: str | None = None
+    timed = False
+    """Whether it asks the service for the time of its stages."""
+
+    def on_start(self) -> None:
+        """Take the requests that this user sends in turn. Raises StopTest where there are none to be had."""
+        try:
+            self.kind, self.requests = requests_of(self.architecture, self.environment, timed=self.timed)
+        except InputError as error:
+            raise StopTest(str(error)) from None
+        self.client = Client(self.environment.host)
+
+    def on_stop(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def ask(self, number: int, due: float | None = None) -> None:
+        """Send request ``number``, check the answer and keep the sample. due: when it was scheduled, or now."""
+        payload, request = self.requests[number % len(self.requests)]
+        sent = time.perf_counter()
+        scheduled = sent if due is None else due
+        try:
+            answer = self.client.ask(request)
+        except ClientError as error:
+            self.keep(scheduled, sent, time.perf_counter(), failure=str(error))
+            return
+        except gevent.GreenletExit:
+            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF)
+            return
+        done = time.perf_counter()
+        release = answer.headers.get(RELEASE_KEY, b"").decode("latin-1")
+        failure = self._find_failure(payload, answer.status, answer.body, release)
+        timing = parse_timing(answer.headers.get(TIMING_KEY, b""))
+        self.keep(scheduled, sent, done, status=answer.status, failure=failure, timing=timing, length=len(answer.body))
+
+    def _find_failure(self, payload: Payload, status: int, body: bytes, release: str) -> str | None:
+        if status != 200:
+            return f"status {status}"
+        return find_fault(self.kind, payload, body, release)
+
+    def keep(
+        self,
+        scheduled: float,
+        sent: float,
+        done: float,
+        *,
+        failure: str | None,
+        status: int = NO_ANSWER,
+        timing: tuple[float, ...] = UNTIMED,
+        length: int = 0,
+    ) -> None:
+        """Keep one sample, and tell Locust of it."""
+        recorder.record(
+            scheduled=scheduled,
+            sent=sent,
+            done=done,
+            status=status,
+            failure=failure,
+            rows=self.kind.rows,
+            architecture=self.kind.architecture,
+            timing=timing,
+        )
+        self.environment.events.request.fire(
+            request_type="POST",
+            name=self.kind.route,
+            response_time=(done - scheduled) * 1000,
+            response_length=length,
+            exception=None if failure is None else WrongAnswerError(failure),
+            context={},
+        )
+
+
+def parse_timing(header: bytes) -> tuple[float, ...]:
+    """Read ``parse;dur=0.1, infer;dur=0.2, write;dur=0.3``: milliseconds, NaN where there are none."""
+    if not header:
+        return UNTIMED
+    try:
+        parse, infer, write = (float(part.partition(b"=")[2]) for part in header.split(b","))
+    except ValueError:
+        return UNTIMED
+    return parse, infer, write
+
+
+class ClosedUser(PredictionUser):
+    """Asks again as soon as it is answered."""
+
+    abstract = True
+    wait_time = locust.constant(0)
+
+    def on_start(self) -> None:
+        """Begin with the first request."""
+        super().on_start()
+        self.numbers = itertools.count()
+
+    @locust.task
+    def predict(self) -> None:
+        """Ask once."""
+        self.ask(next(self.numbers))
+
+
+class OpenUser(PredictionUser):
+    """A source of arrivals, by the options ``--rate --arrivals --shape --seconds --seed``."""
+
+    abstract = True
+    timed = True
+
+    def on_start(self) -> None:
+        """Make ready to count what is under way and what is late."""
+        super().on_start()
+        self.under_way, self.late = Group(), 0
+
+    def on_stop(self) -> None:
+        """Give up what is under way."""
+        self.under_way.kill()
+        super().on_stop()
+
+    @locust.task
+    def arrive(self) -> None:
+        """Send every request of the schedule when it is due; then tell that it is over."""
+        options: Any = self.environment.parsed_options
+        alarm = Alarm()
+        try:
+            begin = time.perf_counter() + LEAD_SECONDS
+            for number, instant in enumerate(self._schedule(options).times()):
+                alarm.sleep_until(begin + instant)
+                if self._state == LOCUST_STATE_STOPPING or 0 < options.stop_after_late <= self.late:
+                    break
+                self._send(number, begin + instant, in_warm_up=instant < options.warm_up)
+        finally:
+            alarm.close()
+        if self._state != LOCUST_STATE_STOPPING:
+            if not options.stop_after_late or self.late < options.stop_after_late:
+                self.under_way.join(LAST_ANSWERS_SECONDS)
+            self.under_way.kill()
+            tell_finished(self.environment)
+        raise StopUser
+
+    def _schedule(self, options: Any) -> Schedule:
+        index = getattr(self.environment.runner, "worker_index", 0)
+        return Schedule(
+            rate=options.rate,
+            seconds=options.seconds,
+            arrivals=options.arrivals,
+            shape=options.shape,
+            seed=(options.seed, max(index, 0), next(_sources)),
+        )
+
+    def _send(self, number: int, due: float, *, in_warm_up: bool) -> None:
+        options: Any = self.environment.parsed_options
+        if len(self.under_way) >= options.most_under_way:
+            now = time.perf_counter()
+            self.keep(due, now, now, failure=DROPPED)
+            self.late += not in_warm_up
+        elif in_warm_up:
+            self.under_way.spawn(self.ask, number, due)
+        else:
+            self.under_way.spawn(self._ask_and_judge, number, due)
+
+    def _ask_and_judge(self, number: int, due: float) -> None:
+        self.ask(number, due)
+        self.late += time.perf_counter() - due > self.environment.parsed_options.slo_p99_ms / 1000
