@@ -32,25 +32,25 @@ def advise(summary: Summary) -> Advice:
 
 def _explain(nothing: Nothing, summary: Summary) -> Advice:
     names = join(nothing.names) if nothing.names else ""
-    quiet = "The same study, run again on a quiet machine, would change it."
-    match nothing.obstacle:
-        case "partial":
-            return Advice("None yet.", f"The study is not whole: {summary.partial}.", "A whole study would change it.")
-        case "alone":
-            return Advice("None.", "There is nothing to choose between.", "Measuring two or more would change it.")
-        case "invalid":
-            return Advice("None yet.", f"The rate of {names} is INVALID.", quiet)
-        case "unclear":
-            return Advice("None yet.", f"The rate of {names} is undecided or was not measured.", quiet)
-        case "bound":
-            reason = f"Of {names} the load generator's limit is known, not the service's."
-            return Advice("None yet.", reason, "A load that saturates the service would change it.")
-        case "none held":
-            reason = f"No architecture holds p99 <= {summary.settings.slo_p99_ms:g} ms at any rate that was tried."
-            return Advice("None.", reason, "A looser SLO or fewer rows in a request would change it.")
-        case "quality unknown":
-            reason = "Whether one is more accurate is not known: the release's evaluation is not in this model store."
-            return Advice("None yet.", reason, "The same study where the release was trained would change it.")
+    reason, change = {
+        "partial": (f"The study is not whole: {summary.partial}.", "A whole study"),
+        "alone": ("There is nothing to choose between.", "Two or more architectures"),
+        "invalid": (f"The rate of {names} is INVALID.", "The same study without a failed gate"),
+        "unclear": (f"The rate of {names} is undecided or was not measured.", "The same study on a quieter machine"),
+        "bound": (
+            f"Of {names} the load generator's limit is known, not the service's.",
+            "A load that saturates the service",
+        ),
+        "none held": (
+            f"No architecture holds p99 <= {summary.settings.slo_p99_ms:g} ms at any rate that was tried.",
+            "A looser SLO (--slo-p99-ms) or fewer rows in a request (--rows)",
+        ),
+        "quality unknown": (
+            "Whether one is more accurate is not known: the release's evaluation is not in this model store.",
+            "The same study where the release was trained",
+        ),
+    }[nothing.obstacle]
+    return Advice("None yet.", reason, f"{change} would change it.")
 
 
 def _take(take: Take, summary: Summary) -> Advice:

@@ -1,7 +1,7 @@
 """Which trials a figure rests on, and whether these can be believed.
 
-The rule: a figure is withheld as soon as one trial that it rests on failed a gate. Trials that missed the SLO are
-exempt: the service was overloaded, and what was answered or dropped says so.
+The rule: a figure is withheld as soon as one trial that it rests on failed a gate. ``Results.rests_on`` leaves out
+trials that were run again, and those of a search that offered more than it found.
 """
 
 import re
@@ -10,46 +10,46 @@ from collections.abc import Callable, Iterable, Sequence
 from loadtest.figures import NOT_MEASURED, Figure, repeated
 from loadtest.results import Gate, Phase, Results, Trial
 
-FIRST_NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
+NUMBERS = re.compile(r"(?<![\w.])\d[\d,]*\.?\d*")
+PAIRS = (" of ", " and ", ", on ")
+"""Between two numbers of a gate that should have been equal."""
 Value = Callable[[Trial], float | None]
 
 
 def trials_of(results: Results, phase: Phase, architecture: str) -> list[Trial]:
-    """Return the trials of one phase of one architecture, in the order in which they were run."""
-    return [one for one in results.trials if one.phase == phase and one.load.architecture == architecture]
-
-
-def believable(trial: Trial) -> bool:
-    """Whether a figure may rest on ``trial``."""
-    return trial.valid or trial.verdict == "fail"
+    """Return the trials of one phase of one architecture that a figure may rest on, in the order of their running."""
+    return [
+        one
+        for one in results.trials
+        if one.phase == phase and one.load.architecture == architecture and results.rests_on(one)
+    ]
 
 
 def find_fault(trials: Sequence[Trial]) -> str | None:
-    """Say which gates the trials failed that can't be believed, or return None where all can."""
+    """Say which gates the trials failed, the worst of each, or return None where they failed none."""
     failed: dict[str, list[Gate]] = {}
     for trial in trials:
         for gate in trial.gates:
-            if gate.ok is False and not believable(trial):
+            if gate.ok is False:
                 failed.setdefault(gate.name, []).append(gate)
     return "; ".join(_describe(gates, of=len(trials)) for gates in failed.values()) or None
 
 
 def _describe(gates: Sequence[Gate], *, of: int) -> str:
     worst = find_worst(gates)
-    return f"{worst.name} must be {worst.rule}, however: {worst.measured} ({len(gates)} of {of} trials)"
+    return f"{worst.name}: {worst.rule}, however: {worst.measured} ({len(gates)} of {of} trials)"
 
 
 def find_worst(gates: Sequence[Gate]) -> Gate:
-    """Return the gate whose first measured number is the furthest on the wrong side of its rule."""
+    """Return the gate that measured the highest number, or the two numbers that lie the furthest apart."""
     return max(gates, key=_badness)
 
 
 def _badness(gate: Gate) -> float:
-    found = FIRST_NUMBER.search(gate.measured)
-    if found is None:
-        return 0.0
-    value = float(found.group().replace(",", ""))
-    return -value if ">=" in gate.rule else value
+    numbers = [float(found.replace(",", "")) for found in NUMBERS.findall(gate.measured)]
+    if len(numbers) == 2 and max(numbers) > 0 and any(word in gate.measured for word in PAIRS):
+        return abs(numbers[0] - numbers[1]) / max(numbers)
+    return numbers[0] if numbers else 0.0
 
 
 def measure(trials: Sequence[Trial], value: Value) -> Figure:

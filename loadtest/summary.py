@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loadtest.evidence import believable, measure, trials_of
+from loadtest.evidence import measure, trials_of
 from loadtest.figures import NOT_MEASURED, Figure, compare, once
 from loadtest.intervals import Interval
+from loadtest.missing import find_missing
 from loadtest.operating import Operating, find_operating
 from loadtest.quality import find_best, gain, gain_of_best
-from loadtest.results import Environment, Results, Settings
+from loadtest.results import SATURATION_USERS, Environment, Results, Settings
 from loadtest.sustained import Sustained, find_sustained
 from loadtest.tally import GateTally, RequestTally, tally_failures, tally_gates, tally_requests
 from service.card import Description
@@ -48,6 +49,8 @@ class Summary:
     environment: Environment
     seconds: float
     partial: str | None
+    missing: tuple[str, ...]
+    """Of a partial study; see ``loadtest.missing``."""
     architectures: tuple[ArchitectureSummary, ...]
     best: str | None
     """The most accurate on held-out rows; None where the release's evaluation is not known."""
@@ -56,7 +59,7 @@ class Summary:
     failures: Mapping[str, int]
     trials: int
     invalid_trials: int
-    """That figures could have rested on and that failed a gate."""
+    """That a figure rests on and that failed a gate."""
     steal_share: float | None
     """The largest of any trial."""
 
@@ -70,13 +73,14 @@ def summarise(results: Results) -> Summary:
         environment=results.environment,
         seconds=results.seconds,
         partial=results.partial,
+        missing=() if results.partial is None else find_missing(results),
         architectures=tuple(_summarise(results, name, names) for name in names),
         best=find_best(results),
-        gates=tally_gates(results.trials),
+        gates=tally_gates(results),
         requests=tally_requests(results.trials),
         failures=tally_failures(results.trials),
         trials=len(results.trials),
-        invalid_trials=sum(not believable(trial) for trial in results.trials),
+        invalid_trials=sum(results.rests_on(trial) and not trial.valid for trial in results.trials),
         steal_share=max((one.steal_share for one in results.trials if one.steal_share is not None), default=None),
     )
 
@@ -88,7 +92,7 @@ def compare_rates(above: ArchitectureSummary, below: ArchitectureSummary) -> Int
 
 def _summarise(results: Results, name: str, names: list[str]) -> ArchitectureSummary:
     sustained = find_sustained(results, name)
-    saturation = measure(trials_of(results, "saturation", name), lambda trial: trial.requests_per_second)
+    saturation = _find_saturation(results, name)
     requests = saturation if results.settings.quick else sustained.requests
     rows_per_second = requests.through(lambda rate: rate * results.settings.rows)
     alone = results.alone.get(name)
@@ -105,6 +109,12 @@ def _summarise(results: Results, name: str, names: list[str]) -> ArchitectureSum
         gains={other: gain(results, name, other) for other in names if other != name},
         behind_best=gain_of_best(results, name),
     )
+
+
+def _find_saturation(results: Results, name: str) -> Figure:
+    """Return what a closed loop of SATURATION_USERS is answered: a phase of its own, or one load of a sweep."""
+    swept = [one for one in trials_of(results, "in flight", name) if one.load.in_flight == SATURATION_USERS]
+    return measure(trials_of(results, "saturation", name) or swept, lambda trial: trial.requests_per_second)
 
 
 def _find_cost(results: Results, rows_per_second: Figure) -> Figure:

@@ -6,11 +6,9 @@ from typing import Literal
 
 from loadtest.evidence import find_fault, trials_of
 from loadtest.figures import NOT_MEASURED, Figure, repeated
-from loadtest.results import Capacity, Results, Trial
+from loadtest.results import Capacity, Results
 
 Outcome = Literal["found", "generator", "none", "undecided", "invalid", "missing"]
-ROUNDING = 1 + 1e-9
-"""A rate that was computed twice is the same rate."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ class Sustained:
 def find_sustained(results: Results, architecture: str) -> Sustained:
     """Combine the capacities of all blocks that were searched."""
     capacities = [one for one in results.capacities if one.architecture == architecture]
-    trials = trials_of(results, "search", architecture)
-    fault = find_fault([trial for trial in trials if _carries(trial, capacities)])
+    fault = find_fault(trials_of(results, "search", architecture))
     if fault is not None:
         return Sustained("invalid", Figure(withheld=fault))
     outcome = _combine(capacities)
@@ -48,16 +45,8 @@ def find_sustained(results: Results, architecture: str) -> Sustained:
     if outcome == "generator":
         return Sustained(outcome, repeated(rates, "at least"))
     if outcome == "none":
-        return Sustained(outcome, Figure(instead="none held"), _find_lowest(trials))
+        return Sustained(outcome, Figure(instead="none held"), _find_lowest(results, architecture))
     return Sustained(outcome, Figure(instead="undecided") if outcome == "undecided" else NOT_MEASURED)
-
-
-def _carries(trial: Trial, capacities: Sequence[Capacity]) -> bool:
-    """Whether a capacity rests on ``trial``: it was offered at most the rate that its block found."""
-    return any(
-        one.block == trial.block and one.rate is not None and (trial.load.rate or 0.0) <= one.rate * ROUNDING
-        for one in capacities
-    )
 
 
 def _combine(capacities: Sequence[Capacity]) -> Outcome:
@@ -71,9 +60,13 @@ def _combine(capacities: Sequence[Capacity]) -> Outcome:
     return "generator" if "generator" in outcomes else "found"
 
 
-def _find_lowest(trials: Sequence[Trial]) -> LowestTried | None:
-    tried = [trial for trial in trials if trial.load.rate is not None]
+def _find_lowest(results: Results, architecture: str) -> LowestTried | None:
+    tried = [
+        (trial.load.rate, trial.latency)
+        for trial in results.trials
+        if trial.phase == "search" and trial.load.architecture == architecture and trial.load.rate is not None
+    ]
     if not tried:
         return None
-    first = min(tried, key=lambda trial: trial.load.rate or 0.0)
-    return LowestTried(first.load.rate or 0.0, first.latency.p99_ms if first.latency else None)
+    rate, latency = min(tried, key=lambda one: one[0])
+    return LowestTried(rate, latency.p99_ms if latency else None)

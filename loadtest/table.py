@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from loadtest.figures import Figure, compare, once
 from loadtest.intervals import Interval
-from loadtest.notation import QUALITY_DECIMALS, fixed, ratio, significant
+from loadtest.notation import QUALITY_DECIMALS, brief, fixed, ratio, significant
 from loadtest.quality import squared_error
 from loadtest.results import OPERATING_SHARE, SATURATION_USERS
 from loadtest.summary import ArchitectureSummary, Summary
@@ -99,6 +99,14 @@ def _quality(interval: Interval) -> str:
     return fixed(interval, QUALITY_DECIMALS)
 
 
+def _estimate(interval: Interval) -> str:
+    return brief(interval.estimate)
+
+
+def _no_comparison(_above: ArchitectureSummary, _below: ArchitectureSummary) -> str:
+    return ABSENT
+
+
 def _quality_lines(summary: Summary) -> tuple[Line, ...]:
     loss = Line("loss", lambda one: once(one.card.test.loss), _quality)
     if any(one.card.task == "regression" for one in summary.architectures):
@@ -137,7 +145,7 @@ ALONE_LINES = (
     Line("ready, s", lambda one: one.ready_seconds),
 )
 OPERATING_LINES = (
-    Line("rate, requests/s", lambda one: one.operating.rate),
+    Line("rate, requests/s", lambda one: one.operating.rate, _estimate, _no_comparison),
     Line("p50, ms", lambda one: one.operating.p50_ms),
     Line("p95, ms", lambda one: one.operating.p95_ms),
     Line("p99, ms", lambda one: one.operating.p99_ms),
@@ -159,4 +167,4 @@ def _load_lines(summary: Summary) -> Iterator[Line]:
 def _operating_title(summary: Summary) -> str:
     if summary.settings.quick:
         return "One request at a common open rate"
-    return f"One request at {OPERATING_SHARE:.0%} of the sustained rate"
+    return f"One request at {100 * OPERATING_SHARE:.0f} % of the sustained rate"

@@ -4,19 +4,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.evidence import believable, find_worst
-from loadtest.results import Gate, Phase, Trial
+from loadtest.evidence import find_worst
+from loadtest.results import Gate, Phase, Results, Trial
 
 
 @dataclass(frozen=True)
 class GateTally:
-    """One gate over all trials. overloaded: missed where the service missed the SLO as well, which is allowed."""
+    """One gate over all trials. set_aside: failed in a trial that no figure rests on (``Results.rests_on``)."""
 
     name: str
     rule: str
     passed: int
     failed: int
-    overloaded: int
+    set_aside: int
     unknown: int
     worst: str
 
@@ -34,38 +34,38 @@ class RequestTally:
     late: int
 
 
-def tally_gates(trials: Sequence[Trial]) -> tuple[GateTally, ...]:
+def tally_gates(results: Results) -> tuple[GateTally, ...]:
     """Count each gate, in the order in which they first appear."""
-    names = dict.fromkeys(gate.name for trial in trials for gate in trial.gates)
-    return tuple(_tally_gate(name, trials) for name in names)
+    names = dict.fromkeys(gate.name for trial in results.trials for gate in trial.gates)
+    return tuple(_tally_gate(name, results) for name in names)
 
 
-def _tally_gate(name: str, trials: Sequence[Trial]) -> GateTally:
-    met: dict[str, list[Gate]] = {"passed": [], "failed": [], "overloaded": [], "unknown": []}
-    for trial in trials:
+def _tally_gate(name: str, results: Results) -> GateTally:
+    met: dict[str, list[Gate]] = {"passed": [], "failed": [], "set_aside": [], "unknown": []}
+    for trial in results.trials:
         for gate in trial.gates:
             if gate.name == name:
-                met[_fate(gate, trial)].append(gate)
+                met[_fate(gate, rested_on=results.rests_on(trial))].append(gate)
     worst = find_worst(
-        next(gates for gates in (met["failed"], met["overloaded"], met["passed"], met["unknown"]) if gates)
+        next(gates for gates in (met["failed"], met["set_aside"], met["passed"], met["unknown"]) if gates)
     )
     return GateTally(
         name=name,
         rule=worst.rule,
         passed=len(met["passed"]),
         failed=len(met["failed"]),
-        overloaded=len(met["overloaded"]),
+        set_aside=len(met["set_aside"]),
         unknown=len(met["unknown"]),
         worst=worst.measured,
     )
 
 
-def _fate(gate: Gate, trial: Trial) -> str:
+def _fate(gate: Gate, *, rested_on: bool) -> str:
     if gate.ok is None:
         return "unknown"
     if gate.ok:
         return "passed"
-    return "overloaded" if believable(trial) else "failed"
+    return "failed" if rested_on else "set_aside"
 
 
 def tally_requests(trials: Sequence[Trial]) -> tuple[RequestTally, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from loadtest.notation import brief, number, significant
+from loadtest.notation import brief, number
 from loadtest.phrases import join, say_gain, say_rate_ratio
 from loadtest.results import SATURATION_USERS
 from loadtest.summary import ArchitectureSummary, Summary, compare_rates

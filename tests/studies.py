@@ -6,7 +6,17 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from loadtest.results import Alone, Difference, Environment, Gate, Phase, Results, Settings, Trial
+from loadtest.results import (
+    SATURATION_USERS,
+    Alone,
+    Difference,
+    Environment,
+    Gate,
+    Phase,
+    Results,
+    Settings,
+    Trial,
+)
 from service.card import DataSource, Description, EpochTrace, Metrics, RawFeature, Recipe, Target
 from tests.simulated import SECONDS, SLO_MS, WARM_UP_SECONDS, Profile, Run
 
@@ -79,8 +89,9 @@ def quick_study() -> Results:
     """Saturation and one common rate; no capacity."""
     whole = study(blocks=3)
     run = Run(rows=64, seed=3)
-    common = [run.open("curve", block, one, COMMON_RATE) for block in (1, 2, 3) for one in (SMALL, LARGE)]
-    saturation = [trial for trial in whole.trials if trial.phase == "saturation"]
+    turns = [(block, one) for block in (1, 2, 3) for one in (SMALL, LARGE)]
+    saturation = [run.closed("saturation", block, one, SATURATION_USERS) for block, one in turns]
+    common = [run.open("curve", block, one, COMMON_RATE) for block, one in turns]
     return changed(whole, settings=changed(whole.settings, quick=True), trials=saturation + common, capacities=[])
 
 
@@ -120,8 +131,13 @@ def undecided_study() -> Results:
     return changed(whole, capacities=capacities)
 
 
-LATE = Gate(name="client lateness", rule="p99 <= 5 ms", measured="p99 12.3 ms", ok=False)
-WRONG = Gate(name="answers correct", rule="every answer", measured="17 wrong", ok=False)
+LATE = Gate(name="client lateness", rule="p99 <= 5 ms, 10% of the SLO", measured="p99 12.30 ms", ok=False)
+WRONG = Gate(
+    name="answers correct",
+    rule="every answer is the model's, of the right release",
+    measured="17 x wrong value, 3 x status 500",
+    ok=False,
+)
 
 
 def spoilt_study(phase: Phase = "search", architecture: str = "large", gate: Gate = LATE) -> Results:
