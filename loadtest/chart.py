@@ -46,6 +46,11 @@ def symbol(index: int) -> str:
     return SYMBOLS[index % len(SYMBOLS)]
 
 
+def ring(index: int) -> dict[str, object]:
+    """Return a marker that stands out among those of a line: open, and larger."""
+    return {"symbol": f"{symbol(index)}-open", "size": 14, "color": colour(index), "line": {"width": 3}}
+
+
 def label(text: str) -> str:
     """Write a name for plotly, which takes some tags for markup."""
     return html.escape(clean(text), quote=False)
@@ -74,7 +79,7 @@ def draw(traces: Iterable[go.Scatter | go.Bar], *, x: dict[str, object], y: dict
 
 def linear_axis(title: str) -> dict[str, object]:
     """Make an axis from 0."""
-    return {"title": {"text": title}, "rangemode": "tozero", "zeroline": False}
+    return {"title": {"text": title}, "rangemode": "tozero", "zeroline": False, "tickformat": ","}
 
 
 def log_axis(title: str, values: Sequence[float]) -> dict[str, object]:

@@ -7,7 +7,7 @@ trials that were run again, and those of a search that offered more than it foun
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from loadtest.figures import NOT_MEASURED, Figure, repeated
+from loadtest.figures import NOT_MEASURED, Fault, Figure, repeated
 from loadtest.results import Gate, Phase, Results, Trial
 
 NUMBERS = re.compile(r"(?<![\w.])\d[\d,]*\.?\d*")
@@ -25,14 +25,17 @@ def trials_of(results: Results, phase: Phase, architecture: str) -> list[Trial]:
     ]
 
 
-def find_fault(trials: Sequence[Trial]) -> str | None:
-    """Say which gates the trials failed, the worst of each, or return None where they failed none."""
+def find_fault(trials: Sequence[Trial]) -> Fault | None:
+    """Return which gates the trials failed, and the worst of each; None where they failed none."""
     failed: dict[str, list[Gate]] = {}
     for trial in trials:
         for gate in trial.gates:
             if gate.ok is False:
                 failed.setdefault(gate.name, []).append(gate)
-    return "; ".join(_describe(gates, of=len(trials)) for gates in failed.values()) or None
+    if not failed:
+        return None
+    reasons = [_describe(gates, of=len(trials)) for gates in failed.values()]
+    return Fault(gates=tuple(failed), reason="; ".join(reasons))
 
 
 def _describe(gates: Sequence[Gate], *, of: int) -> str:

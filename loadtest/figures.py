@@ -11,18 +11,26 @@ OPPOSITE: dict[Bound, Bound] = {"at least": "at most", "at most": "at least"}
 
 
 @dataclass(frozen=True)
+class Fault:
+    """Why a figure is withheld. gates: the names of those that failed; reason: rule, fact and count of each."""
+
+    gates: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Figure:
     """Either ``value``, or why there is none.
 
     blocks: block -> its value; empty for what is measured once, and then ``value`` has no interval.
-    withheld: the gate that a trial failed on which this figure rests; it is then never shown as a number.
+    withheld: a trial that this figure rests on failed a gate; it is then never shown as a number.
     instead: what is shown where there is no value.
     """
 
     value: Interval | None = None
     blocks: Mapping[int, float] = field(default_factory=dict)
     bound: Bound | None = None
-    withheld: str | None = None
+    withheld: Fault | None = None
     instead: str = "-"
 
     def through(self, change: Callable[[float], float], *, falling: bool = False) -> "Figure":

@@ -15,7 +15,7 @@ from loadtest.chart import (
     linear_axis,
     list_points,
     log_axis,
-    symbol,
+    ring,
 )
 from loadtest.evidence import find_fault, trials_of
 from loadtest.intervals import median
@@ -41,12 +41,16 @@ PARTS = {
 """Part of a median request -> its field of ``Split`` and its colour, none of them an architecture's."""
 
 
+OUTLINE = "rgba(128, 128, 128, 0.7)"
+"""Of bars: seen on light and dark ground."""
+
+
 def latency_against_rate(results: Results, summary: Summary) -> Chart | None:
-    """Draw p50, p95 and p99 over the offered rate, the SLO, and the capacities on it."""
+    """Draw p50, p95 and p99 over the offered rate, the SLO, and the capacities on it. A quick study has one rate."""
     names = [one.name for one in summary.architectures]
     sweeps = {name: sweep(trials_of(results, "curve", name), offered_rate, PERCENTILES) for name in names}
     latencies = [value for one in sweeps.values() for percentile in PERCENTILES for value in one.estimates(percentile)]
-    if not latencies:
+    if not latencies or summary.settings.quick:
         return None
     traces = [
         trace
@@ -77,8 +81,7 @@ def mark_slo(figure: go.Figure, slo_ms: float) -> None:
     figure.add_hline(
         y=slo_ms,
         line={"dash": "longdash", "width": 1.5},
-        annotation={"text": f"SLO: p99 <= {slo_ms:g} ms".replace("<", "&lt;"), "xanchor": "left", "yanchor": "bottom"},
-        annotation_position="top left",
+        label={"text": f"SLO: p99 \u2264 {slo_ms:g} ms", "textposition": "start", "yanchor": "bottom"},
     )
 
 
@@ -101,15 +104,13 @@ def _knees(summary: Summary) -> Iterator[go.Scatter]:
                     "width": 6,
                 },
                 mode="markers",
-                marker={"symbol": symbol(index), "size": 13, "color": colour(index), "line": {"width": 2}},
+                marker=ring(index),
                 name=f"{label(one.name)} {'at least' if one.sustained.outcome == 'generator' else 'capacity'}",
                 hovertemplate=f"{label(one.name)}: {write_figure(one.sustained.requests)} requests/s<extra></extra>",
             )
 
 
 def _say_knees(summary: Summary) -> str:
-    if summary.settings.quick:
-        return "One common rate was offered to all; how latency grows with the rate takes a whole study."
     clauses = [
         f"{one.name} up to {write_figure(one.sustained.requests)} requests/s"
         for one in summary.architectures
@@ -195,12 +196,14 @@ def time_split(results: Results, summary: Summary) -> Chart | None:
             x=[parts[part] for parts in found.values()],
             name=part,
             orientation="h",
-            marker={"color": ground, "line": {"width": 1}},
+            marker={"color": ground, "line": {"width": 1, "color": OUTLINE}},
             hovertemplate=f"%{{y}}: {part} %{{x:,.3~s}} ms<extra></extra>",
         )
         for part, (_, ground) in PARTS.items()
     ]
-    figure = draw(traces, x=linear_axis("median request, ms"), y={"autorange": "reversed", "type": "category"})
+    figure = draw(
+        traces, x=linear_axis("median request, ms"), y={"autorange": "reversed", "type": "category", "ticksuffix": "  "}
+    )
     figure.update_layout(barmode="stack", bargap=0.45, legend={"traceorder": "normal"})
     return Chart(
         key="split",

@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.figures import Figure
+from loadtest.figures import Fault, Figure
 from loadtest.intervals import FEWEST
 from loadtest.phrases import join
 from loadtest.summary import ArchitectureSummary, Summary
 
 Kind = Literal["invalid", "partial", "note"]
+
+
+LABELS: dict[Kind, str] = {"invalid": "INVALID", "partial": "Partial", "note": "Note"}
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Notice:
 
     kind: Kind
     text: str
+
+    @property
+    def label(self) -> str:
+        """What stands before the text."""
+        return LABELS[self.kind]
 
 
 def find_notices(summary: Summary) -> tuple[Notice, ...]:
@@ -32,35 +40,35 @@ def find_notices(summary: Summary) -> tuple[Notice, ...]:
 def _partial(summary: Summary) -> Iterator[str]:
     if summary.partial is not None:
         missing = f" Missing: {'; '.join(summary.missing)}." if summary.missing else ""
-        yield f"This study is partial: {summary.partial}.{missing} What was measured is shown."
+        yield f"the study ended before its end: {summary.partial}.{missing} What was measured is shown."
 
 
 def _invalid(summary: Summary) -> Iterator[str]:
     for one in summary.architectures:
-        reasons: dict[str, list[str]] = {}
+        reasons: dict[Fault, list[str]] = {}
         for what, figure in _figures(one, summary).items():
             if figure.withheld is not None:
                 reasons.setdefault(figure.withheld, []).append(what)
-        for reason, whats in reasons.items():
-            yield f"INVALID: {join(whats)} of {one.name}. {reason}."
+        for fault, whats in reasons.items():
+            yield f"of {one.name}, {join(whats)} are withheld. Gate failed: {fault.reason}."
     if summary.invalid_trials:
         yield (
-            f"{summary.invalid_trials:,} of {summary.trials:,} trials that figures rest on failed a gate; whatever "
-            "rests on one of them is withheld."
+            f"{summary.invalid_trials:,} of {summary.trials:,} trials failed a gate, and figures would rest on them; "
+            "these are withheld."
         )
 
 
 def _figures(one: ArchitectureSummary, summary: Summary) -> Mapping[str, Figure]:
-    rate = {} if summary.settings.quick else {"the sustained rate": one.sustained.requests}
-    return {**rate, "the saturation throughput": one.saturation, "latency and CPU of a request": one.operating.p50_ms}
+    rate = {} if summary.settings.quick else {"sustained rate and cost": one.sustained.requests}
+    return {**rate, "saturation throughput": one.saturation, "latency and CPU of a request": one.operating.p50_ms}
 
 
 def _notes(summary: Summary) -> Iterator[str]:
     settings = summary.settings
     if settings.quick:
         yield (
-            "A quick study: no capacity was searched for. In a closed loop each user waits for its answer, so a slow "
-            "architecture is asked less often: read no capacity from its throughput."
+            "this was a quick study: no capacity was searched for. In a closed loop each user waits for its answer, so "
+            "that a slow architecture is asked less often: read no capacity from its throughput."
         )
     if settings.host is not None:
         yield "CPU, memory and start-up are not measured: the service was not started by this command."

@@ -6,6 +6,7 @@ from loadtest.evidence import measure, nearest, trials_of
 from loadtest.figures import Figure
 from loadtest.results import OPERATING_SHARE, Results, Trial
 from loadtest.sustained import Sustained
+from loadtest.sweep import PERCENTILES
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ def find_operating(results: Results, architecture: str, sustained: Sustained) ->
     trials = find_operating_trials(results, architecture, sustained)
     return Operating(
         rate=measure(trials, lambda trial: trial.load.rate),
-        p50_ms=measure(trials, lambda trial: trial.latency and trial.latency.p50_ms),
-        p95_ms=measure(trials, lambda trial: trial.latency and trial.latency.p95_ms),
-        p99_ms=measure(trials, lambda trial: trial.latency and trial.latency.p99_ms),
+        p50_ms=measure(trials, PERCENTILES["p50"]),
+        p95_ms=measure(trials, PERCENTILES["p95"]),
+        p99_ms=measure(trials, PERCENTILES["p99"]),
         cpu_ms=measure(trials, _cpu_ms),
     )
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,30 +13,31 @@ from plotly.offline import get_plotlyjs
 from loadtest.chart import Chart, colour
 from loadtest.document import Document
 from loadtest.notation import clean
+from loadtest.summary import Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 INTERVAL = re.compile(r"\[[-+\d.,]+, [-+\d.,]+\]")
-WIDE = ("latency",)
+WIDE = ("latency", "training")
 """Charts that take the whole width."""
 
 
-def write_page(document: Document, charts: Sequence[Chart], architectures: Sequence[str], release: str) -> str:
-    """Return the page. architectures: in the order in which they have their colours."""
+def write_page(document: Document, summary: Summary, charts: Sequence[Chart]) -> str:
+    """Return the page."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_clean,
+        finalize=typeset,
     )
     environment.filters["dim"] = dim
     library, script = get_plotlyjs(), (TEMPLATES / "report.js").read_text()
     return environment.get_template("report.html.j2").render(
         document=document,
         charts=charts,
-        colours={name: colour(index) for index, name in enumerate(architectures)},
-        release=release,
+        colours={one.name: colour(index) for index, one in enumerate(summary.architectures)},
+        release=summary.release,
         wide=WIDE,
         css=Markup((TEMPLATES / "report.css").read_text()),
         figures=_as_json(charts),
@@ -48,11 +49,14 @@ def write_page(document: Document, charts: Sequence[Chart], architectures: Seque
 
 def dim(text: str) -> Markup:
     """Escape ``text`` and mark the intervals in it: they are set back behind their estimates."""
-    return Markup(INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escape(clean(text)))))
+    return Markup(INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escape(typeset(text)))))
 
 
-def _clean(value: object) -> object:
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def typeset(value: object) -> object:
+    """Clean a text, set comparisons and percents; leave all else, and what is markup already, as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return clean(value).replace("<= ", "\u2264 ").replace(">= ", "\u2265 ").replace(" %", "\u00a0%")
 
 
 def _as_json(charts: Sequence[Chart]) -> Markup:

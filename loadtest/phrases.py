@@ -25,7 +25,7 @@ def say_gain(one: ArchitectureSummary, over: ArchitectureSummary) -> str:
     if gained is None:
         return "can't be compared in quality"
     if one.card.task == "regression":
-        return f"takes {significant(gained, signed=True)} off the squared error{_doubt(gained, 0)}"
+        return f"takes {significant(gained)} off the squared error{_doubt(gained, 0)}"
     estimate, _, interval = fixed(gained, QUALITY_DECIMALS, signed=True).partition(" ")
     accuracy = f"accuracy {interval}".rstrip()
     return f"{'buys' if gained.estimate >= 0 else 'brings'} {estimate} {accuracy}{_doubt(gained, 0)}"

@@ -1,4 +1,4 @@
-"""The report of a study: a page and Markdown in a folder, and the terminal's version."""
+"""The report of a study: a page and Markdown in a folder, and what the terminal shows."""
 
 from pathlib import Path
 
@@ -6,9 +6,11 @@ from rich.console import Console
 
 from loadtest.charts import make_charts
 from loadtest.document import compose
+from loadtest.markdown_summary import write_markdown
 from loadtest.page import write_page
 from loadtest.results import Results
 from loadtest.summary import summarise
+from loadtest.terminal import show_document
 
 PAGE_FILE = "report.html"
 MARKDOWN_FILE = "report.md"
@@ -18,7 +20,12 @@ def save_report(results: Results, folder: Path) -> list[Path]:
     """Write page and Markdown into ``folder``, and return their paths. Raises OSError."""
     summary = summarise(results)
     document = compose(summary)
-    names = [one.name for one in summary.architectures]
-    page = folder / PAGE_FILE
-    page.write_text(write_page(document, make_charts(results, summary), names, summary.release))
-    return [page]
+    page, markdown = folder / PAGE_FILE, folder / MARKDOWN_FILE
+    page.write_text(write_page(document, summary, make_charts(results, summary)), encoding="utf-8")
+    markdown.write_text(write_markdown(document), encoding="utf-8")
+    return [page, markdown]
+
+
+def show(results: Results, console: Console) -> None:
+    """Print the report."""
+    show_document(compose(summarise(results)), console)

@@ -104,8 +104,8 @@ def _summarise(results: Results, name: str, names: list[str]) -> ArchitectureSum
         rows_per_second=rows_per_second,
         operating=find_operating(results, name, sustained),
         cost=_find_cost(results, rows_per_second),
-        worker_bytes=once(alone and alone.worker_memory_bytes),
-        ready_seconds=once(alone and alone.ready_seconds),
+        worker_bytes=once(alone.worker_memory_bytes if alone else None),
+        ready_seconds=once(alone.ready_seconds if alone else None),
         gains={other: gain(results, name, other) for other in names if other != name},
         behind_best=gain_of_best(results, name),
     )

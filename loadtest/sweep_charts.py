@@ -16,7 +16,7 @@ from loadtest.chart import (
     linear_axis,
     list_points,
     log_axis,
-    symbol,
+    ring,
 )
 from loadtest.evidence import Value, trials_of
 from loadtest.laws import Scalability, fit_scalability
@@ -142,7 +142,7 @@ def _log_values(title: str, sweeps: Mapping[str, Sweep], names: Sequence[str]) -
 
 def _say_most_rows(name: str, one: Sweep) -> str:
     rate, load = max(zip(one.estimates(ROWS), one.loads, strict=True))
-    return f"{name} answers most, {brief(rate)} rows/s, with {load:,.0f} rows in a request"
+    return f"{name} answers most with {load:,.0f} rows in a request, {brief(rate)} rows/s"
 
 
 def _say_growth(sweeps: Mapping[str, Sweep], unit: str) -> str:
@@ -184,7 +184,7 @@ def _laws(sweeps: Mapping[str, Sweep], laws: Mapping[str, Scalability | None]) -
                 y=law.throughput(peak).tolist(),
                 name=f"{label(name)} peak",
                 mode="markers",
-                marker={"symbol": symbol(index), "size": 13, "color": colour(index), "line": {"width": 2}},
+                marker=ring(index),
                 hovertemplate=f"{label(name)}: peak at {significant(law.peak)} in flight<extra></extra>",
             )
 

@@ -7,7 +7,7 @@ from loadtest.figures import Figure, compare, once
 from loadtest.intervals import Interval
 from loadtest.notation import QUALITY_DECIMALS, brief, fixed, ratio, significant
 from loadtest.quality import squared_error
-from loadtest.results import OPERATING_SHARE, SATURATION_USERS
+from loadtest.results import OPERATING_SHARE
 from loadtest.summary import ArchitectureSummary, Summary
 
 MEGABYTE = 1e6
@@ -58,7 +58,7 @@ def make_table(summary: Summary) -> Table:
     groups = {
         "Held-out quality": _quality_lines(summary),
         "Size and training": SIZE_LINES,
-        "Served alone by one worker": ALONE_LINES,
+        "Alone, one worker": ALONE_LINES,
         "Under load": tuple(_load_lines(summary)),
         _operating_title(summary): OPERATING_LINES,
         "Cost": COST_LINES,
@@ -159,12 +159,12 @@ def _load_lines(summary: Summary) -> Iterator[Line]:
     if not summary.settings.quick:
         yield Line("sustained requests/s", lambda one: one.sustained.requests)
         yield Line("sustained rows/s", lambda one: one.rows_per_second)
-    yield Line(f"saturation requests/s ({SATURATION_USERS} users)", lambda one: one.saturation)
+    yield Line("saturation requests/s", lambda one: one.saturation)
     if summary.settings.quick:
         yield Line("saturation rows/s", lambda one: one.saturation.through(lambda rate: rate * rows))
 
 
 def _operating_title(summary: Summary) -> str:
     if summary.settings.quick:
-        return "One request at a common open rate"
-    return f"One request at {100 * OPERATING_SHARE:.0f} % of the sustained rate"
+        return "At a common open rate"
+    return f"At {100 * OPERATING_SHARE:.0f} % of that rate"

@@ -114,7 +114,7 @@ def _verdicts(name: str, index: int, trials: Sequence[Trial]) -> Iterator[go.Sca
                 customdata=[trial.block for trial in found],
                 name=f"{label(name)} {verdict}",
                 mode="markers",
-                marker={"color": colour(index), "symbol": marker, "size": 8, "line": {"width": 1.5}},
+                marker={"color": colour(index), "symbol": marker, "size": 8},
                 hovertemplate=f"{label(name)}, block %{{customdata}}: %{{y:,.3~s}} ms at %{{x:,.4~r}}/s<extra></extra>",
             )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from loadtest.figures import Figure
 from loadtest.notation import brief, number
 from loadtest.phrases import join, say_gain, say_rate_ratio
 from loadtest.results import SATURATION_USERS
@@ -58,9 +59,14 @@ def _sustains(one: ArchitectureSummary) -> str:
         case "undecided":
             return "is undecided (repeats at its boundary contradict each other)"
         case "invalid":
-            return f"is INVALID ({one.sustained.requests.withheld})"
+            return _say_invalid(one.sustained.requests)
         case "missing":
             return "was not searched for its capacity"
+
+
+def _say_invalid(figure: Figure) -> str:
+    gates = "" if figure.withheld is None else f" (gate failed: {', '.join(figure.withheld.gates)})"
+    return f"is INVALID{gates}"
 
 
 def _say_lowest(lowest: LowestTried | None) -> str:
@@ -72,7 +78,7 @@ def _say_lowest(lowest: LowestTried | None) -> str:
 
 def _answers(one: ArchitectureSummary) -> str:
     if one.saturation.withheld is not None:
-        return f"is INVALID ({one.saturation.withheld})"
+        return _say_invalid(one.saturation)
     if one.saturation.value is None:
         return "was not measured"
     return f"answers {write_figure(one.rows_per_second)} rows/s at saturation"

@@ -17,15 +17,13 @@ from loadtest.results import (
     Settings,
     Trial,
 )
-from service.card import DataSource, Description, EpochTrace, Metrics, RawFeature, Recipe, Target
+from service.card import Description, Metrics, Target
+from tests.cards import RELEASE, make_card, make_differences
 from tests.simulated import SECONDS, SLO_MS, WARM_UP_SECONDS, Profile, Run
 
-RELEASE = "20261124t144319-560c96"
 SMALL = Profile("small", 2, 50, 14_151, 0.09, 0.0082, 0.9373, 0.87, 140.3)
 LARGE = Profile("large", 5, 200, 207_201, 0.11, 0.0119, 0.9413, 4.1, 144.7)
 WIDE = Profile("wide", 1, 400, 92_801, 0.1, 0.0101, 0.9391, 1.9, 142.1)
-GAP_HALF_WIDTH = 0.005
-"""Of the interval of a difference in accuracy: that of some 4,000 held-out rows."""
 COMMON_RATE = 500.0
 HOSTILE = "<img src=x onerror=alert(1)>|`**[a](javascript:b)[red]\n\x1b[31m</script><b>"
 """Markup, a table column, code, a link, a colour, a new line and a control character."""
@@ -65,8 +63,8 @@ def study(*profiles: Profile, blocks: int = 5, rows: int = 64) -> Results:
             versions={"python": "3.11.7", "bentoml": "1.4.39", "locust": "2.47.0", "onnxruntime": "1.32.0"},
             command="python -m loadtest --price-per-core-hour 0.04",
         ),
-        cards={one.name: _card(one) for one in chosen},
-        differences=_differences(chosen),
+        cards={one.name: make_card(one) for one in chosen},
+        differences=make_differences(chosen),
         trials=[changed(trial, number=number) for number, trial in enumerate(trials, start=1)],
         capacities=run.capacities,
         alone={one.name: Alone(ready_seconds=1.8, worker_memory_bytes=round(one.worker_mb * 1e6)) for one in chosen},
@@ -221,68 +219,4 @@ def hostile_study() -> Results:
         cards={rename(name): card for name, card in whole.cards.items()},
         differences={name: changed(gap, best=rename(gap.best)) for name, gap in whole.differences.items()},
         capacities=[changed(one, architecture=rename(one.architecture)) for one in whole.capacities],
-    )
-
-
-def _differences(profiles: tuple[Profile, ...]) -> dict[str, Difference]:
-    best = max(profiles, key=lambda one: one.accuracy)
-    return {
-        one.name: Difference(
-            best=best.name,
-            mean=one.accuracy - best.accuracy,
-            low=one.accuracy - best.accuracy - GAP_HALF_WIDTH,
-            high=one.accuracy - best.accuracy + GAP_HALF_WIDTH,
-        )
-        for one in profiles
-        if one is not best
-    }
-
-
-def _card(profile: Profile) -> Description:
-    epochs = range(1, 21)
-    return Description(
-        release=RELEASE,
-        architecture=profile.name,
-        task="classification",
-        target=Target(name="alarm", positive_class="yes", negative_class="no"),
-        depth=profile.depth,
-        width=profile.width,
-        parameters=profile.parameters,
-        bytes=4 * profile.parameters + 700,
-        raw_features=[RawFeature(name="x1", minimum=0, maximum=1)],
-        feature_names=["x1", "x1 x1"],
-        recipe=Recipe(
-            epochs=20,
-            batch_size=64,
-            learning_rate=0.01,
-            weight_decay=0.01,
-            dropout=0.1,
-            seed=0,
-            optimizer="AdamW",
-            schedule="one cycle",
-            selection="best validation loss",
-        ),
-        data=DataSource(
-            source="generated",
-            fingerprint="0",
-            rows=10_000,
-            train_rows=8_700,
-            validation_rows=1_300,
-            test_rows=20_000,
-            seed=0,
-        ),
-        trace=[
-            EpochTrace(
-                epoch=epoch,
-                train_loss=0.11 + 0.6 / epoch ** (1 + profile.depth / 20),
-                validation_loss=0.19 + 0.5 / epoch ** (1 + profile.depth / 20),
-                validation_accuracy=profile.accuracy - 0.2 / epoch,
-                observation="falling",
-            )
-            for epoch in epochs
-        ],
-        test=Metrics(loss=0.154, accuracy=profile.accuracy, auc=0.98, brier=0.046),
-        train_seconds=profile.train_seconds,
-        peak_memory_bytes=round(21.3e6 + 3 * profile.parameters),
-        libraries={"torch": "2.13.0"},
     )

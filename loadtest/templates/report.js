@@ -17,8 +17,7 @@
         plot_bgcolor: "rgba(0,0,0,0)",
         xaxis: axis,
         yaxis: axis,
-        shapedefaults: { line: { color: variable("--quiet") } },
-        annotationdefaults: { showarrow: false, font: { color: variable("--quiet") } },
+        shapedefaults: { line: { color: variable("--quiet") }, label: { font: { color: variable("--quiet") } } },
         hoverlabel: { bgcolor: variable("--raised"), bordercolor: line, font: { color: text } },
       },
     };
