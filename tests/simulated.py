@@ -154,6 +154,7 @@ class Run:
             dropped=(offered - requests) // 2 if verdict == "fail" else 0,
             answered=requests,
             late=0 if verdict != "fail" else offered // 3,
+            backlog=0,
             failures={},
             requests_per_second=answered,
             latency=latency,
