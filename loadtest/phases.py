@@ -108,11 +108,12 @@ def find_capacities(study: Study) -> None:
     """Search in every block for the highest rate that holds the SLO: from far at first, then about what was found."""
     known: dict[str, float] = {}
     for block, name in study.turns(study.settings.blocks, "search"):
-        start, step = known.get(name, START_SHARE * _throughput(study, name)), FIRST_STEP
-        if name in known:
-            place = study.settings.architectures.index(name)
-            start, step = dither(start, step=LATER_STEP, seed=(study.settings.seed, block, place)), LATER_STEP
-        found = search(_Prober(study, name, block), max(start, LOWEST_RATE), step=step, lowest=LOWEST_RATE)
+        start, step = (
+            (known[name], LATER_STEP) if name in known else (START_SHARE * _throughput(study, name), FIRST_STEP)
+        )
+        seed = (study.settings.seed, study.settings.architectures.index(name), block)
+        start = max(dither(start, step=LATER_STEP, seed=seed), LOWEST_RATE)
+        found = search(_Prober(study, name, block), start, step=step, lowest=LOWEST_RATE)
         if found.rate is not None:
             known[name] = found.rate
         study.keep(
