@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loadtest.conclusion import summarise
 from loadtest.counters import Counters
+from loadtest.readings import Reading, between
 from loadtest.results import Load, Phase, Split, Trial
 from loadtest.samples import CUT_OFF, DROPPED, Samples
 from loadtest.server import Use
-from loadtest.trial import Reading, summarise
 
 BEGIN = 1000.0
 """Instant of the first arrival."""
@@ -71,7 +72,8 @@ def conclude(
     phase: Phase = "curve",
     slo_p99_ms: float = 50,
 ) -> Trial:
-    return summarise(samples, load, before, after, slo_p99_ms=slo_p99_ms, phase=phase, block=2, number=7)
+    spent = between(before, after, load)
+    return summarise(samples, load, spent, slo_p99_ms=slo_p99_ms, phase=phase, block=2, number=7)
 
 
 def gate(trial: Trial, name: str) -> bool | None:
