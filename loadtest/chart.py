@@ -70,7 +70,7 @@ def draw(traces: Iterable[go.Scatter | go.Bar], *, x: dict[str, object], y: dict
             xaxis={"automargin": True, **x},
             yaxis={"automargin": True, **y},
             legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-            margin={"l": 8, "r": 8, "t": 8, "b": 8},
+            margin={"l": 8, "r": 24, "t": 8, "b": 8},
             dragmode=False,
             hovermode="closest",
         ),
