@@ -11,7 +11,9 @@ from loadtest.server import serve_newest
 from loadtest.study import Study
 
 SWEEP_BLOCKS = 3
+"""Repeats of a sweep, and of a study with fewer blocks as many as those."""
 SWEEP_SECONDS = 3.0
+"""Of a sweep's trial, and of a study with shorter trials as long as those."""
 IN_FLIGHT = (1, 2, 4, 8, 16, 32, 64)
 ROWS = (1, 4, 16, 64, 256, 1024, 4096)
 ROWS_IN_FLIGHT = 4
@@ -28,6 +30,8 @@ LOWEST_RATE = 10.0
 """Requests/s. A p99 of less takes minutes to judge."""
 ENOUGH = 1.2
 """Times the fewest requests that can pass: as many as that have to be expected."""
+QUEUE_SHOWS, LONGEST_SECONDS = 20, 30.0
+"""Times the SLO that a trial lasts at least, and where that ends: 5 % too much then make the last arrivals late."""
 BUSY_GENERATOR = 0.5
 """Of its processor: below, a generator that was late was disturbed, not at its limit."""
 ALONE_SECONDS = 2.0
@@ -58,7 +62,8 @@ def run(study: Study) -> None:
 def estimate_seconds(settings: Settings, architectures: int) -> float:
     """Return roughly how long ``run`` takes."""
     trial = settings.warm_up_seconds + settings.seconds + OVERHEAD_SECONDS
-    sweep = SWEEP_BLOCKS * (settings.warm_up_seconds + SWEEP_SECONDS + OVERHEAD_SECONDS)
+    blocks, seconds = _sweep(settings)
+    sweep = blocks * (settings.warm_up_seconds + seconds + OVERHEAD_SECONDS)
     alone = 0.0 if settings.host else 2 * READY_SECONDS + ALONE_SECONDS
     if settings.quick:
         return architectures * (2 * settings.blocks * trial + alone)
@@ -82,16 +87,22 @@ def measure_common_rate(study: Study) -> None:
 
 def sweep_in_flight(study: Study) -> None:
     """Ask in closed loops of one user, and of more and more."""
-    for block, name in study.turns(SWEEP_BLOCKS, "in flight"):
+    blocks, seconds = _sweep(study.settings)
+    for block, name in study.turns(blocks, "in flight"):
         for users in IN_FLIGHT:
-            study.measure(study.closed_load(name, users, SWEEP_SECONDS), "in flight", block)
+            study.measure(study.closed_load(name, users, seconds), "in flight", block)
 
 
 def sweep_rows(study: Study) -> None:
     """Ask in closed loops for one row, and for more and more."""
-    for block, name in study.turns(SWEEP_BLOCKS, "rows"):
+    blocks, seconds = _sweep(study.settings)
+    for block, name in study.turns(blocks, "rows"):
         for rows in ROWS:
-            study.measure(study.closed_load(name, ROWS_IN_FLIGHT, SWEEP_SECONDS, rows=rows), "rows", block)
+            study.measure(study.closed_load(name, ROWS_IN_FLIGHT, seconds, rows=rows), "rows", block)
+
+
+def _sweep(settings: Settings) -> tuple[int, float]:
+    return min(SWEEP_BLOCKS, settings.blocks), min(SWEEP_SECONDS, settings.seconds)
 
 
 def find_capacities(study: Study) -> None:
@@ -159,8 +170,10 @@ def measure_alone(study: Study) -> None:
 
 
 def _judged(study: Study, architecture: str, rate: float, seed: int) -> Load:
-    """Open arrivals for so long that their p99 can be judged."""
-    seconds = max(study.settings.seconds, ENOUGH * fewest_requests() / rate)
+    """Open arrivals for so long that their p99 can be judged, and that a queue that grows comes to show."""
+    settings = study.settings
+    queue_shows = min(QUEUE_SHOWS * settings.slo_p99_ms / 1000, LONGEST_SECONDS)
+    seconds = max(settings.seconds, ENOUGH * fewest_requests() / rate, queue_shows)
     return study.open_load(architecture, rate, seconds, seed)
 
 
