@@ -3,7 +3,7 @@
 import pytest
 
 from loadtest.figures import compare
-from loadtest.intervals import geometric, paired_ratio
+from loadtest.intervals import bracketed, paired_ratio
 from loadtest.results import Results
 from loadtest.summary import ArchitectureSummary, Summary, compare_rates, summarise
 from loadtest.tally import GateTally
@@ -31,14 +31,17 @@ def small_and_large(results: Results) -> tuple[ArchitectureSummary, Architecture
     return small, large
 
 
-def rates(results: Results, architecture: str) -> list[float]:
-    return [one.rate or 0.0 for one in results.capacities if one.architecture == architecture]
-
-
-def test_the_sustained_rate_is_the_geometric_mean_of_the_blocks_capacities() -> None:
+def test_the_sustained_rate_lies_between_the_rates_that_held_and_those_that_did_not() -> None:
     results = study()
     small, _ = small_and_large(results)
-    assert small.rows_per_second.value == geometric([ROWS * rate for rate in rates(results, "small")])
+    found = [one for one in results.capacities if one.architecture == "small"]
+    expected = bracketed([one.rate or 0.0 for one in found], [one.next_rate or 0.0 for one in found])
+    assert expected is not None
+    value = small.sustained.requests.value
+    assert value is not None
+    assert (value.estimate, value.low, value.high) == pytest.approx((expected.estimate, expected.low, expected.high))
+    assert small.rows_per_second.value is not None
+    assert small.rows_per_second.value.estimate == pytest.approx(ROWS * value.estimate)
 
 
 def test_rates_are_compared_block_by_block() -> None:
