@@ -92,7 +92,7 @@ def test_the_report_is_a_page_and_markdown(tmp_path: Path) -> None:
 def test_page_markdown_and_terminal_say_the_same(page: str) -> None:
     said = compose(summarise(study()))
     sentences = [*said.verdict, said.advice.headline, said.advice.reason, said.advice.change]
-    on_page = read(page).text.replace("\u2264 ", "<= ")
+    on_page = read(page).text.replace("\u00a0", " ").replace("\u2264", "<=")
     on_terminal = " ".join(printed(study()).split())
     for sentence in sentences:
         assert sentence in on_page
@@ -220,3 +220,16 @@ def test_what_is_written_is_within_half_a_percent(estimate: float, below: float,
     value, low, high = (float(part) for part in re.sub("[][,]", "", written.replace(", ", " ")).split())
     assert value == pytest.approx(estimate, rel=0.0051)
     assert low <= value <= high
+
+
+def test_a_withheld_architecture_is_named_beside_the_charts_that_it_is_missing_from(tmp_path: Path) -> None:
+    page, _ = save_report(spoilt_study("search", "large"), tmp_path)
+    assert page.read_text().count("large withheld: a trial that this rests on failed a gate.") == 2
+
+
+def test_a_sweep_of_one_load_is_said_as_one(tmp_path: Path) -> None:
+    whole = study()
+    trials = [one for one in whole.trials if one.phase != "in flight" or one.load.in_flight == 16]
+    page, _ = save_report(changed(whole, trials=trials), tmp_path)
+    assert "ms with 16 requests in flight and large" in page.read_text()
+    assert "No law of scalability could be fitted to small." in page.read_text()
