@@ -7,8 +7,7 @@ from loadtest.intervals import median
 from loadtest.judge import fewest_requests
 from loadtest.results import OPERATING_SHARE, SATURATION_USERS, Alone, Capacity, Load, Settings, Trial
 from loadtest.search import Answer, dither, search
-from loadtest.server import serve_newest
-from loadtest.study import Study
+from loadtest.study import Study, serve_on
 
 SWEEP_BLOCKS = 3
 """Repeats of a sweep, and of a study with fewer blocks as many as those."""
@@ -111,8 +110,8 @@ def find_capacities(study: Study) -> None:
     for block, name in study.turns(study.settings.blocks, "search"):
         start, step = known.get(name, START_SHARE * _throughput(study, name)), FIRST_STEP
         if name in known:
-            # Another start in every block: the steps of the search fall on other rates, for all architectures alike.
-            start, step = dither(start, step=LATER_STEP, seed=(study.settings.seed, block)), LATER_STEP
+            place = study.settings.architectures.index(name)
+            start, step = dither(start, step=LATER_STEP, seed=(study.settings.seed, block, place)), LATER_STEP
         found = search(_Prober(study, name, block), max(start, LOWEST_RATE), step=step, lowest=LOWEST_RATE)
         if found.rate is not None:
             known[name] = found.rate
@@ -160,7 +159,7 @@ def measure_alone(study: Study) -> None:
     for name in study.settings.architectures:
         alone = {"ARCHSCALE_RELEASE": release, "ARCHSCALE_ARCHITECTURES": name, "ARCHSCALE_WORKERS": "1"}
         began = time.monotonic()
-        with serve_newest(processors=study.service_processors, **alone) as server:
+        with serve_on(study.service_processors, **alone) as server:
             load = study.closed_load(name, SATURATION_USERS, ALONE_SECONDS)
             study.bench.run(load, server.url, "alone")
             study.alone[name] = Alone(
