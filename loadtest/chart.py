@@ -70,7 +70,8 @@ def draw(traces: Iterable[go.Scatter | go.Bar], *, x: dict[str, object], y: dict
             xaxis={"automargin": True, **x},
             yaxis={"automargin": True, **y},
             legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-            margin={"l": 8, "r": 8, "t": 8, "b": 8},
+            margin={"l": 8, "r": 24, "t": 8, "b": 8},
+            showlegend=True,
             dragmode=False,
             hovermode="closest",
         ),
@@ -118,7 +119,7 @@ def line(sweep: Sweep, value: str, index: int, name: str, *, unit: str, dash: st
         mode="lines+markers",
         line={"color": colour(index), "dash": dash, "width": 2},
         marker={"symbol": symbol(index), "size": 7},
-        hovertemplate=f"{text}: %{{y:,.3~s}} {unit} at %{{x:,.4~r}}<extra></extra>",
+        hovertemplate=f"{text}: %{{y:,.3~r}} {unit} at %{{x:,.4~r}}<extra></extra>",
     )
     return [*_band(sweep, value, index, text), drawn]
 

@@ -80,7 +80,8 @@ def _gate_words(summary: Summary) -> Iterator[str]:
     if not failed:
         yield f"No gate failed in {summary.trials:,} trials." if summary.trials else "No trial was run."
     for gate in failed:
-        yield f"Gate failed: {gate.name}: {gate.rule}, however: {gate.worst} ({gate.failed:,} trials)."
+        count = f"{gate.failed:,} of {gate.trials:,} trials"
+        yield f"Gate failed: {gate.name}: {gate.rule}, however: {gate.worst} ({count})."
 
 
 def _request_row(one: RequestTally) -> Row:

@@ -134,7 +134,7 @@ def latency_distribution(results: Results, summary: Summary) -> Chart | None:
             name=label(name),
             mode="lines",
             line={"color": colour(index), "width": 2},
-            hovertemplate=f"{label(name)}: %{{customdata}} within %{{x:,.3~s}} ms<extra></extra>",
+            hovertemplate=f"{label(name)}: %{{customdata}} within %{{x:,.3~r}} ms<extra></extra>",
         )
         for index, (name, quantiles) in enumerate(found.items())
         if quantiles
@@ -155,6 +155,7 @@ def latency_distribution(results: Results, summary: Summary) -> Chart | None:
             for name, quantiles in found.items()
             if quantiles
         ),
+        note=_say_withheld(summary),
     )
 
 
@@ -162,6 +163,12 @@ def _operating_trials(results: Results, one: ArchitectureSummary) -> list[Trial]
     """Return the trials at the operating point; none where a figure of theirs is withheld."""
     trials = find_operating_trials(results, one.name, one.sustained)
     return [] if find_fault(trials) else trials
+
+
+def _say_withheld(summary: Summary) -> str:
+    """Name the architectures that are left out because a trial at the operating point failed a gate."""
+    names = [one.name for one in summary.architectures if one.operating.rate.withheld is not None]
+    return f"{join(names)} withheld: a trial that this rests on failed a gate." if names else ""
 
 
 def _quantiles(trials: Sequence[Trial]) -> list[float]:
@@ -197,7 +204,7 @@ def time_split(results: Results, summary: Summary) -> Chart | None:
             name=part,
             orientation="h",
             marker={"color": ground, "line": {"width": 1, "color": OUTLINE}},
-            hovertemplate=f"%{{y}}: {part} %{{x:,.3~s}} ms<extra></extra>",
+            hovertemplate=f"%{{y}}: {part} %{{x:,.3~r}} ms<extra></extra>",
         )
         for part, (_, ground) in PARTS.items()
     ]
@@ -212,6 +219,7 @@ def time_split(results: Results, summary: Summary) -> Chart | None:
         figure=figure,
         columns=("", *(f"{part}, ms" for part in PARTS)),
         rows=tuple((name, *(brief(parts[part]) for part in PARTS)) for name, parts in found.items()),
+        note=_say_withheld(summary),
     )
 
 

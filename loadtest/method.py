@@ -26,8 +26,9 @@ def say_method(summary: Summary) -> tuple[str, ...]:
         f"{settings.warm_up_seconds:g} s; what was scheduled in the warm-up is left out.",
         f"Measurements are repeated in {settings.blocks} blocks in which the architectures take turns (A B, B A), so "
         "that a machine that drifts disturbs all of them alike.",
-        "A figure is the geometric mean of the blocks with Student's 95 % interval on their logarithms, a ratio is "
-        "paired block by block, and a figure is withheld as soon as one trial that it rests on failed a gate.",
+        "A capacity lies between a rate that held the SLO and one, at most 5 % higher, that did not; figures are "
+        "geometric means of the blocks with Student's 95 % interval on the logarithms, ratios are paired block by "
+        "block, and a figure is withheld as soon as one trial that it rests on failed a gate.",
     )
 
 

@@ -56,7 +56,7 @@ def typeset(value: object) -> object:
     """Clean a text, set comparisons and percents; leave all else, and what is markup already, as it is."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return clean(value).replace("<= ", "\u2264 ").replace(">= ", "\u2265 ").replace(" %", "\u00a0%")
+    return clean(value).replace("<= ", "\u2264\u00a0").replace(">= ", "\u2265\u00a0").replace(" %", "\u00a0%")
 
 
 def _as_json(charts: Sequence[Chart]) -> Markup:

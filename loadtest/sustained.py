@@ -1,5 +1,6 @@
 """The rate that an architecture sustains: what the searches of all blocks say together."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +22,10 @@ class LowestTried:
 
 @dataclass(frozen=True)
 class Sustained:
-    """Requests/s that held the SLO, or why that is not known.
+    """Requests/s up to which the SLO is held, or why that is not known.
+
+    In a block that is the middle, on the logarithm, of the highest rate that held and the next, which did not
+    (``loadtest.intervals.bracketed``).
 
     found: in every block; generator: held, but somewhere the load generator could not offer more, so that ``requests``
     is a bound; none: in no block; undecided: repeats or blocks contradict each other; invalid: a gate failed.
@@ -39,7 +43,7 @@ def find_sustained(results: Results, architecture: str) -> Sustained:
     if fault is not None:
         return Sustained("invalid", Figure(withheld=fault))
     outcome = _combine(capacities)
-    rates = {one.block: one.rate for one in capacities if one.rate is not None}
+    rates = {one.block: _middle(one.rate, one.next_rate) for one in capacities if one.rate is not None}
     if outcome == "found":
         return Sustained(outcome, repeated(rates))
     if outcome == "generator":
@@ -47,6 +51,10 @@ def find_sustained(results: Results, architecture: str) -> Sustained:
     if outcome == "none":
         return Sustained(outcome, Figure(instead="none held"), _find_lowest(results, architecture))
     return Sustained(outcome, Figure(instead="undecided") if outcome == "undecided" else NOT_MEASURED)
+
+
+def _middle(held: float, missed: float | None) -> float:
+    return held if missed is None else math.sqrt(held * missed)
 
 
 def _combine(capacities: Sequence[Capacity]) -> Outcome:

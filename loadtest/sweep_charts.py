@@ -151,6 +151,8 @@ def _say_growth(sweeps: Mapping[str, Sweep], unit: str) -> str:
 
 def _say_ends(name: str, one: Sweep, unit: str) -> str:
     p99 = one.estimates("p99")
+    if len(p99) == 1:
+        return f"{name}'s p99 is {brief(p99[0])} ms with {one.loads[0]:,.0f} {unit}"
     return (
         f"{name}'s p99 goes from {brief(p99[0])} ms with {one.loads[0]:,.0f} to {brief(p99[-1])} ms with "
         f"{one.loads[-1]:,.0f} {unit}"

@@ -20,6 +20,11 @@ class GateTally:
     unknown: int
     worst: str
 
+    @property
+    def trials(self) -> int:
+        """In which it was looked at."""
+        return self.passed + self.failed + self.set_aside + self.unknown
+
 
 @dataclass(frozen=True)
 class RequestTally:

@@ -115,7 +115,7 @@ def _verdicts(name: str, index: int, trials: Sequence[Trial]) -> Iterator[go.Sca
                 name=f"{label(name)} {verdict}",
                 mode="markers",
                 marker={"color": colour(index), "symbol": marker, "size": 8},
-                hovertemplate=f"{label(name)}, block %{{customdata}}: %{{y:,.3~s}} ms at %{{x:,.4~r}}/s<extra></extra>",
+                hovertemplate=f"{label(name)}, block %{{customdata}}: %{{y:,.3~r}} ms at %{{x:,.4~r}}/s<extra></extra>",
             )
 
 

@@ -31,6 +31,15 @@ OPTIONS = (
 )
 LAUNCH = 'exec "$0" "$@" 3<&{commands} 4>&{answers}'
 Scheme = Literal["light", "dark"]
+WIDEST_TELEPHONE = 600
+
+
+@dataclass(frozen=True)
+class Screen:
+    """In CSS pixels."""
+
+    width: int
+    height: int
 
 
 def require() -> None:
@@ -94,12 +103,16 @@ class Browser:
             case "Runtime.consoleAPICalled" if found["type"] in {"error", "warning", "assert"}:
                 self.errors.append(str(found["args"]))
 
-    def open(self, page: Path, *, width: int, height: int, scheme: Scheme = "light") -> None:
-        """Show a page in a window of that size, to a reader who prefers ``scheme``; forget what was noted before."""
+    def open(self, page: Path, screen: Screen, *, scheme: Scheme = "light") -> None:
+        """Show a page on ``screen``, to a reader who prefers ``scheme``; forget what was noted before."""
         self.requests.clear()
         self.errors.clear()
         self.ask(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+            "Emulation.setDeviceMetricsOverride",
+            width=screen.width,
+            height=screen.height,
+            deviceScaleFactor=1,
+            mobile=screen.width < WIDEST_TELEPHONE,
         )
         self.prefer(scheme)
         self.ask("Page.navigate", url=page.as_uri())

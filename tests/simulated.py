@@ -29,8 +29,10 @@ SECONDS = 8.0
 WARM_UP_SECONDS = 1.0
 BASE_MS = 0.9
 """Network, HTTP and parsing of a request that finds nobody before it."""
+RESOLUTION = 1.05
+"""Of the rate that did not hold to the one that did."""
 CURVE_SHARES = (0.25, 0.5, OPERATING_SHARE, 0.85, 1.0)
-SEARCH_SHARES = (0.5, 0.8, 1.1, 0.94, 1.0, 1.05)
+SEARCH_SHARES = (0.5, 0.8, 1.1, 0.92, 1 / math.sqrt(RESOLUTION), math.sqrt(RESOLUTION))
 ROW_COUNTS = (1, 4, 16, 64, 256, 1024, 4096)
 ROWS_IN_FLIGHT = 4
 USER_COUNTS = (1, 2, 4, 8, 16, 32, 64)
@@ -92,7 +94,13 @@ class Run:
             verdict: Verdict = "pass" if share <= 1 else "fail"
             yield self.open("search", block, profile, share * found, verdict)
         self.capacities.append(
-            Capacity(architecture=profile.name, block=block, outcome="found", rate=found, next_rate=1.05 * found)
+            Capacity(
+                architecture=profile.name,
+                block=block,
+                outcome="found",
+                rate=found / math.sqrt(RESOLUTION),
+                next_rate=found * math.sqrt(RESOLUTION),
+            )
         )
 
     def open(self, phase: Phase, block: int, profile: Profile, rate: float, verdict: Verdict | None = None) -> Trial:
@@ -153,6 +161,7 @@ class Run:
             offered=offered,
             dropped=(offered - requests) // 2 if verdict == "fail" else 0,
             answered=requests,
+            backlog=offered - requests,
             late=0 if verdict != "fail" else offered // 3,
             backlog=0,
             failures={},
