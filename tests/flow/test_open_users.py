@@ -97,7 +97,9 @@ def test_a_latency_begins_when_its_request_was_due_and_never_before_it_was_sent(
 
 
 def test_two_users_are_two_sources_with_arrivals_of_their_own(service: Server, tmp_path: Path) -> None:
-    samples = offer(service, tmp_path / "two.npz", "OpenSmallUser", "OpenLargeUser", "--users", "2", "--spawn-rate", "2")
+    samples = offer(
+        service, tmp_path / "two.npz", "OpenSmallUser", "OpenLargeUser", "--users", "2", "--spawn-rate", "2"
+    )
     of_small = samples.select(samples.architecture == samples.architectures.index("small"))
     of_large = samples.select(samples.architecture == samples.architectures.index("large"))
     sources = sorted((schedule(source=0), schedule(source=1)), key=len)
