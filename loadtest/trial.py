@@ -15,7 +15,10 @@ from loadtest.results import CDF_LEVELS, Latency, Load, Phase, ServerUse, Split,
 from loadtest.samples import CUT_OFF, DROPPED, OK, Samples
 from loadtest.server import Server, Use
 
-MILLISECONDS = 1000
+BACKLOG_SHARE = 0.02
+"""Of the arrivals of a trial: a queue that has grown by more shows a service that does not keep up with them."""
+FEWEST_BACKLOG = 20
+"""Requests by which a queue may grow by chance."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ def summarise(
     kept = _after_warm_up(samples, load)
     right = kept.select(kept.failure == OK)
     late = int(((kept.latency_ms > slo_p99_ms) | (kept.failure != OK)).sum())
-    verdict = _judge(late, len(kept)) if opened else None
+    backlog = _grow(samples, load) if opened else 0
+    verdict = _judge(late, len(kept), backlog) if opened else None
     lateness = float(np.quantile(kept.lateness_ms, 0.99)) if opened and len(kept) else None
     facts = _facts(
         samples, kept, load, before, after, slo_p99_ms=slo_p99_ms, lateness=lateness, overloaded=verdict == "fail"
@@ -114,6 +118,7 @@ def summarise(
         dropped=facts.dropped,
         answered=len(right),
         late=late,
+        backlog=backlog,
         failures=samples.count_failures(),
         requests_per_second=len(right) / _seconds(samples, kept, load),
         latency=_latency(kept.select(kept.status != 0)),
@@ -147,8 +152,23 @@ def _seconds(samples: Samples, kept: Samples, load: Load) -> float:
     return float(kept.done.max()) - _end_of_warm_up(samples, load) or load.seconds
 
 
-def _judge(late: int, requests: int) -> Verdict:
-    return judge(late, requests) if requests else "fail"
+def _grow(samples: Samples, load: Load) -> int:
+    """Return how many more requests were under way at the end of the schedule than at the end of the warm-up."""
+    if not len(samples):
+        return 0
+    begin = _end_of_warm_up(samples, load)
+    before, after = (
+        int((samples.scheduled <= instant).sum() - (samples.done <= instant).sum())
+        for instant in (begin, begin + load.seconds)
+    )
+    return after - before
+
+
+def _judge(late: int, requests: int, backlog: int) -> Verdict:
+    """Judge by what was late, and by whether the service kept up: with a high SLO a queue may grow long unnoticed."""
+    if not requests or backlog > max(BACKLOG_SHARE * requests, FEWEST_BACKLOG):
+        return "fail"
+    return judge(late, requests)
 
 
 def _latency(answered: Samples) -> Latency | None:

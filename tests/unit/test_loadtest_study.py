@@ -112,6 +112,7 @@ def trial(load: Load, *, number: int, ok: bool | None, answered: int = 100) -> T
         dropped=0,
         answered=answered,
         late=0,
+        backlog=0,
         failures={} if answered else {"status 500": 90, "no answer: ConnectionResetError": 10},
         requests_per_second=25,
         latency=None,
