@@ -20,9 +20,9 @@ $(STAMP): requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	touch $@
 
-run: setup  ## train both architectures, serve them, load them, print the comparison
+run: setup  ## train both architectures, serve them, load them, print the comparison and where the report is
 	$(BIN)/python -m training
-	$(BIN)/python -m loadtest
+	$(BIN)/python -m loadtest --quick
 
 test: check  ## run the checks and every test
 	$(BIN)/python -m pytest --cov --cov-report=term
@@ -39,7 +39,7 @@ train: setup  ## train both architectures and save a release
 serve: setup  ## serve the newest release on port 3000
 	$(BIN)/bentoml serve
 
-loadtest: setup  ## compare the architectures of the newest release under load
+loadtest: setup  ## find out which architecture of the newest release scales: some 20 minutes
 	$(BIN)/python -m loadtest
 
 # Needs a release in the store.

@@ -17,7 +17,26 @@ TIMING_HEADER = "X-Archscale-Timing"
 Requests = tuple[tuple[Payload, bytes], ...]
 """Each payload, and the whole request that carries it."""
 
+LEAST = {"rate": 0, "seconds": 0, "warm_up": 0, "slo_p99_ms": 0, "seed": 0, "stop_after_late": 0, "most_under_way": 1}
+"""Options of open users -> the least number that means something."""
+
 _one_at_a_time = threading.Lock()
+
+
+def check_numbers(options: Any) -> None:
+    """Raise InputError where a number can't be meant."""
+    for name, least in LEAST.items():
+        value = getattr(options, name)
+        if not least <= value < float("inf"):
+            raise InputError(
+                f"--{name.replace('_', '-')} must be a number of at least {least}, however: {value}. Correct it."
+            )
+
+
+def check_rate(options: Any) -> None:
+    """Raise InputError where open users would have nothing to do."""
+    if not options.rate:
+        raise InputError("open users must have a rate, however: none is given. Give --rate ARRIVALS_PER_SECOND.")
 
 
 def requests_of(architecture: str | None, environment: Environment, *, timed: bool) -> tuple[RequestKind, Requests]:

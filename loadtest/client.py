@@ -13,6 +13,8 @@ import httptools
 ANSWER_SECONDS = 30.0
 """A request that nothing is heard of for so long has failed."""
 CHUNK = 65_536
+FIRST_FINAL_STATUS = 200
+"""Answers of a lower status are interim: another one follows (RFC 9110, section 15.2)."""
 
 
 class ClientError(Exception):
@@ -40,6 +42,7 @@ class _Connection:
 
     def _begin(self) -> None:
         self.answer, self.parts, self.whole = Answer(), list[bytes](), False
+        self.ends_with_connection = False
 
     def ask(self, request: bytes) -> Answer:
         """Send, and read until the answer is whole. Raises OSError, httptools' errors."""
@@ -47,16 +50,23 @@ class _Connection:
         self.stream.sendall(request)
         while not self.whole:
             heard = self.stream.recv(CHUNK)
-            if not heard:
+            if heard:
+                self.parser.feed_data(heard)
+            elif self.ends_with_connection:
+                self.whole, self.kept = True, False
+            else:
                 raise ConnectionResetError("closed")
-            self.parser.feed_data(heard)
         self.answer.status = self.parser.get_status_code()
         self.answer.body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
         return self.answer
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header (called by the parser, as the two below)."""
+        """Keep a header (called by the parser, as those below)."""
         self.answer.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """See where the body ends (RFC 9112, section 6.3): the error pages of proxies name no length."""
+        self.ends_with_connection = not self.answer.headers.keys() & {b"content-length", b"transfer-encoding"}
 
     def on_body(self, part: bytes) -> None:
         """Keep a piece of the body."""
@@ -64,8 +74,10 @@ class _Connection:
 
     def on_message_complete(self) -> None:
         """End the answer. Only here does the parser know whether the connection stays open (httptools 0.8)."""
-        self.whole = True
-        self.kept = self.parser.should_keep_alive()
+        if self.parser.get_status_code() < FIRST_FINAL_STATUS:
+            self._begin()
+        else:
+            self.whole, self.kept = True, self.parser.should_keep_alive()
 
 
 def encode_request(host: str, route: str, headers: dict[str, str], body: bytes) -> bytes:
@@ -81,9 +93,11 @@ class Client:
 
     def __init__(self, host: str) -> None:
         parts = urlsplit(host)
-        self._secure = parts.scheme == "https"
+        secure = parts.scheme == "https"
+        # Once: reading the certificates of all authorities takes longer than a request.
+        self._security = ssl.create_default_context() if secure else None
         self._name = parts.hostname or ""
-        self._address = (self._name, parts.port or (443 if self._secure else 80))
+        self._address = (self._name, parts.port or (443 if secure else 80))
         self._idle: list[_Connection] = []
 
     def ask(self, request: bytes) -> Answer:
@@ -106,10 +120,13 @@ class Client:
             raise ClientError(f"no answer: {type(error).__name__}") from None
 
     def _ask(self, connection: _Connection, request: bytes) -> Answer:
+        good = False
         try:
-            return connection.ask(request)
+            answer = connection.ask(request)
+            good = connection.kept
+            return answer
         finally:  # also where the greenlet is killed
-            if connection.whole and connection.kept:
+            if good:
                 self._idle.append(connection)
             else:
                 connection.stream.close()
@@ -122,6 +139,6 @@ class Client:
     def _connect(self) -> _Connection:
         stream = socket.create_connection(self._address, ANSWER_SECONDS)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._secure:
-            stream = ssl.create_default_context().wrap_socket(stream, server_hostname=self._name)
+        if self._security is not None:
+            stream = self._security.wrap_socket(stream, server_hostname=self._name)
         return _Connection(stream)

@@ -1,7 +1,7 @@
 """What the service counts itself, read from its ``/metrics``."""
 
+import http.client
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
@@ -32,13 +32,13 @@ def read_counters(host: str) -> Counters | None:
     try:
         with urllib.request.urlopen(host.rstrip("/") + METRICS_ROUTE, timeout=TIMEOUT_SECONDS) as answer:
             families = list(text_string_to_metric_families(answer.read().decode()))
-    except (OSError, urllib.error.URLError, ValueError):
+    except (OSError, http.client.HTTPException, ValueError):
         return None
     found: dict[tuple[str, str], float] = {}
     for sample in (one for family in families for one in family.samples if one.name == REQUESTS):
         key = sample.labels["architecture"], sample.labels["route"]
         found[key] = found.get(key, 0.0) + sample.value
-    return Counters(found)
+    return Counters(found) if found else None
 
 
 def settle(host: str) -> Counters | None:

@@ -53,3 +53,18 @@ def paired_ratio(above: list[float], below: list[float]) -> Interval | None:
     if not above or len(above) != len(below) or min(*above, *below) <= 0:
         return None
     return geometric([a / b for a, b in zip(above, below, strict=True)])
+
+
+def unpaired_ratio(above: list[float], below: list[float]) -> Interval | None:
+    """Compare two sets of repeats that have nothing in common; None where a figure is not positive.
+
+    above, below: (n,) and (m,) one figure, repeat by repeat. The interval is Welch's, on the logarithms.
+    """
+    if not above or not below or min(*above, *below) <= 0:
+        return None
+    logarithms = [np.log(np.array(values)) for values in (above, below)]
+    middle = math.exp(float(logarithms[0].mean() - logarithms[1].mean()))
+    if min(len(above), len(below)) < FEWEST:
+        return Interval(middle)
+    interval = stats.ttest_ind(*logarithms, equal_var=False).confidence_interval(CONFIDENCE)
+    return Interval(middle, math.exp(interval.low), math.exp(interval.high))

@@ -1,7 +1,9 @@
 """One Locust run in processes of its own: the only place that runs Locust."""
 
+import math
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -9,7 +11,7 @@ import psutil
 from loadtest.errors import MeasurementError
 from loadtest.processors import on
 from loadtest.results import Load
-from loadtest.samples import Samples, load_all
+from loadtest.samples import Samples, files_of, load_all
 
 PROJECT = Path(__file__).resolve().parent.parent
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -26,6 +28,8 @@ def run_locust(
     stop_after_late: open arrivals end after so many late answers; 0 never. Raises MeasurementError if Locust does not
     end in time, or ends without samples.
     """
+    for left in files_of(file, processes):  # by an earlier study: it must not pass for what Locust writes now
+        left.unlink(missing_ok=True)
     options = ["--results", str(file), "--slo-p99-ms", f"{slo_p99_ms:g}", "--stop-after-late", str(stop_after_late)]
     if processes > 1:
         options += ["--processes", str(processes)]
@@ -42,12 +46,12 @@ def run_locust(
             )
         try:
             process.wait(limit)
-            return load_all(file)
+            return load_all(file, processes)
         except subprocess.TimeoutExpired:
             raise MeasurementError(
                 f"Locust must end {START_SECONDS:g} s after its load, however: it went on."
             ) from None
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError):
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing."]
             raise MeasurementError(f"Locust must write its samples, however: {lines[-1]}") from None
@@ -61,7 +65,8 @@ def _command(load: Load, host: str, processes: int) -> list[str]:
     command += ["--architecture", load.architecture, "--body", load.body, "--rows", str(load.rows)]
     if load.rate is None:
         users = str(load.in_flight)
-        length = ["--run-time", f"{whole:g}s", "--stop-timeout", CLOSED_STOP_SECONDS]
+        # Locust 2.47 takes whole seconds alone.
+        length = ["--run-time", f"{math.ceil(whole)}s", "--stop-timeout", CLOSED_STOP_SECONDS]
         return [*command, "ArchitectureUser", "--users", users, "--spawn-rate", users, *length]
     # Each process is one source, with its share of the rate.
     sources = ["OpenArchitectureUser", "--users", str(processes), "--spawn-rate", str(processes)]
@@ -74,5 +79,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     for one in family:
-        one.kill()
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
     process.wait()

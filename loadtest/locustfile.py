@@ -15,6 +15,7 @@ that is named as such.
 import locust  # first: it patches the standard library for gevent  # isort: skip
 
 import gc
+import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -95,10 +96,11 @@ def check_before_load(environment: Environment, **_: Any) -> None:
     if options.worker and not options.processes:
         return  # its master tells it whom to ask, later
     try:
-        _check_numbers(options)
+        asked.check_numbers(options)
+        _check_file(options)
         users = choose_users(cast("list[type[PredictionUser]]", environment.user_classes), options)
         environment.user_classes[:] = users
-        if environment.host or options.headless:
+        if options.headless or (environment.host and not options.class_picker):  # else the page says whom and where
             for user in users:
                 asked.requests_of(user.architecture, environment, timed=user.timed)
     except InputError as error:
@@ -107,13 +109,13 @@ def check_before_load(environment: Environment, **_: Any) -> None:
         sys.exit(INPUT_IS_WRONG)
 
 
-def _check_numbers(options: Namespace) -> None:
-    for name in ("rate", "seconds", "warm_up"):
-        value = getattr(options, name)
-        if not 0 <= value < float("inf"):
-            raise InputError(
-                f"--{name.replace('_', '-')} must be a number of at least 0, however: {value}. Correct it."
-            )
+def _check_file(options: Namespace) -> None:
+    """Find out before the load whether its samples can be written; those of another machine's workers are theirs."""
+    writes = options.processes or not options.master
+    if options.results and writes and not Path(options.results).parent.is_dir():
+        raise InputError(
+            f"--results must name a file in a folder that exists, however: {options.results}. Make the folder."
+        )
 
 
 def choose_users(users: list[type[PredictionUser]], options: Namespace) -> list[type[PredictionUser]]:
@@ -127,8 +129,8 @@ def choose_users(users: list[type[PredictionUser]], options: Namespace) -> list[
         kind = OpenUser if options.rate else ClosedUser
         named = options.architecture is not None
         chosen = [user for user in users if issubclass(user, kind) and (user.architecture is None) == named]
-    if not options.rate and not options.class_picker and any(issubclass(user, OpenUser) for user in chosen):
-        raise InputError("open users must have a rate, however: none is given. Give --rate ARRIVALS_PER_SECOND.")
+    if not options.class_picker and any(issubclass(user, OpenUser) for user in chosen):
+        asked.check_rate(options)
     return chosen
 
 
@@ -153,6 +155,8 @@ def stop_recording(**_: Any) -> None:
 @locust.events.quitting.add_listener
 def write_results(environment: Environment, **_: Any) -> None:
     """Write the samples, and fail a run that asked nothing (Locust itself fails one in which requests failed)."""
+    # Locust 2.47 sends it to workers three seconds after the end, which is too early for a million samples.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     options: Any = environment.parsed_options
     runner = environment.runner
     if options.results and not isinstance(runner, MasterRunner):

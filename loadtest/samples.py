@@ -1,6 +1,7 @@
 """Samples: one line for every request of a load, kept in full because Locust rounds latencies to whole milliseconds."""
 
 import time
+import zipfile
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -154,14 +155,17 @@ def save_samples(samples: Samples, file: Path) -> None:
 
 
 def load_samples(file: Path) -> Samples:
-    """Read what ``save_samples`` wrote; nothing is unpickled. Raises OSError, ValueError or KeyError."""
-    with np.load(file, allow_pickle=False) as stored:
-        return Samples(
-            **{name: stored[name] for name in COLUMNS},
-            architectures=tuple(stored["architectures"].tolist()),
-            failures=tuple(stored["failures"].tolist()),
-            generator_share=float(stored["generator_share"]),
-        )
+    """Read what ``save_samples`` wrote; nothing is unpickled. Raises OSError, and ValueError where it is not whole."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return Samples(
+                **{name: stored[name] for name in COLUMNS},
+                architectures=tuple(stored["architectures"].tolist()),
+                failures=tuple(stored["failures"].tolist()),
+                generator_share=float(stored["generator_share"]),
+            )
+    except (KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{file} must hold all samples of a load, however: {error}. Load again.") from None
 
 
 def file_of_worker(file: Path, index: int) -> Path:
@@ -169,10 +173,14 @@ def file_of_worker(file: Path, index: int) -> Path:
     return file.with_name(f"{file.stem}{WORKER_MARK}{index}{file.suffix}")
 
 
-def load_all(file: Path) -> Samples:
-    """Read ``file``, or what the workers wrote in its stead. Raises as ``load_samples``."""
-    parts = sorted(file.parent.glob(f"{file.stem}{WORKER_MARK}*{file.suffix}"))
-    return merge([load_samples(part) for part in parts or [file]])
+def files_of(file: Path, processes: int) -> list[Path]:
+    """Return what a load by so many processes leaves: ``file``, or what the workers write in its stead."""
+    return [file] if processes == 1 else [file_of_worker(file, index) for index in range(processes)]
+
+
+def load_all(file: Path, processes: int) -> Samples:
+    """Read the samples of all processes of a load. Raises as ``load_samples``."""
+    return merge([load_samples(part) for part in files_of(file, processes)])
 
 
 def merge(parts: list[Samples]) -> Samples:

@@ -46,15 +46,18 @@ class Server:
         times = [one.cpu_times() for one in (self.process, *self._children())]
         return sum(one.user + one.system for one in times)
 
-    def use(self) -> "Use":
-        """Read what the workers have used so far."""
-        workers = self.workers
-        times = [one.cpu_times() for one in workers]
-        return Use(
-            cpu_seconds=sum(one.user + one.system for one in times),
-            waited_seconds=_waited_seconds([one.pid for one in workers]),
-            memory_bytes=max((int(one.memory_info().rss) for one in workers), default=0),
-        )
+    def use(self) -> "Use | None":
+        """Read what the workers have used so far; None where one of them, or a thread, ends meanwhile."""
+        try:
+            workers = self.workers
+            times = [one.cpu_times() for one in workers]
+            return Use(
+                cpu_seconds=sum(one.user + one.system for one in times),
+                waited_seconds=_waited_seconds([one.pid for one in workers]),
+                memory_bytes=max((int(one.memory_info().rss) for one in workers), default=0),
+            )
+        except (psutil.Error, OSError):
+            return None
 
     def worker_memory_bytes(self) -> int:
         """Resident memory of the largest worker."""

@@ -30,14 +30,17 @@ class Bench:
     """Of the load generator."""
     processes: int
 
-    def run(self, load: Load, host: str, name: str) -> Samples:
-        """Offer ``load`` to ``host``; keep the samples under ``name``. Raises MeasurementError."""
+    def run(self, load: Load, host: str, name: str, *, stop_early: bool = False) -> Samples:
+        """Offer ``load`` to ``host``; keep the samples under ``name``. Raises MeasurementError.
+
+        stop_early: end as soon as the SLO is missed beyond doubt.
+        """
         return run_locust(
             load,
             host,
             self.folder / f"{name}.npz",
             slo_p99_ms=self.slo_p99_ms,
-            stop_after_late=0 if load.rate is None else certain_to_fail(count_planned(load, self.processes)),
+            stop_after_late=certain_to_fail(count_planned(load, self.processes)) if stop_early else 0,
             processors=self.processors,
             processes=self.processes,
         )
@@ -56,7 +59,7 @@ class Reading:
 def run_trial(bench: Bench, load: Load, *, phase: Phase, block: int, number: int) -> Trial:
     """Load the service once. Raises MeasurementError where Locust has no samples to show."""
     before = _read(bench, settle(bench.host))
-    samples = bench.run(load, bench.host, f"{number:04}")
+    samples = bench.run(load, bench.host, f"{number:04}", stop_early=phase == "search")
     after = _read(bench, settle(bench.host))
     return summarise(samples, load, before, after, slo_p99_ms=bench.slo_p99_ms, phase=phase, block=block, number=number)
 
@@ -97,8 +100,7 @@ def summarise(
     kept = _after_warm_up(samples, load)
     right = kept.select(kept.failure == OK)
     late = int(((kept.latency_ms > slo_p99_ms) | (kept.failure != OK)).sum())
-    stopped_early = opened and CUT_OFF in samples.failures
-    verdict = _judge(late, len(kept), stopped_early=stopped_early) if opened else None
+    verdict = _judge(late, len(kept)) if opened else None
     lateness = float(np.quantile(kept.lateness_ms, 0.99)) if opened and len(kept) else None
     facts = _facts(
         samples, kept, load, before, after, slo_p99_ms=slo_p99_ms, lateness=lateness, overloaded=verdict == "fail"
@@ -113,7 +115,7 @@ def summarise(
         answered=len(right),
         late=late,
         failures=samples.count_failures(),
-        requests_per_second=len(right) / _seconds(kept, load),
+        requests_per_second=len(right) / _seconds(samples, kept, load),
         latency=_latency(kept.select(kept.status != 0)),
         split=_split(right) if opened else None,
         lateness_p99_ms=lateness,
@@ -122,7 +124,7 @@ def summarise(
         server=_server_use(facts, after),
         gates=check(facts),
         verdict=verdict,
-        stopped_early=stopped_early,
+        stopped_early=phase == "search" and CUT_OFF in samples.failures,
     )
 
 
@@ -130,19 +132,23 @@ def _after_warm_up(samples: Samples, load: Load) -> Samples:
     """Open arrivals belong to the instant at which they were due, requests of a closed loop to their end."""
     if not len(samples):
         return samples
-    begin = float(samples.scheduled.min()) + load.warm_up_seconds
-    return samples.select((samples.scheduled if load.rate is not None else samples.done) >= begin)
+    instants = samples.scheduled if load.rate is not None else samples.done
+    return samples.select(instants >= _end_of_warm_up(samples, load))
 
 
-def _seconds(kept: Samples, load: Load) -> float:
-    """Open arrivals: of the schedule; closed loop: until the last answer."""
+def _end_of_warm_up(samples: Samples, load: Load) -> float:
+    return float(samples.scheduled.min()) + load.warm_up_seconds
+
+
+def _seconds(samples: Samples, kept: Samples, load: Load) -> float:
+    """Open arrivals: of the schedule; closed loop: from the warm-up's end to the last answer."""
     if load.rate is not None or not len(kept):
         return load.seconds
-    return float(kept.done.max() - kept.done.min()) or load.seconds
+    return float(kept.done.max()) - _end_of_warm_up(samples, load) or load.seconds
 
 
-def _judge(late: int, requests: int, *, stopped_early: bool) -> Verdict:
-    return "fail" if stopped_early or not requests else judge(late, requests)
+def _judge(late: int, requests: int) -> Verdict:
+    return judge(late, requests) if requests else "fail"
 
 
 def _latency(answered: Samples) -> Latency | None:
@@ -177,7 +183,7 @@ def _facts(
     failures = samples.count_failures()
     expected = {DROPPED, CUT_OFF}
     dropped = kept.failed_for(DROPPED)
-    end = float(samples.scheduled.min()) + load.warm_up_seconds + load.seconds if len(samples) else 0.0
+    end = _end_of_warm_up(samples, load) + load.seconds if len(samples) else 0.0
     counted = cpu = waited = None
     if before.counters and after.counters:
         counted = after.counters.of(load.architecture, load.body) - before.counters.of(load.architecture, load.body)

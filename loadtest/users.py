@@ -16,12 +16,13 @@ from typing import Any
 
 import gevent
 from gevent.pool import Group
+from locust.env import Environment
 from locust.exception import StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadtest.alarm import Alarm
 from loadtest.arrivals import Schedule
-from loadtest.asked import requests_of
+from loadtest.asked import check_numbers, check_rate, requests_of
 from loadtest.client import Client, ClientError
 from loadtest.ending import tell_finished
 from loadtest.errors import InputError
@@ -59,13 +60,22 @@ class PredictionUser(locust.User):
     timed = False
     """Whether it asks the service for the time of its stages."""
 
-    def on_start(self) -> None:
-        """Take the requests that this user sends in turn. Raises StopTest where there are none to be had."""
+    def __init__(self, environment: Environment) -> None:
+        """Take the requests that this user sends in turn. Raises StopTest where it can't be asked what is wanted.
+
+        Only here does that end the test: Locust 2.47 swallows it in ``on_start``.
+        """
+        super().__init__(environment)
         try:
-            self.kind, self.requests = requests_of(self.architecture, self.environment, timed=self.timed)
+            self.check_options(environment.parsed_options)
+            self.kind, self.requests = requests_of(self.architecture, environment, timed=self.timed)
         except InputError as error:
             raise StopTest(str(error)) from None
         self.client = Client(self.environment.host)
+
+    def check_options(self, options: Any) -> None:
+        """Check the numbers: the web page takes any. Raises InputError."""
+        check_numbers(options)
 
     def on_stop(self) -> None:
         """Close the connections."""
@@ -144,9 +154,8 @@ class ClosedUser(PredictionUser):
     abstract = True
     wait_time = locust.constant(0)
 
-    def on_start(self) -> None:
-        """Begin with the first request."""
-        super().on_start()
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
         self.numbers = itertools.count()
 
     @locust.task
@@ -161,10 +170,14 @@ class OpenUser(PredictionUser):
     abstract = True
     timed = True
 
-    def on_start(self) -> None:
-        """Make ready to count what is under way and what is late."""
-        super().on_start()
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
         self.under_way, self.late = Group(), 0
+
+    def check_options(self, options: Any) -> None:
+        """Check the rate as well. Raises InputError."""
+        super().check_options(options)
+        check_rate(options)
 
     def on_stop(self) -> None:
         """Give up what is under way."""
@@ -175,10 +188,12 @@ class OpenUser(PredictionUser):
     def arrive(self) -> None:
         """Send every request of the schedule when it is due; then tell that it is over."""
         options: Any = self.environment.parsed_options
+        instants = self._schedule(options).times()
+        first = list(itertools.islice(instants, 1))  # draws them all, which takes longer than the lead for a long soak
         alarm = Alarm()
         try:
             begin = time.perf_counter() + LEAD_SECONDS
-            for number, instant in enumerate(self._schedule(options).times()):
+            for number, instant in enumerate(itertools.chain(first, instants)):
                 alarm.sleep_until(begin + instant)
                 if self._state == LOCUST_STATE_STOPPING or 0 < options.stop_after_late <= self.late:
                     break
