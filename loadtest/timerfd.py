@@ -1,6 +1,6 @@
-"""Linux's timer that is a file (timerfd_create(2)): event loops that wait for files wake up by it to a few microseconds.
+"""Linux's timer that is a file (timerfd_create(2)): an event loop, which waits for files, wakes up by it on time.
 
-Their own timers count whole milliseconds, for epoll does. Python has it from 3.13 on, as ``os.timerfd_create``.
+The loops' own timers count whole milliseconds, for epoll does. Python has it from 3.13 on, as ``os.timerfd_create``.
 """
 
 import ctypes

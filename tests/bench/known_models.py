@@ -49,7 +49,7 @@ def models(name: str) -> dict[str, object]:
 
 
 def examples() -> bytes:
-    """Return one row, as GET /models/NAME/examples does: every request repeats it, and each is as long as a real one."""
+    """Return the one row that every request repeats, as GET /models/NAME/examples does; it is as long as a real one."""
     random = np.random.default_rng(0)
     raw = random.random(RAW_FEATURES).tolist()
     features = random.random(count_features(RAW_FEATURES), np.float32).tolist()
