@@ -95,7 +95,8 @@ class PredictionUser(locust.User):
             self.keep(scheduled, sent, time.perf_counter(), failure=str(error))
             return
         except gevent.GreenletExit:
-            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF)
+            # That a closed loop is cut off says nothing of the service: Locust is not to exit with a failure.
+            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF, tell=due is not None)
             raise
         done = time.perf_counter()
         failure = self._find_failure(place, answer)
@@ -123,6 +124,7 @@ class PredictionUser(locust.User):
         status: int = NO_ANSWER,
         timing: tuple[float, ...] = UNTIMED,
         length: int = 0,
+        tell: bool = True,
     ) -> None:
         """Keep one sample, and tell Locust of it."""
         recorder.record(
@@ -135,14 +137,15 @@ class PredictionUser(locust.User):
             architecture=self.kind.architecture,
             timing=timing,
         )
-        self.environment.events.request.fire(
-            request_type="POST",
-            name=self.kind.route,
-            response_time=(done - scheduled) * 1000,
-            response_length=length,
-            exception=None if failure is None else WrongAnswerError(failure),
-            context={},
-        )
+        if tell:
+            self.environment.events.request.fire(
+                request_type="POST",
+                name=self.kind.route,
+                response_time=(done - scheduled) * 1000,
+                response_length=length,
+                exception=None if failure is None else WrongAnswerError(failure),
+                context={},
+            )
 
 
 def parse_timing(header: bytes) -> tuple[float, ...]:
