@@ -6,9 +6,12 @@ It runs on gevent's sockets and costs a third of Locust's FastHttpUser for each 
 import socket
 import ssl
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
+
+from loadtest.stream import Stream
 
 ANSWER_SECONDS = 30.0
 """A request that nothing is heard of for so long has failed."""
@@ -33,7 +36,7 @@ class Answer:
 class _Connection:
     """A socket and what has been heard on it."""
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(self, stream: Stream | ssl.SSLSocket) -> None:
         self.stream = stream
         self.parser = httptools.HttpResponseParser(self)
         self.kept = False
@@ -66,7 +69,8 @@ class _Connection:
 
     def on_headers_complete(self) -> None:
         """See where the body ends (RFC 9112, section 6.3): the error pages of proxies name no length."""
-        self.ends_with_connection = not self.answer.headers.keys() & {b"content-length", b"transfer-encoding"}
+        headers = self.answer.headers
+        self.ends_with_connection = b"content-length" not in headers and b"transfer-encoding" not in headers
 
     def on_body(self, part: bytes) -> None:
         """Keep a piece of the body."""
@@ -98,6 +102,8 @@ class Client:
         self._security = ssl.create_default_context() if secure else None
         self._name = parts.hostname or ""
         self._address = (self._name, parts.port or (443 if secure else 80))
+        self._peer: tuple[int, Any] | None = None
+        """Family and address of the first connection: gevent has another thread look up each name, even an address."""
         self._idle: list[_Connection] = []
 
     def ask(self, request: bytes) -> Answer:
@@ -137,8 +143,19 @@ class Client:
             self._idle.pop().stream.close()
 
     def _connect(self) -> _Connection:
-        stream = socket.create_connection(self._address, ANSWER_SECONDS)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._security is not None:
-            stream = self._security.wrap_socket(stream, server_hostname=self._name)
-        return _Connection(stream)
+        connected = self._reach()
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._security is None:
+            return _Connection(Stream(connected, ANSWER_SECONDS))
+        return _Connection(self._security.wrap_socket(connected, server_hostname=self._name))
+
+    def _reach(self) -> socket.socket:
+        if self._peer is None:
+            connected = socket.create_connection(self._address, ANSWER_SECONDS)
+            self._peer = connected.family, connected.getpeername()
+            return connected
+        family, address = self._peer
+        connected = socket.socket(family)
+        connected.settimeout(ANSWER_SECONDS)
+        connected.connect(address)
+        return connected

@@ -1,8 +1,8 @@
 """Samples: one line for every request of a load, kept in full because Locust rounds latencies to whole milliseconds."""
 
+import struct
 import time
 import zipfile
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -81,10 +81,12 @@ class Samples:
 OTHERS = ("architectures", "failures", "generator_share")
 COLUMNS = tuple(field.name for field in fields(Samples) if field.name not in OTHERS)
 TYPE_CODES = dict.fromkeys(COLUMNS, "d") | dict.fromkeys(("status", "failure", "rows", "architecture"), "q")
+PACK = struct.Struct("".join(TYPE_CODES.values())).pack
+ROW = np.dtype([(name, code) for name, code in TYPE_CODES.items()])
 
 
 class SampleRecorder:
-    """Collects samples while a load runs: some 2 us and 80 bytes each."""
+    """Collects samples while a load runs: some 1 us and 80 bytes each."""
 
     def __init__(
         self, cpu_clock: Callable[[], float] = time.process_time, clock: Callable[[], float] = time.perf_counter
@@ -94,8 +96,7 @@ class SampleRecorder:
 
     def clear(self) -> None:
         """Forget everything; the generator's processor time counts from here."""
-        self._columns: dict[str, array[Any]] = {name: array(TYPE_CODES[name]) for name in COLUMNS}
-        self._appends = tuple(column.append for column in self._columns.values())
+        self._rows = bytearray()
         self._architectures: dict[str, int] = {}
         self._failures: dict[str, int] = {}
         self._start = self._clock()
@@ -122,13 +123,12 @@ class SampleRecorder:
         """Append one request. Instants: seconds of the clock; timing: parse, infer and write in milliseconds."""
         code = OK if failure is None else self._failures.setdefault(failure, len(self._failures) + 1)
         number = self._architectures.setdefault(architecture, len(self._architectures))
-        values = (scheduled, sent, done, status, code, rows, number, *timing)
-        for append, value in zip(self._appends, values, strict=True):
-            append(value)
+        self._rows += PACK(scheduled, sent, done, status, code, rows, number, *timing)
 
     def finish(self) -> Samples:
         """Return what was recorded since the last ``clear``."""
-        columns: dict[str, Any] = {name: np.array(column) for name, column in self._columns.items()}
+        table = np.frombuffer(bytes(self._rows), ROW)
+        columns: dict[str, Any] = {name: table[name].copy() for name in COLUMNS}
         for name in ("scheduled", "sent", "done"):
             columns[name] += self._epoch
         if self._share is None:

@@ -15,7 +15,6 @@ import time
 from typing import Any
 
 import gevent
-from gevent.pool import Group
 from locust.env import Environment
 from locust.exception import StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
@@ -23,10 +22,11 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from loadtest.alarm import Alarm
 from loadtest.arrivals import Schedule
 from loadtest.asked import check_numbers, check_rate, requests_of
-from loadtest.client import Client, ClientError
+from loadtest.client import Answer, Client, ClientError
+from loadtest.crew import Crew
 from loadtest.ending import tell_finished
 from loadtest.errors import InputError
-from loadtest.payloads import Payload, find_fault
+from loadtest.payloads import find_fault
 from loadtest.samples import CUT_OFF, DROPPED, NO_ANSWER, UNTIMED, SampleRecorder
 from service.contract import RELEASE_HEADER
 
@@ -72,6 +72,9 @@ class PredictionUser(locust.User):
         except InputError as error:
             raise StopTest(str(error)) from None
         self.client = Client(self.environment.host)
+        self.release = self.kind.release.encode()
+        self.known_right = [b""] * len(self.requests)
+        """By request: the last answer that was right. The same bytes are right again."""
 
     def check_options(self, options: Any) -> None:
         """Check the numbers: the web page takes any. Raises InputError."""
@@ -83,27 +86,33 @@ class PredictionUser(locust.User):
 
     def ask(self, number: int, due: float | None = None) -> None:
         """Send request ``number``, check the answer and keep the sample. due: when it was scheduled, or now."""
-        payload, request = self.requests[number % len(self.requests)]
+        place = number % len(self.requests)
         sent = time.perf_counter()
         scheduled = sent if due is None else due
         try:
-            answer = self.client.ask(request)
+            answer = self.client.ask(self.requests[place][1])
         except ClientError as error:
             self.keep(scheduled, sent, time.perf_counter(), failure=str(error))
             return
         except gevent.GreenletExit:
-            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF)
-            return
+            # That a closed loop is cut off says nothing of the service: Locust is not to exit with a failure.
+            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF, tell=due is not None)
+            raise
         done = time.perf_counter()
-        release = answer.headers.get(RELEASE_KEY, b"").decode("latin-1")
-        failure = self._find_failure(payload, answer.status, answer.body, release)
+        failure = self._find_failure(place, answer)
         timing = parse_timing(answer.headers.get(TIMING_KEY, b""))
         self.keep(scheduled, sent, done, status=answer.status, failure=failure, timing=timing, length=len(answer.body))
 
-    def _find_failure(self, payload: Payload, status: int, body: bytes, release: str) -> str | None:
-        if status != 200:
-            return f"status {status}"
-        return find_fault(self.kind, payload, body, release)
+    def _find_failure(self, place: int, answer: Answer) -> str | None:
+        if answer.status != 200:
+            return f"status {answer.status}"
+        release = answer.headers.get(RELEASE_KEY, b"")
+        if answer.body == self.known_right[place] and release == self.release:
+            return None
+        failure = find_fault(self.kind, self.requests[place][0], answer.body, release.decode("latin-1"))
+        if failure is None:
+            self.known_right[place] = answer.body
+        return failure
 
     def keep(
         self,
@@ -115,6 +124,7 @@ class PredictionUser(locust.User):
         status: int = NO_ANSWER,
         timing: tuple[float, ...] = UNTIMED,
         length: int = 0,
+        tell: bool = True,
     ) -> None:
         """Keep one sample, and tell Locust of it."""
         recorder.record(
@@ -127,14 +137,15 @@ class PredictionUser(locust.User):
             architecture=self.kind.architecture,
             timing=timing,
         )
-        self.environment.events.request.fire(
-            request_type="POST",
-            name=self.kind.route,
-            response_time=(done - scheduled) * 1000,
-            response_length=length,
-            exception=None if failure is None else WrongAnswerError(failure),
-            context={},
-        )
+        if tell:
+            self.environment.events.request.fire(
+                request_type="POST",
+                name=self.kind.route,
+                response_time=(done - scheduled) * 1000,
+                response_length=length,
+                exception=None if failure is None else WrongAnswerError(failure),
+                context={},
+            )
 
 
 def parse_timing(header: bytes) -> tuple[float, ...]:
@@ -172,7 +183,9 @@ class OpenUser(PredictionUser):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self.under_way, self.late = Group(), 0
+        self.under_way, self.late = Crew(), 0
+        options: Any = environment.parsed_options
+        self.slo_seconds = options.slo_p99_ms / 1000
 
     def check_options(self, options: Any) -> None:
         """Check the rate as well. Raises InputError."""
@@ -224,10 +237,10 @@ class OpenUser(PredictionUser):
             self.keep(due, now, now, failure=DROPPED)
             self.late += not in_warm_up
         elif in_warm_up:
-            self.under_way.spawn(self.ask, number, due)
+            self.under_way.call(self.ask, number, due)
         else:
-            self.under_way.spawn(self._ask_and_judge, number, due)
+            self.under_way.call(self._ask_and_judge, number, due)
 
     def _ask_and_judge(self, number: int, due: float) -> None:
         self.ask(number, due)
-        self.late += time.perf_counter() - due > self.environment.parsed_options.slo_p99_ms / 1000
+        self.late += time.perf_counter() - due > self.slo_seconds
