@@ -163,7 +163,6 @@ class Run:
             answered=requests,
             backlog=offered - requests,
             late=0 if verdict != "fail" else offered // 3,
-            backlog=0,
             failures={},
             requests_per_second=answered,
             latency=latency,
