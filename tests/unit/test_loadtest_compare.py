@@ -24,7 +24,10 @@ def run(old: Results, new: Results, folder: Path, tolerance: float = 0.05) -> tu
 
 def slower(results: Results, factor: float) -> Results:
     """The same study of a service that stands ``factor`` times the rate."""
-    capacities = [one.model_copy(update={"rate": (one.rate or 0) * factor}) for one in results.capacities]
+    capacities = [
+        one.model_copy(update={"rate": (one.rate or 0) * factor, "next_rate": (one.next_rate or 0) * factor})
+        for one in results.capacities
+    ]
     trials = [
         one.model_copy(update={"load": one.load.model_copy(update={"rate": one.load.rate and one.load.rate * factor})})
         for one in results.trials
