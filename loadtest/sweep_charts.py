@@ -162,7 +162,8 @@ def _say_ends(name: str, one: Sweep, unit: str) -> str:
 def _fit(trials: Sequence[Trial]) -> Scalability | None:
     if not trials or not all(trial.valid for trial in trials):
         return None
-    return fit_scalability([users(trial) for trial in trials], [trial.requests_per_second for trial in trials])
+    rates = [trial.requests_per_second for trial in trials]
+    return fit_scalability([users(trial) for trial in trials], rates, [trial.block for trial in trials])
 
 
 def _laws(sweeps: Mapping[str, Sweep], laws: Mapping[str, Scalability | None]) -> Iterator[go.Scatter]:
