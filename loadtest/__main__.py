@@ -17,6 +17,8 @@ from loadtest.results import Results, Settings, save_results
 from loadtest.study import Advance, open_study
 
 USUAL_ARCHITECTURES = 2
+SPARE_SHARE = 0.3
+"""Of the time that a study takes: what it may spend on trials that fail a gate and are run again."""
 DONE, FAILED, INPUT_WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -52,7 +54,9 @@ def measure(settings: Settings, folder: Path) -> tuple[Results, int]:
 
     Raises InputError, and MeasurementError or KeyboardInterrupt where nothing was measured.
     """
-    with _show_progress(settings) as advance, open_study(settings, folder, advance) as study:
+    seconds = estimate_seconds(settings, len(settings.architectures) or USUAL_ARCHITECTURES)
+    spare = SPARE_SHARE * seconds
+    with _show_progress(seconds) as advance, open_study(settings, folder, advance, spare_seconds=spare) as study:
         partial, code = None, DONE
         try:
             run(study)
@@ -78,13 +82,12 @@ def _make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _show_progress(settings: Settings) -> Iterator[Advance]:
+def _show_progress(seconds: float) -> Iterator[Advance]:
     """Show a bar and the time left on standard error; nothing where that is no terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        total = estimate_seconds(settings, len(settings.architectures) or USUAL_ARCHITECTURES)
-        bar = progress.add_task("starting the service", total=total)
+        bar = progress.add_task("starting the service", total=seconds)
 
         def advance(what: str, seconds: float) -> None:
             progress.update(bar, advance=seconds, description=what)

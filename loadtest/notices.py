@@ -50,7 +50,7 @@ def _invalid(summary: Summary) -> Iterator[str]:
             if figure.withheld is not None:
                 reasons.setdefault(figure.withheld, []).append(what)
         for fault, whats in reasons.items():
-            yield f"of {one.name}, {join(whats)} are withheld. Gate failed: {fault.reason}."
+            yield f"withheld of {one.name}: {join(whats)}. Gate failed: {fault.reason}."
     if summary.invalid_trials:
         yield (
             f"{summary.invalid_trials:,} of {summary.trials:,} trials failed a gate, and figures would rest on them; "

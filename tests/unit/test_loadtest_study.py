@@ -34,7 +34,7 @@ SETTINGS = Settings(
 def start(tmp_path: Path) -> Callable[..., Study]:
     """Make a study without a service; its arguments are settings."""
 
-    def make(**settings: object) -> Study:
+    def make(spare: float = 60, **settings: object) -> Study:
         return Study(
             settings=SETTINGS.model_copy(update=settings),
             catalogue=Catalogue(host="http://service.example", release="20260101t000000-abcdef", cards={}),
@@ -43,6 +43,7 @@ def start(tmp_path: Path) -> Callable[..., Study]:
             environment=describe(service_processors=None, workers=None),
             folder=tmp_path,
             advance=lambda what, seconds: heard.append(what),
+            spare_seconds=spare,
         )
 
     heard: list[str] = []
@@ -146,12 +147,12 @@ ENDS = {
     "passes": ([(True, 100)], [False]),
     "can't be checked": ([(None, 100)], [False]),
     "passes when run again": ([(False, 100), (True, 100)], [True, False]),
-    "fails twice": ([(False, 100), (False, 100)], [True, False]),
+    "fails each time": ([(False, 100)] * 3, [True, True, False]),
 }
 
 
 @pytest.mark.parametrize(("ends", "replaced"), ENDS.values(), ids=ENDS)
-def test_a_trial_that_fails_a_gate_is_run_again_once_and_both_are_kept(
+def test_a_trial_that_fails_a_gate_is_run_again_and_all_are_kept(
     ends: list[tuple[bool | None, int]],
     replaced: list[bool],
     start: Callable[..., Study],
@@ -165,6 +166,15 @@ def test_a_trial_that_fails_a_gate_is_run_again_once_and_both_are_kept(
     assert [one.number for one in study.trials] == list(range(1, len(ends) + 1))
     assert last == study.trials[-1]
     assert load_results(tmp_path).trials == study.trials
+
+
+def test_without_time_to_spare_no_trial_is_run_again(
+    start: Callable[..., Study], outcomes: Callable[..., None]
+) -> None:
+    study = start(spare=0)
+    outcomes((False, 100))
+    study.measure(study.open_load("small", 100, 4, 1), "curve", 1)
+    assert [one.replaced for one in study.trials] == [False]
 
 
 def test_what_was_measured_is_on_disk_after_each_trial(
