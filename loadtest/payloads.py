@@ -4,6 +4,7 @@ Pure: no sockets, no Locust.
 """
 
 import io
+import zipfile
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -107,7 +108,7 @@ def find_fault(kind: RequestKind, payload: Payload, content: bytes, release: str
         return f"answered by release {release}, not {kind.release}"
     try:
         predictions = _decode(kind, content)
-    except (ValueError, KeyError, TypeError, EOFError):
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, MemoryError):  # the last of a false shape
         return "unreadable answer"
     if predictions.shape != payload.low.shape:
         return "wrong number of predictions"

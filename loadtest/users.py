@@ -59,6 +59,8 @@ class PredictionUser(locust.User):
     architecture: str | None = None
     timed = False
     """Whether it asks the service for the time of its stages."""
+    gives_up = False
+    """Whether it cuts off what is under way because it waited in vain: a failure, which the end of a test is not."""
 
     def __init__(self, environment: Environment) -> None:
         """Take the requests that this user sends in turn. Raises StopTest where it can't be asked what is wanted.
@@ -91,9 +93,9 @@ class PredictionUser(locust.User):
         except ClientError as error:
             self.keep(scheduled, sent, time.perf_counter(), failure=str(error))
             return
-        except gevent.GreenletExit:
-            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF)
-            return
+        except gevent.GreenletExit:  # raised again: a closed loop would go on for ever
+            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF, tell=self.gives_up)
+            raise
         done = time.perf_counter()
         release = answer.headers.get(RELEASE_KEY, b"").decode("latin-1")
         failure = self._find_failure(payload, answer.status, answer.body, release)
@@ -115,6 +117,7 @@ class PredictionUser(locust.User):
         status: int = NO_ANSWER,
         timing: tuple[float, ...] = UNTIMED,
         length: int = 0,
+        tell: bool = True,
     ) -> None:
         """Keep one sample, and tell Locust of it."""
         recorder.record(
@@ -127,6 +130,8 @@ class PredictionUser(locust.User):
             architecture=self.kind.architecture,
             timing=timing,
         )
+        if not tell:
+            return
         self.environment.events.request.fire(
             request_type="POST",
             name=self.kind.route,
@@ -203,6 +208,7 @@ class OpenUser(PredictionUser):
         if self._state != LOCUST_STATE_STOPPING:
             if not options.stop_after_late or self.late < options.stop_after_late:
                 self.under_way.join(LAST_ANSWERS_SECONDS)
+            self.gives_up = True
             self.under_way.kill()
             tell_finished(self.environment)
         raise StopUser
