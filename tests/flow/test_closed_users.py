@@ -1,4 +1,4 @@
-"""Closed loops and endless loads by real Locust: they end when they are told to, and what is under way is no failure."""
+"""Closed loops and endless loads by real Locust: they end when told to, and what is under way then did not fail."""
 
 import signal
 from contextlib import ExitStack
