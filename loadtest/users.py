@@ -26,7 +26,7 @@ from loadtest.asked import check_numbers, check_rate, requests_of
 from loadtest.client import Client, ClientError
 from loadtest.ending import tell_finished
 from loadtest.errors import InputError
-from loadtest.payloads import Payload, find_fault
+from loadtest.payloads import Payload, find_fault, parse_timing
 from loadtest.samples import CUT_OFF, DROPPED, NO_ANSWER, UNTIMED, SampleRecorder
 from service.contract import RELEASE_HEADER
 
@@ -140,17 +140,6 @@ class PredictionUser(locust.User):
             exception=None if failure is None else WrongAnswerError(failure),
             context={},
         )
-
-
-def parse_timing(header: bytes) -> tuple[float, ...]:
-    """Read ``parse;dur=0.1, infer;dur=0.2, write;dur=0.3``: milliseconds, NaN where there are none."""
-    if not header:
-        return UNTIMED
-    try:
-        parse, infer, write = (float(part.partition(b"=")[2]) for part in header.split(b","))
-    except ValueError:
-        return UNTIMED
-    return parse, infer, write
 
 
 class ClosedUser(PredictionUser):

@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.catalogue import ExampleRows
 from loadtest.errors import InputError
-from loadtest.payloads import PAYLOADS, Body, RequestKind, find_fault, make_request_kind
+from loadtest.payloads import PAYLOADS, Body, RequestKind, find_fault, make_request_kind, parse_timing
 from service.card import Examples
 
 RELEASE = "20260101t000000-abcdef"
@@ -98,6 +98,16 @@ UNREADABLE = {
 def test_a_broken_npy_answer_is_unreadable(content: bytes) -> None:
     kind = make_kind("npy")
     assert find_fault(kind, kind.payloads[0], content, RELEASE) == "unreadable answer"
+
+
+def test_the_services_own_times_are_milliseconds_of_three_stages() -> None:
+    assert parse_timing(b"parse;dur=0.25, infer;dur=2, write;dur=0.125") == (0.25, 2, 0.125)
+
+
+@pytest.mark.parametrize("header", [b"", b"total;dur=3", b"parse;dur=1, infer;dur=2", b"parse;dur=a, b;dur=2, c;dur=3"])
+def test_any_other_timing_is_none(header: bytes) -> None:
+    assert np.isnan(parse_timing(header)).all()
+    assert len(parse_timing(header)) == 3
 
 
 def test_of_the_largest_bodies_there_are_few_but_never_the_same() -> None:
