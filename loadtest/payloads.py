@@ -1,9 +1,10 @@
-"""Request bodies, encoded once before the load, and the check of each answer's values.
+"""Request bodies, encoded once before the load, and what is read from each answer: whether it is right, and timings.
 
 Pure: no sockets, no Locust.
 """
 
 import io
+import zipfile
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,6 +14,7 @@ import orjson
 
 from loadtest.catalogue import ExampleRows
 from loadtest.errors import InputError
+from loadtest.samples import UNTIMED
 from service.contract import (
     FEATURES,
     JSON_MEDIA_TYPE,
@@ -107,7 +109,7 @@ def find_fault(kind: RequestKind, payload: Payload, content: bytes, release: str
         return f"answered by release {release}, not {kind.release}"
     try:
         predictions = _decode(kind, content)
-    except (ValueError, KeyError, TypeError, EOFError):
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, MemoryError):  # the last of a false shape
         return "unreadable answer"
     if predictions.shape != payload.low.shape:
         return "wrong number of predictions"
@@ -124,3 +126,14 @@ def _decode(kind: RequestKind, content: bytes) -> npt.NDArray[np.float64]:
     if answer["architecture"] != kind.architecture or answer["release"] != kind.release:
         raise ValueError("answered for another architecture or release")
     return np.array(answer["predictions"], dtype=np.float64)
+
+
+def parse_timing(header: bytes) -> tuple[float, ...]:
+    """Read ``parse;dur=0.1, infer;dur=0.2, write;dur=0.3``: milliseconds, NaN where there are none."""
+    if not header:
+        return UNTIMED
+    try:
+        parse, infer, write = (float(part.partition(b"=")[2]) for part in header.split(b","))
+    except ValueError:
+        return UNTIMED
+    return parse, infer, write

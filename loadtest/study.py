@@ -97,7 +97,7 @@ class Study:
         for attempt in range(1, ATTEMPTS + 1):
             began = time.monotonic()
             trial = run_trial(self.bench, load, phase=phase, block=block, number=len(self.trials) + 1)
-            last = trial.valid or attempt == ATTEMPTS or self.spare_seconds <= 0
+            last = trial.valid or trial.answered == 0 or attempt == ATTEMPTS or self.spare_seconds <= 0
             self.keep(trial if last else trial.model_copy(update={"replaced": True}))
             if last:
                 self.advance(_describe(load, phase), time.monotonic() - began)

@@ -26,7 +26,7 @@ from loadtest.client import Answer, Client, ClientError
 from loadtest.crew import Crew
 from loadtest.ending import tell_finished
 from loadtest.errors import InputError
-from loadtest.payloads import find_fault
+from loadtest.payloads import find_fault, parse_timing
 from loadtest.samples import CUT_OFF, DROPPED, NO_ANSWER, UNTIMED, SampleRecorder
 from service.contract import RELEASE_HEADER
 
@@ -59,6 +59,8 @@ class PredictionUser(locust.User):
     architecture: str | None = None
     timed = False
     """Whether it asks the service for the time of its stages."""
+    gives_up = False
+    """Whether it cuts off what is under way because it waited in vain: a failure, which the end of a test is not."""
 
     def __init__(self, environment: Environment) -> None:
         """Take the requests that this user sends in turn. Raises StopTest where it can't be asked what is wanted.
@@ -94,9 +96,8 @@ class PredictionUser(locust.User):
         except ClientError as error:
             self.keep(scheduled, sent, time.perf_counter(), failure=str(error))
             return
-        except gevent.GreenletExit:
-            # That a closed loop is cut off says nothing of the service: Locust is not to exit with a failure.
-            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF, tell=due is not None)
+        except gevent.GreenletExit:  # raised again: a closed loop would go on for ever
+            self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF, tell=self.gives_up)
             raise
         done = time.perf_counter()
         failure = self._find_failure(place, answer)
@@ -137,26 +138,16 @@ class PredictionUser(locust.User):
             architecture=self.kind.architecture,
             timing=timing,
         )
-        if tell:
-            self.environment.events.request.fire(
-                request_type="POST",
-                name=self.kind.route,
-                response_time=(done - scheduled) * 1000,
-                response_length=length,
-                exception=None if failure is None else WrongAnswerError(failure),
-                context={},
-            )
-
-
-def parse_timing(header: bytes) -> tuple[float, ...]:
-    """Read ``parse;dur=0.1, infer;dur=0.2, write;dur=0.3``: milliseconds, NaN where there are none."""
-    if not header:
-        return UNTIMED
-    try:
-        parse, infer, write = (float(part.partition(b"=")[2]) for part in header.split(b","))
-    except ValueError:
-        return UNTIMED
-    return parse, infer, write
+        if not tell:
+            return
+        self.environment.events.request.fire(
+            request_type="POST",
+            name=self.kind.route,
+            response_time=(done - scheduled) * 1000,
+            response_length=length,
+            exception=None if failure is None else WrongAnswerError(failure),
+            context={},
+        )
 
 
 class ClosedUser(PredictionUser):
@@ -216,6 +207,7 @@ class OpenUser(PredictionUser):
         if self._state != LOCUST_STATE_STOPPING:
             if not options.stop_after_late or self.late < options.stop_after_late:
                 self.under_way.join(LAST_ANSWERS_SECONDS)
+            self.gives_up = True
             self.under_way.kill()
             tell_finished(self.environment)
         raise StopUser

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from tests.commands import ROOT
 LIMIT_SECONDS = 60
 """A run of a few seconds that goes on for so long hangs."""
 SERVICE_SECONDS = 0.05
+TRUE_ONES = 20
 LOCUST = (sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py")
 
 
@@ -67,6 +69,7 @@ class Pretender(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.set()
         self.predict()
 
     def answer(self, status: int, body: bytes) -> None:
@@ -90,7 +93,8 @@ class PretendingServer(ThreadingHTTPServer):
         self.real = real
         with urllib.request.urlopen(real + "/models") as answer:
             self.release: str = json.load(answer)["release"]
-        self.lock = threading.Lock()
+        self.lock, self.answered = threading.Lock(), 0
+        self.asked = threading.Event()
 
     @property
     def url(self) -> str:
@@ -131,3 +135,18 @@ class OneAtATime(Pretender):
         with self.server.lock:
             time.sleep(SERVICE_SECONDS)
             self.predict_truly()
+
+
+class Dying(Pretender):
+    """Answers ``TRUE_ONES`` requests, and is gone: nothing listens any more, and every connection is broken."""
+
+    def predict(self) -> None:
+        with self.server.lock:
+            self.server.answered += 1
+            alive = self.server.answered <= TRUE_ONES
+        if alive:
+            self.predict_truly()
+        else:
+            self.server.socket.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True

@@ -49,12 +49,12 @@ def test_a_master_and_its_workers_end_by_themselves(service: Server, tmp_path: P
     """Workers that know nothing but their master: whom to ask, how often and where to write is said by it."""
     file, port = tmp_path / "samples.npz", str(free_port())
     headless = ("--headless", "--only-summary", "--loglevel", "ERROR")
-    asked = ("OpenLargeUser", "--host", service.url, *LOAD, *USERS, "--results", str(file))
+    worker = (*headless, "--worker", "--master-host", "127.0.0.1", "--master-port", port)
+    asked = (*headless, "OpenLargeUser", "--host", service.url, *LOAD, *USERS, "--results", str(file))
     master = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
     with ExitStack() as processes:
-        begin = lambda *arguments: processes.enter_context(locust_beside(*headless, *arguments))  # noqa: E731
-        workers = [begin("--worker", "--master-host", "127.0.0.1", "--master-port", port) for _ in range(WORKERS)]
-        for process in (begin(*asked, *master), *workers):
+        workers = [processes.enter_context(locust_beside(*worker)) for _ in range(WORKERS)]
+        for process in (processes.enter_context(locust_beside(*asked, *master)), *workers):
             words, _ = process.communicate(timeout=LIMIT_SECONDS)
             assert process.returncode == 0, words
             assert "Traceback" not in words

@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.catalogue import ExampleRows
 from loadtest.errors import InputError
-from loadtest.payloads import PAYLOADS, Body, RequestKind, find_fault, make_request_kind
+from loadtest.payloads import PAYLOADS, Body, RequestKind, find_fault, make_request_kind, parse_timing
 from service.card import Examples
 
 RELEASE = "20260101t000000-abcdef"
@@ -75,6 +75,46 @@ WRONG = [
 def test_a_wrong_answer_is_named(content: bytes, release: str | None, fault: str) -> None:
     kind = make_kind()
     assert find_fault(kind, kind.payloads[0], content, release) == fault
+
+
+def claim_rows(rows: int) -> bytes:
+    """The head of a .npy file of so many rows, and no row."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": (rows,)})
+    return stream.getvalue()
+
+
+UNREADABLE = {
+    "nothing": b"",
+    "JSON": json_answer([0.0, 0.1, 0.2]),
+    "cut short": npy([0.0, 0.1, 0.2])[:-3],
+    "a false shape": claim_rows(10**15),
+    "text": npy(["a", "b", "c"]),
+    "like an archive": b"PK\x03\x04 but none",
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_broken_npy_answer_is_unreadable(content: bytes) -> None:
+    kind = make_kind("npy")
+    assert find_fault(kind, kind.payloads[0], content, RELEASE) == "unreadable answer"
+
+
+def test_the_services_own_times_are_milliseconds_of_three_stages() -> None:
+    assert parse_timing(b"parse;dur=0.25, infer;dur=2, write;dur=0.125") == (0.25, 2, 0.125)
+
+
+@pytest.mark.parametrize("header", [b"", b"total;dur=3", b"parse;dur=1, infer;dur=2", b"parse;dur=a, b;dur=2, c;dur=3"])
+def test_any_other_timing_is_none(header: bytes) -> None:
+    assert np.isnan(parse_timing(header)).all()
+    assert len(parse_timing(header)) == 3
+
+
+def test_of_the_largest_bodies_there_are_few_but_never_the_same() -> None:
+    kind = make_kind("raw", rows=10_000)  # a multiple of the five examples
+    first, second = (json.loads(payload.body)["raw"] for payload in kind.payloads)
+    assert len(first) == len(second) == 10_000
+    assert first != second
 
 
 def test_no_rows_and_unknown_bodies_are_refused() -> None:

@@ -147,6 +147,22 @@ def with_no_warm_up(load: Load = OPEN) -> Load:
     return load.model_copy(update={"warm_up_seconds": 0})
 
 
+@pytest.mark.parametrize(("growth", "verdict"), [(0, "pass"), (24, "pass"), (25, "fail")])
+def test_a_queue_that_grows_by_more_than_a_fiftieth_fails_however_patient_the_slo_is(growth: int, verdict: str) -> None:
+    latencies = np.full(1200, 10.0)
+    latencies[1199 - growth :] = 5000  # the first one is under way when the load begins
+    scheduled = np.linspace(0, 9.9, 1200)
+    trial = conclude(make(scheduled.tolist(), latencies.tolist()), with_no_warm_up(), slo_p99_ms=60_000)
+    assert (trial.backlog, trial.verdict) == (growth, verdict)
+
+
+def test_a_queue_that_was_there_after_the_warm_up_has_not_grown() -> None:
+    scheduled = np.linspace(0, 12, 1200)
+    trial = conclude(make(scheduled.tolist(), 1500), slo_p99_ms=60_000)
+    assert abs(trial.backlog) <= 1
+    assert conclude(make(scheduled.tolist(), 1500), CLOSED).backlog == 0
+
+
 def test_a_closed_loop_is_not_judged() -> None:
     trial = conclude(make(np.linspace(0, 12, 1200).tolist(), 1000), CLOSED)
     assert (trial.verdict, trial.lateness_p99_ms, trial.split) == (None, None, None)

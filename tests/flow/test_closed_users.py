@@ -1,0 +1,53 @@
+"""Closed loops and endless loads by real Locust: they end when told to, and what is under way then did not fail."""
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtest.samples import CUT_OFF, NO_ANSWER, load_samples
+from loadtest.server import Server
+from tests.flow.loads import LIMIT_SECONDS, TRUE_ONES, Dying, OneAtATime, locust, locust_beside, pretend
+
+HEADLESS = ("--headless", "--only-summary", "--loglevel", "ERROR")
+
+
+def test_users_that_wait_for_an_answer_end_with_the_test(service: Server, tmp_path: Path) -> None:
+    file, users = tmp_path / "samples.npz", 4
+    with pretend(OneAtATime, service.url) as server:
+        options = ("--users", str(users), "--spawn-rate", str(users), "--run-time", "1s", "--results", str(file))
+        ended = locust("SmallUser", "--host", server.url, *options)
+    assert ended.returncode == 0, ended.stderr
+    samples = load_samples(file)
+    assert samples.count_failures().get(CUT_OFF, 0) <= users
+    assert (samples.failure == 0).sum() > 1
+    np.testing.assert_array_equal(samples.scheduled, samples.sent)
+
+
+def test_users_of_a_service_that_dies_ask_on_and_end_with_the_test(service: Server, tmp_path: Path) -> None:
+    file = tmp_path / "samples.npz"
+    with pretend(Dying, service.url) as server:
+        ended = locust("SmallUser", "--host", server.url, "--run-time", "1s", "--results", str(file))
+    assert ended.returncode == 1
+    samples = load_samples(file)
+    assert (samples.failure == 0).sum() == TRUE_ONES
+    assert set(samples.status[samples.failure != 0]) == {NO_ANSWER}
+
+
+@pytest.mark.parametrize("users", [("SmallUser",), ("OpenSmallUser", "--rate", "50")], ids=["closed", "open"])
+def test_ctrl_c_ends_an_endless_load_which_keeps_its_samples(
+    users: tuple[str, ...], service: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "samples.npz"
+    with ExitStack() as stack:
+        server = stack.enter_context(pretend(OneAtATime, service.url))
+        asked = (*users, "--host", server.url, "--results", str(file))
+        process = stack.enter_context(locust_beside(*HEADLESS, *asked))
+        assert server.asked.wait(LIMIT_SECONDS)
+        process.send_signal(signal.SIGINT)
+        words, _ = process.communicate(timeout=LIMIT_SECONDS)
+    assert "Traceback" not in words
+    assert process.returncode in {0, 1}  # 1 where nothing had been answered yet
+    assert set(load_samples(file).count_failures()) <= {CUT_OFF}
