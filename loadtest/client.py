@@ -156,6 +156,10 @@ class Client:
             return connected
         family, address = self._peer
         connected = socket.socket(family)
-        connected.settimeout(ANSWER_SECONDS)
-        connected.connect(address)
+        try:
+            connected.settimeout(ANSWER_SECONDS)
+            connected.connect(address)
+        except BaseException:  # also where the greenlet is killed
+            connected.close()
+            raise
         return connected

@@ -179,7 +179,7 @@ def test_markdown_has_verdict_recommendation_table_failed_gates_and_environment(
     text = markdown(spoilt_study())
     parts = (
         "**At p99 <= 50 ms on this machine, small sustains",
-        "> **INVALID:** of large, sustained rate and cost",
+        "> **INVALID:** withheld of large: sustained rate and cost",
         "**Recommendation: None yet.**",
         "|  | small | large | large / small [95 %] |",
         "| sustained rows/s | 98,400 [97,300, 99,600] | INVALID | - |",
