@@ -25,7 +25,7 @@ class Stream:
         self._hub = gevent.get_hub()
         number, loop = self._socket.fileno(), self._hub.loop
         self._readable, self._writable = loop.io(number, READ), loop.io(number, WRITE)
-        self._timer = loop.timer(seconds)
+        self._timer = loop.timer(seconds, seconds)
 
     def sendall(self, data: bytes) -> None:
         """Send all. Raises OSError, and TimeoutError where nothing of it could be sent for too long."""
@@ -54,7 +54,8 @@ class Stream:
     def _wait(self, event: Any) -> None:
         this = gevent.getcurrent()
         event.start(this.switch)
-        self._timer.start(this.throw, TimeoutError)
+        # A timer that is started a second time waits for what was left of the first (libev): all waits together then.
+        self._timer.again(this.throw, TimeoutError)
         try:
             self._hub.switch()
         finally:
