@@ -6,6 +6,7 @@ where the server stalls, all of that goes on in its working time, which stands s
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,28 +19,32 @@ BLOCK = 4096
 """Service times are drawn so many at a time."""
 
 
+Kind = Literal["fixed", "exponential", "mixed"]
+
+
 @dataclass(frozen=True)
 class Service:
     """Of one request. mean: seconds; draw: (generator, n) -> (n,) seconds."""
 
+    kind: Kind
     mean: float
     draw: Callable[[np.random.Generator, int], Floats]
 
 
 def fixed(seconds: float) -> Service:
     """Take the same for each."""
-    return Service(seconds, lambda _, n: np.full(n, seconds))
+    return Service("fixed", seconds, lambda _, n: np.full(n, seconds))
 
 
 def exponential(mean: float) -> Service:
     """Take what does not depend on what has passed."""
-    return Service(mean, lambda random, n: random.exponential(mean, n))
+    return Service("exponential", mean, lambda random, n: random.exponential(mean, n))
 
 
 def mixed(short: float, long: float, share: float) -> Service:
     """Take ``long`` for this share of requests, and ``short`` for the others."""
     mean = share * long + (1 - share) * short
-    return Service(mean, lambda random, n: np.where(random.random(n) < share, long, short))
+    return Service("mixed", mean, lambda random, n: np.where(random.random(n) < share, long, short))
 
 
 @dataclass(frozen=True)
