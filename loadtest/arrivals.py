@@ -68,12 +68,13 @@ class Schedule:
         between = (instants[1:] + instants[:-1]) / 2
         expected = np.concatenate([[0], np.cumsum(self.rate * PROFILES[self.shape](between, seconds))])
         expected *= instants[1] - instants[0]
-        points = self._unit_points(expected[-1], np.random.default_rng([*self.seed, turn]))
-        return np.interp(points, expected, instants)
+        return np.interp(self._unit_points(expected[-1], turn), expected, instants)
 
-    def _unit_points(self, end: float, random: np.random.Generator) -> Floats:
-        """Points of a process of rate one in 0 .. ``end``."""
+    def _unit_points(self, end: float, turn: int) -> Floats:
+        """Points of a process of rate one in 0 .. ``end``, of which ``turn`` stretches have gone by."""
         if self.arrivals == "constant":
-            return np.arange(random.uniform(), end)
+            phase = np.random.default_rng([*self.seed, 0]).uniform()
+            return np.arange((phase - turn * end) % 1, end)
+        random = np.random.default_rng([*self.seed, turn])
         # Given how many there are, the points of a Poisson process are uniform.
         return np.sort(random.uniform(0, end, random.poisson(end)))

@@ -122,7 +122,7 @@ class Client:
             return self._ask(self._connect(), request)
         except TimeoutError:
             raise ClientError(f"no answer: none within {ANSWER_SECONDS:g} s") from None
-        except (OSError, httptools.HttpParserError) as error:
+        except (OSError, httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise ClientError(f"no answer: {type(error).__name__}") from None
 
     def _ask(self, connection: _Connection, request: bytes) -> Answer:

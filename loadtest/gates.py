@@ -44,7 +44,8 @@ class Facts:
 
 def check(facts: Facts) -> list[Gate]:
     """Return every gate that applies to this kind of load."""
-    opened = [_lateness(facts), _achieved(facts), _dropped(facts)] if facts.open else []
+    sent = [_unless_overloaded(facts, gate) for gate in (_achieved(facts), _dropped(facts))]
+    opened = [_lateness(facts), *sent] if facts.open else []
     return [*opened, _counted(facts), _busy(facts), _generator(facts), _correct(facts)]
 
 
@@ -65,7 +66,7 @@ def _achieved(facts: Facts) -> Gate:
         name="achieved",
         rule=f"arrivals sent within {ACHIEVED_SHARE:.0%} of those offered",
         measured=f"{facts.in_time:,} of {facts.offered:,}",
-        ok=_unless_overloaded(facts, share >= 1 - ACHIEVED_SHARE),
+        ok=share >= 1 - ACHIEVED_SHARE,
     )
 
 
@@ -74,12 +75,14 @@ def _dropped(facts: Facts) -> Gate:
         name="nothing dropped",
         rule="every arrival was sent",
         measured=f"{facts.dropped:,} dropped",
-        ok=_unless_overloaded(facts, facts.dropped == 0),
+        ok=facts.dropped == 0,
     )
 
 
-def _unless_overloaded(facts: Facts, ok: bool) -> bool | None:
-    return None if facts.overloaded and not ok else ok
+def _unless_overloaded(facts: Facts, gate: Gate) -> Gate:
+    if gate.ok or not facts.overloaded:
+        return gate
+    return gate.model_copy(update={"ok": None, "measured": f"{gate.measured}; {OVERLOADED}"})
 
 
 def _counted(facts: Facts) -> Gate:

@@ -34,6 +34,11 @@ def geometric(values: list[float]) -> Interval | None:
     """Return the geometric mean and Student's t interval on the logarithms; None where a value is not positive.
 
     values: (n,) one figure, repeat by repeat: rates, latencies and costs, whose errors are in proportion to them.
+
+    No interval sees what is wrong with every repeat: in a short one the queue has not yet shown its worst, and its 99th
+    percentile is too low. Of M/M/1, five repeats cover it in 94 % of studies if each lasts 500 relaxation times
+    1 / (mu (1 - sqrt(rho))^2), in 93 % at 250, 91 % at 130, 78 % at 25. In requests, 250 are 6,600 at 70 % of what the
+    server can do at most, and 85,000 at 90 %.
     """
     if not values or min(values) <= 0:
         return None
@@ -43,6 +48,15 @@ def geometric(values: list[float]) -> Interval | None:
         return Interval(math.exp(middle))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(logarithms) - 1) * stats.sem(logarithms))
     return Interval(math.exp(middle), math.exp(middle - half), math.exp(middle + half))
+
+
+def bracketed(held: list[float], missed: list[float]) -> Interval | None:
+    """Return a capacity that lies, repeat by repeat, between a rate that held and the next, which did not.
+
+    held, missed: (n,) requests/s. The middle of each pair, on the logarithm, is on average the capacity; ``held`` is
+    half a step, 2 %, below, so that an interval of it leaves the capacity out in a quarter to a third of studies.
+    """
+    return geometric([math.sqrt(low * high) for low, high in zip(held, missed, strict=True)])
 
 
 def paired_ratio(above: list[float], below: list[float]) -> Interval | None:

@@ -59,16 +59,16 @@ def fit(points: Points, constraint: Constraint | None = None) -> Floats:
 
     Gauss-Newton: each step is a linear problem, and is halved until it gains.
     """
-    coefficients = _approach(points, np.exp(points.logarithms), constraint)
+    best = _approach(points, np.exp(points.logarithms), constraint)
+    misfit = points.misfit(best)
     for _ in range(MOST_STEPS):
-        step = _approach(points, points.predict(coefficients), constraint) - coefficients
-        shorter = (coefficients + step / 2**halvings for halvings in range(HALVINGS + 1))
-        best = next((found for found in shorter if points.misfit(found) < points.misfit(coefficients)), coefficients)
-        gain = points.misfit(coefficients) - points.misfit(best)
-        coefficients = best
-        if gain <= PRECISION * points.misfit(best):
+        step = _approach(points, points.predict(best), constraint) - best
+        shorter = ((points.misfit(found := best + step / 2**halvings), found) for halvings in range(HALVINGS + 1))
+        gained, best = next(((misfit - less, found) for less, found in shorter if less < misfit), (0.0, best))
+        misfit -= gained
+        if gained <= PRECISION * misfit:
             break
-    return coefficients
+    return best
 
 
 def _approach(points: Points, predicted: Floats, constraint: Constraint | None) -> Floats:

@@ -164,5 +164,6 @@ def write_results(environment: Environment, **_: Any) -> None:
         if isinstance(runner, WorkerRunner):
             file = file_of_worker(file, runner.worker_index)
         save_samples(recorder.finish(), file)
-    if options.headless and environment.stats.total.num_requests == 0:
+    judges = options.headless and not isinstance(runner, WorkerRunner)  # its master has a worker's statistics
+    if judges and environment.stats.total.num_requests == 0:
         environment.process_exit_code = 1

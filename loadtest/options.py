@@ -13,8 +13,8 @@ from loadtest.errors import InputError
 from loadtest.payloads import BODIES
 from loadtest.results import Settings
 
-WARM_UP_SECONDS = 1.0
-"""At the begin of every trial: connections open and caches fill."""
+WARM_UP_SHARE = 0.25
+"""Of a trial's seconds, before them: connections open and caches fill."""
 WHOLE_BLOCKS, QUICK_BLOCKS = 5, 3
 
 
@@ -48,7 +48,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         quick=given.quick,
         blocks=given.blocks or (QUICK_BLOCKS if given.quick else WHOLE_BLOCKS),
         seconds=given.seconds,
-        warm_up_seconds=WARM_UP_SECONDS,
+        warm_up_seconds=WARM_UP_SHARE * given.seconds,
         arrivals=given.arrivals,
         seed=given.seed,
         processes=given.processes,

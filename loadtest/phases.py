@@ -7,11 +7,12 @@ from loadtest.intervals import median
 from loadtest.judge import fewest_requests
 from loadtest.results import OPERATING_SHARE, SATURATION_USERS, Alone, Capacity, Load, Settings, Trial
 from loadtest.search import Answer, dither, search
-from loadtest.server import serve_newest
-from loadtest.study import Study
+from loadtest.study import Study, serve_on
 
 SWEEP_BLOCKS = 3
+"""Repeats of a sweep, and of a study with fewer blocks as many as those."""
 SWEEP_SECONDS = 3.0
+"""Of a sweep's trial, and of a study with shorter trials as long as those."""
 IN_FLIGHT = (1, 2, 4, 8, 16, 32, 64)
 ROWS = (1, 4, 16, 64, 256, 1024, 4096)
 ROWS_IN_FLIGHT = 4
@@ -28,6 +29,8 @@ LOWEST_RATE = 10.0
 """Requests/s. A p99 of less takes minutes to judge."""
 ENOUGH = 1.2
 """Times the fewest requests that can pass: as many as that have to be expected."""
+QUEUE_SHOWS, LONGEST_SECONDS = 20, 30.0
+"""Times the SLO that a trial lasts at least, and where that ends: 5 % too much then make the last arrivals late."""
 BUSY_GENERATOR = 0.5
 """Of its processor: below, a generator that was late was disturbed, not at its limit."""
 ALONE_SECONDS = 2.0
@@ -58,7 +61,8 @@ def run(study: Study) -> None:
 def estimate_seconds(settings: Settings, architectures: int) -> float:
     """Return roughly how long ``run`` takes."""
     trial = settings.warm_up_seconds + settings.seconds + OVERHEAD_SECONDS
-    sweep = SWEEP_BLOCKS * (settings.warm_up_seconds + SWEEP_SECONDS + OVERHEAD_SECONDS)
+    blocks, seconds = _sweep(settings)
+    sweep = blocks * (settings.warm_up_seconds + seconds + OVERHEAD_SECONDS)
     alone = 0.0 if settings.host else 2 * READY_SECONDS + ALONE_SECONDS
     if settings.quick:
         return architectures * (2 * settings.blocks * trial + alone)
@@ -82,27 +86,34 @@ def measure_common_rate(study: Study) -> None:
 
 def sweep_in_flight(study: Study) -> None:
     """Ask in closed loops of one user, and of more and more."""
-    for block, name in study.turns(SWEEP_BLOCKS, "in flight"):
+    blocks, seconds = _sweep(study.settings)
+    for block, name in study.turns(blocks, "in flight"):
         for users in IN_FLIGHT:
-            study.measure(study.closed_load(name, users, SWEEP_SECONDS), "in flight", block)
+            study.measure(study.closed_load(name, users, seconds), "in flight", block)
 
 
 def sweep_rows(study: Study) -> None:
     """Ask in closed loops for one row, and for more and more."""
-    for block, name in study.turns(SWEEP_BLOCKS, "rows"):
+    blocks, seconds = _sweep(study.settings)
+    for block, name in study.turns(blocks, "rows"):
         for rows in ROWS:
-            study.measure(study.closed_load(name, ROWS_IN_FLIGHT, SWEEP_SECONDS, rows=rows), "rows", block)
+            study.measure(study.closed_load(name, ROWS_IN_FLIGHT, seconds, rows=rows), "rows", block)
+
+
+def _sweep(settings: Settings) -> tuple[int, float]:
+    return min(SWEEP_BLOCKS, settings.blocks), min(SWEEP_SECONDS, settings.seconds)
 
 
 def find_capacities(study: Study) -> None:
     """Search in every block for the highest rate that holds the SLO: from far at first, then about what was found."""
     known: dict[str, float] = {}
     for block, name in study.turns(study.settings.blocks, "search"):
-        start, step = known.get(name, START_SHARE * _throughput(study, name)), FIRST_STEP
-        if name in known:
-            # Another start in every block: the steps of the search fall on other rates, for all architectures alike.
-            start, step = dither(start, step=LATER_STEP, seed=(study.settings.seed, block)), LATER_STEP
-        found = search(_Prober(study, name, block), max(start, LOWEST_RATE), step=step, lowest=LOWEST_RATE)
+        start, step = (
+            (known[name], LATER_STEP) if name in known else (START_SHARE * _throughput(study, name), FIRST_STEP)
+        )
+        seed = (study.settings.seed, study.settings.architectures.index(name), block)
+        start = max(dither(start, step=LATER_STEP, seed=seed), LOWEST_RATE)
+        found = search(_Prober(study, name, block), start, step=step, lowest=LOWEST_RATE)
         if found.rate is not None:
             known[name] = found.rate
         study.keep(
@@ -149,7 +160,7 @@ def measure_alone(study: Study) -> None:
     for name in study.settings.architectures:
         alone = {"ARCHSCALE_RELEASE": release, "ARCHSCALE_ARCHITECTURES": name, "ARCHSCALE_WORKERS": "1"}
         began = time.monotonic()
-        with serve_newest(processors=study.service_processors, **alone) as server:
+        with serve_on(study.service_processors, **alone) as server:
             load = study.closed_load(name, SATURATION_USERS, ALONE_SECONDS)
             study.bench.run(load, server.url, "alone")
             study.alone[name] = Alone(
@@ -159,8 +170,10 @@ def measure_alone(study: Study) -> None:
 
 
 def _judged(study: Study, architecture: str, rate: float, seed: int) -> Load:
-    """Open arrivals for so long that their p99 can be judged."""
-    seconds = max(study.settings.seconds, ENOUGH * fewest_requests() / rate)
+    """Open arrivals for so long that their p99 can be judged, and that a queue that grows comes to show."""
+    settings = study.settings
+    queue_shows = min(QUEUE_SHOWS * settings.slo_p99_ms / 1000, LONGEST_SECONDS)
+    seconds = max(settings.seconds, ENOUGH * fewest_requests() / rate, queue_shows)
     return study.open_load(architecture, rate, seconds, seed)
 
 

@@ -139,6 +139,8 @@ class Trial(Frozen):
     """Requests with the right answer."""
     late: int
     """Requests over the SLO, dropped, failed or cut off."""
+    backlog: int
+    """Requests under way at the end, less those at the end of the warm-up; 0 for a closed loop."""
     failures: dict[str, int]
     """Reason -> requests."""
     requests_per_second: float

@@ -157,14 +157,14 @@ def save_samples(samples: Samples, file: Path) -> None:
 def load_samples(file: Path) -> Samples:
     """Read what ``save_samples`` wrote; nothing is unpickled. Raises OSError, and ValueError where it is not whole."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return Samples(
                 **{name: stored[name] for name in COLUMNS},
                 architectures=tuple(stored["architectures"].tolist()),
                 failures=tuple(stored["failures"].tolist()),
                 generator_share=float(stored["generator_share"]),
             )
-    except (KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (KeyError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{file} must hold all samples of a load, however: {error}. Load again.") from None
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import psutil
 
 from loadtest.errors import MeasurementError
-from loadtest.processors import available, on
 
 PROJECT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 60.0
@@ -88,35 +87,28 @@ def _waited_seconds(pids: list[int]) -> float | None:
 
 
 @contextmanager
-def serve_newest(*, processors: list[int] | None = None, **settings: str) -> Iterator[Server]:
-    """Serve from the user's model store, with a home of its own, on ``processors`` or on all of this process.
-
-    settings: environment variables. Raises as ``serve``.
+def serve_newest(**settings: str) -> Iterator[Server]:
+    """Serve from the user's model store, with a home of its own. settings: environment variables. Raises as ``serve``.
 
     Two servers on one home erase each other's metric files (BentoML 1.4.39).
     """
     with tempfile.TemporaryDirectory(prefix="archscale-loadtest-") as folder:
         home = Path(folder) / "home"
         link_models(home)
-        with serve(home, log=Path(folder) / "serve.log", processors=processors, **settings) as server:
+        with serve(home, log=Path(folder) / "serve.log", **settings) as server:
             yield server
 
 
 @contextmanager
-def serve(
-    home: Path, *target: str, log: Path, processors: list[int] | None = None, **settings: str
-) -> Iterator[Server]:
+def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Server]:
     """Serve the project's folder, or the Bento named by ``target``, on a free port of 127.0.0.1.
 
-    home: the BENTOML_HOME; log: where the service's words go; processors: those it may use; settings: environment
-    variables.
+    home: the BENTOML_HOME; log: where the service's words go; settings: environment variables.
     Raises MeasurementError with the service's own last line if it ends or does not become ready.
     """
     port = free_port()
     started = time.monotonic()
-    environment = {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
-    with on(processors or available()):
-        process = _start(target, port, log, environment)
+    process = _start(target, port, log, {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"})
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_ready(url, process, log)

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from loadtest.catalogue import Catalogue, read_catalogue
 from loadtest.environment import describe
 from loadtest.errors import MeasurementError
 from loadtest.payloads import Body
-from loadtest.processors import available, share
+from loadtest.processors import available, on, share
 from loadtest.results import (
     Alone,
     Capacity,
@@ -194,5 +194,14 @@ def _serve(settings: Settings, processors: list[int]) -> Iterator[tuple[str, Ser
     if settings.host is not None:
         yield settings.host, None
         return
-    with serve_newest(processors=processors, ARCHSCALE_MAX_BODY_BYTES=LARGEST_BODY_BYTES) as server:
+    with serve_on(processors, ARCHSCALE_MAX_BODY_BYTES=LARGEST_BODY_BYTES) as server:
         yield server.url, server
+
+
+@contextmanager
+def serve_on(processors: list[int], **settings: str) -> Iterator[Server]:
+    """Serve from the user's model store on ``processors``. Raises as ``serve``."""
+    with ExitStack() as stack:
+        with on(processors):
+            server = stack.enter_context(serve_newest(**settings))
+        yield server

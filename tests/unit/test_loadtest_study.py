@@ -1,0 +1,190 @@
+"""A study under way: whose turn it is, what is run again, and what is kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loadtest import study as module
+from loadtest.catalogue import Catalogue
+from loadtest.environment import describe
+from loadtest.errors import MeasurementError
+from loadtest.results import Gate, Load, Settings, Trial, load_results
+from loadtest.study import Study
+from loadtest.trial import Bench
+
+SETTINGS = Settings(
+    host="http://service.example",
+    architectures=[],
+    body="json",
+    rows=64,
+    slo_p99_ms=50,
+    quick=False,
+    blocks=5,
+    seconds=4,
+    warm_up_seconds=1,
+    arrivals="poisson",
+    seed=3,
+    processes=1,
+    price_per_core_hour=None,
+)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., Study]:
+    """Make a study without a service; its arguments are settings."""
+
+    def make(**settings: object) -> Study:
+        return Study(
+            settings=SETTINGS.model_copy(update=settings),
+            catalogue=Catalogue(host="http://service.example", release="20260101t000000-abcdef", cards={}),
+            bench=Bench("http://service.example", None, tmp_path, 50, [0], 1),
+            service_processors=[0],
+            environment=describe(service_processors=None, workers=None),
+            folder=tmp_path,
+            advance=lambda what, seconds: heard.append(what),
+        )
+
+    heard: list[str] = []
+    return make
+
+
+def turns(study: Study, blocks: int = 8, phase: str = "search") -> list[list[str]]:
+    """Architectures in their order: a list for each block."""
+    found = list(study.turns(blocks, phase))
+    return [[name for block, name in found if block == number] for number in range(1, blocks + 1)]
+
+
+def test_every_architecture_has_one_turn_in_every_block(start: Callable[..., Study]) -> None:
+    names = ["small", "large", "wide"]
+    blocks = turns(start(architectures=names), blocks=5)
+    assert [sorted(block) for block in blocks] == [sorted(names)] * 5
+
+
+def test_every_second_block_goes_back(start: Callable[..., Study]) -> None:
+    blocks = turns(start(architectures=["small", "large", "wide"]))
+    assert blocks[1::2] == [block[::-1] for block in blocks[::2]]
+
+
+def test_the_order_is_random_and_the_seeds(start: Callable[..., Study]) -> None:
+    names = ["a", "b", "c", "d", "e"]
+    orders = [
+        turns(start(architectures=names, seed=seed), phase=phase)
+        for seed, phase in ((1, "search"), (2, "search"), (1, "curve"))
+    ]
+    assert len({str(order) for order in orders}) == 3
+    assert len({str(block) for block in orders[0][::2]}) > 1
+    assert turns(start(architectures=names, seed=1)) == orders[0]
+
+
+def test_no_two_settings_offer_the_same_arrivals(start: Callable[..., Study]) -> None:
+    seeds = [
+        start(seed=seed).open_load("small", 100, 4, place).seed for seed in (0, 1) for place in (0, 1, 100, 500, 99_999)
+    ]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_loads_are_of_the_studys_kind_unless_a_sweep_says_otherwise(start: Callable[..., Study]) -> None:
+    study = start(body="npy", rows=8, arrivals="constant", warm_up_seconds=2.0)
+    opened, closed = study.open_load("small", 100, 4, 5), study.closed_load("large", 16, 3, rows=256, body="raw")
+    assert opened == Load(
+        architecture="small",
+        body="npy",
+        rows=8,
+        rate=100,
+        in_flight=None,
+        arrivals="constant",
+        seconds=4,
+        warm_up_seconds=2,
+        seed=3_000_005,
+    )
+    assert (closed.rate, closed.in_flight, closed.rows, closed.body) == (None, 16, 256, "raw")
+    assert study.closed_load("large", 16, 3).rows == 8
+
+
+def trial(load: Load, *, number: int, ok: bool | None, answered: int = 100) -> Trial:
+    return Trial(
+        number=number,
+        phase="curve",
+        block=1,
+        load=load,
+        offered=100,
+        dropped=0,
+        answered=answered,
+        late=0,
+        backlog=0,
+        failures={} if answered else {"status 500": 90, "no answer: ConnectionResetError": 10},
+        requests_per_second=25,
+        latency=None,
+        split=None,
+        lateness_p99_ms=1,
+        generator_share=0.1,
+        steal_share=None,
+        server=None,
+        gates=[Gate(name="client lateness", rule="p99 <= 5 ms", measured="p99 1 ms", ok=ok)],
+        verdict="pass",
+    )
+
+
+@pytest.fixture
+def outcomes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have the next trials end so: gates ok or not, and right answers."""
+
+    def plan(*ends: tuple[bool | None, int]) -> None:
+        coming = iter(ends)
+
+        def run_trial(bench: Bench, load: Load, *, phase: str, block: int, number: int) -> Trial:
+            ok, answered = next(coming)
+            return trial(load, number=number, ok=ok, answered=answered)
+
+        monkeypatch.setattr(module, "run_trial", run_trial)
+
+    return plan
+
+
+ENDS = {
+    "passes": ([(True, 100)], [False]),
+    "can't be checked": ([(None, 100)], [False]),
+    "passes when run again": ([(False, 100), (True, 100)], [True, False]),
+    "fails twice": ([(False, 100), (False, 100)], [True, False]),
+}
+
+
+@pytest.mark.parametrize(("ends", "replaced"), ENDS.values(), ids=ENDS)
+def test_a_trial_that_fails_a_gate_is_run_again_once_and_both_are_kept(
+    ends: list[tuple[bool | None, int]],
+    replaced: list[bool],
+    start: Callable[..., Study],
+    outcomes: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    study = start()
+    outcomes(*ends)
+    last = study.measure(study.open_load("small", 100, 4, 1), "curve", 1)
+    assert [one.replaced for one in study.trials] == replaced
+    assert [one.number for one in study.trials] == list(range(1, len(ends) + 1))
+    assert last == study.trials[-1]
+    assert load_results(tmp_path).trials == study.trials
+
+
+def test_what_was_measured_is_on_disk_after_each_trial(
+    start: Callable[..., Study], outcomes: Callable[..., None], tmp_path: Path
+) -> None:
+    study = start()
+    for number in (1, 2, 3):
+        outcomes((True, 100))
+        study.measure(study.open_load("small", 100, 4, number), "curve", 1)
+        kept = load_results(tmp_path)
+        assert (len(kept.trials), kept.partial) == (number, "it was cut short")
+
+
+def test_an_architecture_that_never_answers_rightly_ends_the_study_and_is_kept(
+    start: Callable[..., Study], outcomes: Callable[..., None], tmp_path: Path
+) -> None:
+    study = start()
+    outcomes((False, 0))
+    with pytest.raises(
+        MeasurementError, match=r"small must answer rightly, however: .*90 x status 500, 10 x no answer"
+    ):
+        study.measure(study.open_load("small", 100, 4, 1), "curve", 1)
+    assert [one.answered for one in load_results(tmp_path).trials] == [0]

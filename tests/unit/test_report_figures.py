@@ -1,0 +1,210 @@
+"""Figures of a study: from which trials they are, with which interval, and when they are withheld."""
+
+import pytest
+
+from loadtest.figures import compare
+from loadtest.intervals import bracketed, paired_ratio
+from loadtest.results import Results
+from loadtest.summary import ArchitectureSummary, Summary, compare_rates, summarise
+from loadtest.tally import GateTally
+from tests.studies import (
+    COMMON_RATE,
+    SMALL,
+    change_trials,
+    changed,
+    generator_limited_study,
+    hopeless_study,
+    hosted_study,
+    partial_study,
+    quick_study,
+    regression_study,
+    spoilt_study,
+    study,
+    undecided_study,
+)
+
+ROWS = 64
+
+
+def small_and_large(results: Results) -> tuple[ArchitectureSummary, ArchitectureSummary]:
+    small, large = summarise(results).architectures
+    return small, large
+
+
+def test_the_sustained_rate_lies_between_the_rates_that_held_and_those_that_did_not() -> None:
+    results = study()
+    small, _ = small_and_large(results)
+    found = [one for one in results.capacities if one.architecture == "small"]
+    expected = bracketed([one.rate or 0.0 for one in found], [one.next_rate or 0.0 for one in found])
+    assert expected is not None
+    value = small.sustained.requests.value
+    assert value is not None
+    assert (value.estimate, value.low, value.high) == pytest.approx((expected.estimate, expected.low, expected.high))
+    assert small.rows_per_second.value is not None
+    assert small.rows_per_second.value.estimate == pytest.approx(ROWS * value.estimate)
+
+
+def test_rates_are_compared_block_by_block() -> None:
+    results = study()
+    small, large = small_and_large(results)
+    by_block = {(one.architecture, one.block): one.rate or 0.0 for one in results.capacities}
+    above, below = ([by_block[name, block] for block in range(1, 6)] for name in ("large", "small"))
+    found, expected = compare_rates(large, small), paired_ratio(above, below)
+    assert found is not None
+    assert expected is not None
+    assert (found.estimate, found.low, found.high) == pytest.approx((expected.estimate, expected.low, expected.high))
+
+
+def test_latencies_are_those_of_the_rate_nearest_to_70_percent_of_the_sustained_one() -> None:
+    small, _ = small_and_large(study())
+    assert small.operating.rate.value is not None
+    assert small.sustained.requests.value is not None
+    share = small.operating.rate.value.estimate / small.sustained.requests.value.estimate
+    assert share == pytest.approx(0.7, abs=0.02)  # the simulated curve follows the true capacity, not the found one
+
+
+def test_a_quick_study_has_saturation_and_latencies_at_the_common_rate() -> None:
+    small, large = small_and_large(quick_study())
+    assert small.sustained.outcome == "missing"
+    assert small.rows_per_second.value is not None
+    for one in (small, large):
+        assert one.operating.rate.value is not None
+        assert one.operating.rate.value.estimate == pytest.approx(COMMON_RATE)
+
+
+def test_a_million_predictions_cost_the_services_processors_for_as_long_as_they_take() -> None:
+    small, _ = small_and_large(study())
+    assert small.cost.value is not None
+    assert small.rows_per_second.value is not None
+    # 0.04 for an hour of the one processor
+    assert small.cost.value.estimate == pytest.approx(0.04 / 3600 * 1e6 / small.rows_per_second.value.estimate)
+
+
+def test_without_a_price_or_processors_of_its_own_there_is_no_cost() -> None:
+    results = study()
+    shared = changed(results, environment=changed(results.environment, service_processors=None))
+    free = changed(results, settings=changed(results.settings, price_per_core_hour=None))
+    assert [small_and_large(one)[0].cost.value for one in (shared, free, hosted_study())] == [None, None, None]
+
+
+def test_one_block_gives_an_estimate_without_an_interval() -> None:
+    small, _ = small_and_large(partial_study())
+    assert small.rows_per_second.value is not None
+    assert small.rows_per_second.value.low is None
+
+
+def test_what_the_generator_limits_is_a_bound_and_no_ratio_is_made_of_it() -> None:
+    small, large = small_and_large(generator_limited_study())
+    assert (small.rows_per_second.bound, small.cost.bound) == ("at least", "at most")
+    assert small.rows_per_second.value is not None
+    assert small.rows_per_second.value.low is None
+    assert compare_rates(large, small) is None
+    assert compare(large.cost, small.cost) is None
+
+
+def test_where_nothing_holds_the_lowest_rate_that_was_tried_is_known() -> None:
+    _, large = small_and_large(hopeless_study())
+    assert large.sustained.outcome == "none"
+    assert large.sustained.lowest is not None
+    assert large.sustained.lowest.p99_ms == pytest.approx(71.3)
+    assert large.operating.p99_ms.value is None
+
+
+def test_one_undecided_block_leaves_the_whole_undecided() -> None:
+    _, large = small_and_large(undecided_study())
+    assert (large.sustained.outcome, large.rows_per_second.value) == ("undecided", None)
+
+
+def test_a_failed_gate_in_the_search_withholds_the_rate_and_all_that_rests_on_it() -> None:
+    small, large = small_and_large(spoilt_study("search", "large"))
+    assert large.sustained.outcome == "invalid"
+    figures = (large.rows_per_second, large.cost, large.operating.p99_ms, large.operating.cpu_ms)
+    assert all(figure.value is None and figure.withheld is not None for figure in figures)
+    assert large.rows_per_second.withheld is not None
+    assert large.rows_per_second.withheld.gates == ("client lateness",)
+    assert "p99 12.30 ms (4 of 20 trials)" in large.rows_per_second.withheld.reason
+    assert small.rows_per_second.withheld is None
+    assert large.saturation.withheld is None
+
+
+def test_a_failed_gate_at_the_operating_point_withholds_the_latencies_and_not_the_rate() -> None:
+    small, _ = small_and_large(spoilt_study("curve", "small"))
+    assert small.rows_per_second.value is not None
+    assert small.operating.p50_ms.value is None
+    assert small.operating.p50_ms.withheld is not None
+
+
+def test_a_failed_gate_beyond_the_rate_that_was_found_withholds_nothing() -> None:
+    results = change_trials(
+        study(),
+        lambda one: (
+            changed(one, gates=[changed(gate, ok=False) for gate in one.gates]) if one.verdict == "fail" else one
+        ),
+    )
+    beyond = changed(results, trials=[one for one in results.trials if one.phase == "search"])
+    assert beyond.valid
+    summary = summarise(beyond)
+    assert [one.sustained.outcome for one in summary.architectures] == ["found", "found"]
+    assert tally_of(summary, "client lateness").failed == 0
+    assert tally_of(summary, "client lateness").set_aside == 20
+
+
+def test_no_figure_rests_on_a_trial_that_was_run_again() -> None:
+    spoilt = spoilt_study("search", "large")
+    replaced = change_trials(spoilt, lambda one: one if one.valid else changed(one, replaced=True))
+    assert [one.sustained.outcome for one in summarise(replaced).architectures] == ["found", "found"]
+
+
+def tally_of(summary: Summary, gate: str) -> GateTally:
+    return next(one for one in summary.gates if one.name == gate)
+
+
+def test_gates_are_counted_and_the_worst_is_named() -> None:
+    tally = tally_of(summarise(spoilt_study()), "client lateness")
+    assert (tally.failed, tally.worst) == (4, "p99 12.30 ms")
+    assert tally.passed == 110 - 4
+
+
+def test_what_could_not_be_judged_is_counted_apart() -> None:
+    tally = tally_of(summarise(study()), "nothing dropped")
+    assert tally.failed == 0
+    assert tally.unknown > 0
+
+
+def test_sent_and_dropped_are_what_was_offered() -> None:
+    for one in summarise(study()).requests:
+        assert one.sent + one.dropped == one.offered
+
+
+def test_a_gain_is_the_evaluations_difference_whichever_of_the_two_is_the_best() -> None:
+    small, large = small_and_large(study())
+    up, down = large.gains["small"], small.gains["large"]
+    assert up is not None
+    assert down is not None
+    assert (up.estimate, up.low, up.high) == pytest.approx((0.004, -0.001, 0.009))
+    assert (down.estimate, down.low, down.high) == pytest.approx((-0.004, -0.009, 0.001))
+
+
+def test_a_regressions_gain_is_squared_error_taken_off() -> None:
+    _, large = small_and_large(regression_study())
+    gained = large.gains["small"]
+    assert gained is not None
+    assert gained.estimate == pytest.approx(55.1**2 - 52.8**2)
+    assert gained.low == pytest.approx(gained.estimate - 130)
+
+
+def test_without_the_evaluation_a_gain_has_no_interval() -> None:
+    _, large = small_and_large(changed(study(), differences={}))
+    gained = large.gains["small"]
+    assert gained is not None
+    assert gained.estimate == pytest.approx(0.004)
+    assert gained.low is None
+
+
+def test_a_partial_study_names_what_is_missing() -> None:
+    assert summarise(partial_study()).missing == (
+        "the search for the capacity in 4 of 5 blocks",
+        "latency against rate in 4 of 5 blocks",
+        "each architecture alone",
+    )
+    assert summarise(study(SMALL)).missing == ()

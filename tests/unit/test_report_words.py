@@ -1,0 +1,245 @@
+"""What the report says: the verdict, the recommendation, and what it warns of."""
+
+from dataclasses import replace
+
+import pytest
+
+from loadtest.advice import Advice, advise
+from loadtest.document import Document, compose
+from loadtest.results import Difference, Results
+from loadtest.summary import summarise
+from tests.studies import (
+    LARGE,
+    SMALL,
+    WIDE,
+    WRONG,
+    begun_study,
+    changed,
+    generator_limited_study,
+    hopeless_study,
+    hosted_study,
+    partial_study,
+    quick_study,
+    regression_study,
+    shown_gain_study,
+    spoilt_study,
+    study,
+    undecided_study,
+)
+
+EVERY_STUDY = {
+    "two": study,
+    "three": lambda: study(SMALL, LARGE, WIDE),
+    "one": lambda: study(SMALL),
+    "quick": quick_study,
+    "generator": generator_limited_study,
+    "none": hopeless_study,
+    "undecided": undecided_study,
+    "invalid": spoilt_study,
+    "partial": partial_study,
+    "begun": begun_study,
+    "regression": regression_study,
+    "hosted": hosted_study,
+}
+
+
+def document(results: Results) -> Document:
+    return compose(summarise(results))
+
+
+def verdict(results: Results) -> str:
+    return " ".join(document(results).verdict)
+
+
+def advice(results: Results) -> Advice:
+    return advise(summarise(results))
+
+
+def notices(results: Results) -> str:
+    return " ".join(f"{one.label}: {one.text}" for one in document(results).notices)
+
+
+def cell(results: Results, label: str, column: int) -> str:
+    return next(
+        row.cells[column] for group in document(results).table.groups for row in group.rows if row.label == label
+    )
+
+
+def test_the_verdict_is_what_is_sustained_and_what_the_larger_one_buys() -> None:
+    first, second = document(study()).verdict
+    assert first == (
+        "At p99 <= 50 ms on this machine, small sustains 98,400 [97,300, 99,600] rows/s and large 68,200 "
+        "[67,400, 69,000]: ratio 0.69 [0.68, 0.71]."
+    )
+    assert second == (
+        "large buys +0.0040 accuracy [-0.0010, +0.0090] (no difference shown) for 1.03 times the memory and 4.7 times "
+        "the training time."
+    )
+
+
+def test_the_verdicts_figures_are_the_tables() -> None:
+    results = study()
+    for column, label in ((0, "sustained rows/s"), (1, "sustained rows/s"), (2, "sustained rows/s"), (2, "accuracy")):
+        assert cell(results, label, column).partition(" [")[0] in verdict(results)
+    assert cell(results, "sustained rows/s", 0) in verdict(results)
+
+
+def test_a_ratio_whose_interval_holds_1_shows_no_difference() -> None:
+    twin = replace(SMALL, name="twin", accuracy=0.9)
+    assert "(no difference shown). twin brings -0.0373 accuracy [-0.0423, -0.0323] for" in verdict(study(SMALL, twin))
+
+
+def test_of_three_architectures_the_first_is_the_basis_and_each_has_its_clause() -> None:
+    said = verdict(study(SMALL, LARGE, WIDE))
+    assert "; large 67,500 [67,200, 67,800], ratio 0.69 [0.69, 0.69]; wide 79,400" in said
+    assert "Against small, large buys +0.0040 accuracy" in said
+    # Neither of the two is the best, with which the release's evaluation compares.
+    assert "wide buys +0.0018 accuracy (no interval)" in said
+
+
+def test_a_generators_limit_is_a_bound_without_a_ratio_and_says_what_would_saturate_the_service() -> None:
+    said = verdict(generator_limited_study())
+    assert "small sustains >= 96,100 rows/s (the generator's limit) and large sustains 68,200" in said
+    assert ": ratio" not in said
+    assert "(--processes 2)" in said
+    assert "(--body npy)" in said
+
+
+def test_an_architecture_that_holds_nothing_is_said_to_with_the_lowest_rate_that_was_tried() -> None:
+    assert "large holds it at no rate that was tried (at 526 requests/s, the lowest, p99 was 71.3 ms)" in verdict(
+        hopeless_study()
+    )
+
+
+def test_an_undecided_architecture_has_no_figure() -> None:
+    assert "large is undecided" in verdict(undecided_study())
+    assert cell(undecided_study(), "sustained rows/s", 1) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("results", "gate", "fact"),
+    [
+        (spoilt_study(), "client lateness", "p99 <= 5 ms, 10% of the SLO, however: p99 12.30 ms (4 of 20 trials)"),
+        (spoilt_study(gate=WRONG), "answers correct", "17 x wrong value, 3 x status 500 (4 of 20 trials)"),
+    ],
+    ids=["late", "wrong"],
+)
+def test_an_invalid_figure_is_never_a_number_and_has_its_reason(results: Results, gate: str, fact: str) -> None:
+    assert f"large is INVALID (gate failed: {gate})" in verdict(results)
+    assert fact in notices(results)
+    assert cell(results, "sustained rows/s", 1) == "INVALID"
+    assert cell(results, "sustained rows/s", 2) == "-"
+    assert gate in " ".join(document(results).gate_words)
+
+
+def test_a_quick_study_says_that_no_capacity_was_searched_for() -> None:
+    said = verdict(quick_study())
+    assert said.startswith("In a closed loop of 16 users (no capacity was searched for), small answers 86,900")
+    assert "At a common open rate of 500 requests/s, small's p99 is" in said
+    assert "read no capacity from its throughput" in notices(quick_study())
+
+
+def test_a_partial_study_says_why_and_what_is_missing_and_shows_the_rest() -> None:
+    assert "Partial: the study ended before its end: stopped by Ctrl-C. Missing: the search" in notices(partial_study())
+    assert "small sustains 98,000 rows/s and large 68,500: ratio 0.70 (no interval)" in verdict(partial_study())
+    assert "small was not searched for its capacity" in verdict(begun_study())
+
+
+def test_a_service_elsewhere_is_seen_from_this_machine_and_has_no_memory() -> None:
+    assert "seen from this machine" in verdict(hosted_study())
+    assert "14.6 times the weights" in verdict(hosted_study())
+    assert "the service was not started by this command" in notices(hosted_study())
+
+
+def test_a_regression_speaks_of_squared_error() -> None:
+    assert "large takes 248 [118, 378] off the squared error for" in verdict(regression_study())
+    assert cell(regression_study(), "squared error", 2) == "-248 [-378, -118]"
+    assert cell(regression_study(), "R2", 2) == "+0.0410"
+
+
+def test_the_cheaper_one_is_taken_where_no_gain_is_shown() -> None:
+    said = advice(study())
+    assert said.headline == "Take small."
+    assert "large sustains 0.69 [0.68, 0.71] times the rows/s" in said.reason
+    assert said.change == "A quality gain shown with more held-out rows would change it."
+
+
+def test_a_shown_gain_is_given_its_price() -> None:
+    said = advice(shown_gain_study())
+    assert said.headline == "It depends on what accuracy is worth: small or large."
+    # 30,200 rows/s, 4.4 MB and 0.00005 for 1.41 points
+    assert "Each point (0.01) of accuracy costs 21,400 rows/s, 3.12 MB of worker memory and" in said.reason
+
+
+def test_a_regressions_price_is_for_a_percent_of_the_squared_error() -> None:
+    assert "Each percent off the squared error costs" in advice(regression_study()).reason
+
+
+def test_the_cheaper_one_that_is_shown_to_be_better_is_taken() -> None:
+    better = changed(study(), differences={"large": Difference(best="small", mean=-0.02, low=-0.03, high=-0.01)})
+    said = advice(better)
+    assert said.headline == "Take small."
+    assert "It is also the best on held-out rows." in said.reason
+
+
+def test_the_one_of_fewest_weights_is_the_cheaper_where_rates_do_not_differ() -> None:
+    twin = replace(SMALL, name="twin", parameters=2 * SMALL.parameters)
+    said = advice(study(twin, SMALL))
+    assert said.headline == "Take small."
+    assert "(no difference shown) times the rows/s with 2.0 times the weights" in said.reason
+    assert "more blocks" in said.change
+
+
+def test_a_smaller_one_that_is_slower_is_not_the_cheaper() -> None:
+    slow = replace(SMALL, name="slow", parameters=10, row_ms=0.02)
+    assert advice(study(slow, SMALL)).headline == "Take small."
+
+
+def test_only_what_holds_the_slo_is_taken() -> None:
+    said = advice(hopeless_study())
+    assert said.headline == "Take small."
+    assert "large holds the SLO at no rate that was tried" in said.reason
+    assert "looser SLO" in said.change
+
+
+def test_a_quick_study_recommends_provisionally() -> None:
+    assert advice(quick_study()).headline == "Take small, provisionally."
+    assert "A whole study (without --quick)" in advice(quick_study()).change
+
+
+@pytest.mark.parametrize(
+    ("results", "reason"),
+    [
+        (spoilt_study(), "The rate of large is INVALID."),
+        (undecided_study(), "The rate of large is undecided or was not measured."),
+        (generator_limited_study(), "Of small the load generator's limit is known, not the service's."),
+        (partial_study(), "The study is not whole: stopped by Ctrl-C."),
+        (study(SMALL), "There is nothing to choose between."),
+        (changed(study(), differences={}), "Whether one is more accurate is not known"),
+    ],
+    ids=["invalid", "undecided", "generator", "partial", "one", "no evaluation"],
+)
+def test_nothing_is_recommended_from_what_is_not_known(results: Results, reason: str) -> None:
+    assert advice(results).headline == "None yet."
+    assert advice(results).reason.startswith(reason)
+
+
+@pytest.mark.parametrize("make", EVERY_STUDY.values(), ids=EVERY_STUDY)
+def test_every_study_has_a_verdict_a_recommendation_and_a_full_table(make: object) -> None:
+    assert callable(make)
+    made = document(make())
+    assert made.verdict[0].endswith(".")
+    assert made.advice.headline.endswith(".")
+    assert made.advice.change.endswith(".")
+    width = len(made.table.columns) - 1
+    assert all(len(row.cells) == width for group in made.table.groups for row in group.rows)
+    assert not any(word in repr(made) for word in ("nan", "inf ", "None ms"))
+
+
+def test_the_method_is_five_sentences_and_the_facts_name_command_and_seed() -> None:
+    made = document(study())
+    assert len(made.method) == 5
+    facts = {fact.label: fact.value for fact in made.facts}
+    assert facts["Command"] == "python -m loadtest --price-per-core-hour 0.04"
+    assert facts["Seed"] == "7"
+    assert facts["Processors"] == "2, 1 of them for the service alone"
