@@ -12,7 +12,7 @@ from rich.console import Console
 
 from loadtest.intervals import median
 from loadtest.processors import available
-from tests.bench.capacity_search import search_capacities, tell_searches
+from tests.bench.capacity_search import search_capacity, tell_search
 from tests.bench.known import serve_known
 from tests.bench.law_trials import measure_laws, show_laws
 from tests.bench.own_cost import (
@@ -33,8 +33,8 @@ def main() -> None:
         runs = measure_laws(host, Path(folder), generator)
         table, sentences = show_laws(runs)
         console.print(table, *sentences, sep="\n")
-        searched = search_capacities(host, Path(folder))
-        console.print(tell_searches(searched))
+        searched = search_capacity(host, Path(folder))
+        console.print(tell_search(searched))
         offered = offer_arrivals(host, Path(folder), generator)
         console.print(show_arrivals(offered))
         ours, theirs = compare_clients(host, generator)

@@ -1,6 +1,6 @@
 """Our closed user over the client of Locust's FastHttpUser: a Locust file for ``tests.bench.own_cost``."""
 
-import locust  # first: it patches the standard library for gevent  # isort: skip
+import locust  # noqa: F401  # first: it patches the standard library for gevent  # isort: skip
 
 from typing import Any
 

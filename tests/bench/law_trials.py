@@ -1,32 +1,31 @@
 """Trials of servers whose latencies are known, to see whether the load test finds them.
 
 Every trial is a whole one: Locust in a process of its own, gates, samples in a file. The servers wait instead of
-working, and so do the generators, so that the trials of all laws run at the same time: together they are some 1,100
-arrivals/s.
+working, and so do the generators, so that the trials of all laws run at the same time: some 600 arrivals/s together.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.counters import read_counters, settle
+from loadtest.counters import settle
 from loadtest.intervals import FEWEST, Interval, geometric
 from loadtest.results import Load, Trial
 from loadtest.samples import load_samples
 from loadtest.trial import Bench, run_trial
-from tests.bench.lines import COPIES, LAWS, Floats, Line, copies
+from tests.bench.lines import LAWS, Floats, Line
 from tests.bench.truths import LEVELS, quantiles_ms, served
 
-ROUNDS = 3
-"""Of ``COPIES`` repeats each."""
-SECONDS = 60.0
-"""Of a repeat: 67 relaxation times for M/M/1 at 0.8, the slowest, and 160 at 0.7; whole turns of those that stall."""
-WARM_UP_SECONDS = 8.0
+REPEATS = 4
+SECONDS = 45.0
+"""Of a repeat: 50 relaxation times for M/M/1 at 0.8, the slowest, and whole turns of the servers that stall."""
+WARM_UP_SECONDS = 6.0
 """All Locusts start at once on one processor, and the first to be ready must not count while the last one starts."""
 SLO_MS = 1000.0
 """That nothing misses: what overload may do is not looked at here."""
@@ -99,25 +98,16 @@ class Run:
 def measure_laws(host: str, folder: Path, processor: int) -> list[Run]:
     """Run all trials, from ``processor``. Raises MeasurementError."""
     bench = Bench(host, None, folder, SLO_MS, [processor], 1)
-    lines = [line for law in LAWS for line in copies(law)]
-    rounds: list[list[Repeat]] = []
-    with ThreadPoolExecutor(len(lines)) as pool:
-        for turn in range(ROUNDS):
-            numbers = range(turn * len(lines) + 1, (turn + 1) * len(lines) + 1)
-            rounds.append(list(pool.map(lambda line, number: _repeat(bench, line, number), lines, numbers)))
-    return [Run(law, quantiles_ms(law), _of(place, rounds)) for place, law in enumerate(LAWS)]
+    with ThreadPoolExecutor(len(LAWS)) as pool:
+        rounds = [list(pool.map(partial(_repeat, bench, turn), LAWS)) for turn in range(REPEATS)]
+    return [Run(line, quantiles_ms(line), tuple(turn[place] for turn in rounds)) for place, line in enumerate(LAWS)]
 
 
-def _of(place: int, rounds: list[list[Repeat]]) -> tuple[Repeat, ...]:
-    """Return the repeats of one law, which ran side by side in each round."""
-    return tuple(one for turn in rounds for one in turn[place * COPIES : (place + 1) * COPIES])
-
-
-def _repeat(bench: Bench, line: Line, number: int) -> Repeat:
-    settle(bench.host)
-    counters = read_counters(bench.host)
+def _repeat(bench: Bench, turn: int, line: Line) -> Repeat:
+    counters = settle(bench.host)
     assert counters is not None
-    trial = run_trial(bench, _load(line, number), phase="curve", block=1, number=number)
+    number = turn * len(LAWS) + LAWS.index(line)
+    trial = run_trial(bench, _load(line, seed=turn), phase="curve", block=turn, number=number)
     return Repeat(trial, _off_ms(bench.folder / f"{number:04}.npz", line, int(counters.of(line.name, "json"))))
 
 
@@ -146,7 +136,7 @@ def _off_ms(file: Path, line: Line, first: int) -> Floats:
 
 def show_laws(runs: Sequence[Run]) -> tuple[Table, list[str]]:
     """Return the table, and what to say of it."""
-    title = f"Known latencies, {ROUNDS * COPIES} repeats of {SECONDS:g} s; ms, 95 % intervals of the repeats"
+    title = f"Known latencies, {REPEATS} repeats of {SECONDS:g} s; ms, 95 % intervals of the repeats"
     table = Table(title=title, title_justify="left")
     for heading in ("law", "load", "figure", "truth", "measured", "inside", "off own arrivals", "late p99", "repeats"):
         table.add_column(heading, justify="left" if heading in {"law", "figure", "inside"} else "right")

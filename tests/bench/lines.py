@@ -5,7 +5,7 @@ working time, which stands still meanwhile.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -36,7 +36,6 @@ class Line:
     arrivals: Arrivals = "poisson"
     stall_every: float = 0.0
     stall_seconds: float = 0.0
-    seed: tuple[int, ...] = (0,)
 
     @property
     def rate(self) -> float:
@@ -44,8 +43,8 @@ class Line:
         return self.load / self.mean
 
     def services(self) -> Iterator[float]:
-        """Yield the seconds of service, in the order of arrival, without an end."""
-        random = np.random.default_rng(self.seed)
+        """Yield the seconds of service, in the order of arrival, without an end; of each name others."""
+        random = np.random.default_rng(list(self.name.encode()))
         while True:
             yield from self.service(random, BLOCK).tolist()
 
@@ -94,18 +93,8 @@ LAWS = (
     Line("stall-30", "M/D/1, stalls", deterministic(SHORT), SHORT, 0.3, "poisson", *STALLS),
     Line("stall-50", "M/D/1, stalls", deterministic(SHORT), SHORT, 0.5, "poisson", *STALLS),
 )
-COPIES = 2
-"""Of each, so that two repeats run at the same time."""
-QUICK = Line("quick", "M/M/1", exponential(0.004), 0.004, 0.5)
-"""Whose capacity is searched for: trials of it can be short."""
-SEARCHES = 3
+QUICK = Line("quick", "M/D/1", deterministic(0.001), 0.001, 0.8)
+"""Whose capacity is searched for: its trials can be short."""
 
-
-def copies(line: Line, number: int = COPIES) -> tuple[Line, ...]:
-    """Return lines with the same law, and service times of their own."""
-    place = (*LAWS, QUICK).index(line)
-    return tuple(replace(line, name=f"{line.name}-{copy}", seed=(place, copy)) for copy in range(1, number + 1))
-
-
-LINES = {line.name: line for law in LAWS for line in copies(law)} | {one.name: one for one in copies(QUICK, SEARCHES)}
+LINES = {line.name: line for line in (*LAWS, QUICK)}
 """All that the known server serves, by architecture."""
