@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bench-image bento image lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bench-loadtest bench-image bento image lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,10 @@ bench-shape: setup
 
 bench-decoding: setup
 	$(BIN)/python -m tests.bench.bench_decoding
+
+# Needs two processors that nobody else uses for eight minutes.
+bench-loadtest: setup  ## load servers whose latencies and capacity are known, and measure what the load test costs
+	$(BIN)/python -m tests.bench.bench_loadtest
 
 bench-image: setup
 	$(BIN)/python -m tests.bench.bench_image

@@ -4,11 +4,12 @@
 long as a short request takes, and it would be counted as its latency. ``make bench-loadtest`` prints both.
 """
 
+import sys
 import time
 
 import gevent
 
-from loadtest.timerfd import AVAILABLE, TimerFile
+from loadtest.timerfd import TimerFile
 
 READ = 1
 """libev's event mask."""
@@ -18,7 +19,7 @@ class Alarm:
     """A timer of one greenlet: Linux's timerfd, and ``gevent.sleep`` elsewhere."""
 
     def __init__(self) -> None:
-        self._file = TimerFile() if AVAILABLE else None
+        self._file = TimerFile() if sys.platform == "linux" else None
         if self._file is not None:
             self._hub = gevent.get_hub()
             self._watcher = self._hub.loop.io(self._file.number, READ)

@@ -5,10 +5,7 @@ The loops' own timers count whole milliseconds, for epoll does. Python has it fr
 
 import ctypes
 import os
-import sys
 import time
-
-AVAILABLE = sys.platform == "linux"
 
 
 class _Setting(ctypes.Structure):
@@ -23,7 +20,7 @@ class _Setting(ctypes.Structure):
 
 
 class TimerFile:
-    """A file that can be read once the time set has passed. Where ``AVAILABLE``; raises OSError."""
+    """A file that can be read once the time set has passed. Raises OSError."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(None, use_errno=True)

@@ -86,4 +86,6 @@ def md1_quantile(level: float, rate: float, mean: float) -> float:
         load = [rate * (k * mean - wait) for k in range(int(wait / mean) + 1)]
         return (1 - rate * mean) * math.fsum(x**k / math.factorial(k) * math.exp(-x) for k, x in enumerate(load))
 
+    if share_within(0) >= level:  # so many do not wait at all
+        return mean
     return mean + float(brentq(lambda wait: share_within(wait) - level, 0, 20 * mean))

@@ -1,6 +1,6 @@
 """A server that answers when a law says so. Run: python -m tests.bench.known_server PORT.
 
-It speaks as much of the service's contract as the load test needs. Each name of ``QUEUES`` is an architecture with a
+It speaks as much of the service's contract as the load test needs. Each of ``LINES`` is an architecture with a
 queue of its own; ``at-once`` answers without any wait. What is waited for is an instant, not work: the server sleeps,
 and an answer leaves within some 0.1 ms of its time. Needs Linux.
 """
@@ -20,30 +20,31 @@ import orjson
 import uvloop
 
 from loadtest.timerfd import TimerFile
-from service.contract import RELEASE_HEADER
-from tests.bench.known_models import ANSWER, RELEASE, examples, models
-from tests.bench.queues import QUEUES, Queue
+from service.contract import MODELS_ROUTE, RELEASE_HEADER, examples_route, predict_route
+from tests.bench.known_models import ANSWER, catalogue, examples
+from tests.bench.lines import LINES, Line
+from tests.cards import RELEASE
 
 AT_ONCE = "at-once"
-SERVICE_SEED = 7
-"""Of the service times: requests get the same ones in every run."""
 TIMING = "Server-Timing: parse;dur=0.010, infer;dur=0.020, write;dur=0.003\r\n"
+BACKLOG = 2048
+"""Connections that may wait to be accepted, as for uvicorn: Linux drops others, and they come again a second later."""
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
-class Line:
-    """The requests of one queue: when each of them is to leave."""
+class Queue:
+    """The requests of one line: when each of them is to leave."""
 
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
-        self._services = queue.services(SERVICE_SEED)
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._services = line.services()
         self._last = 0.0
 
     def departure(self, arrival: float) -> float:
         """Return when a request that is whole at ``arrival`` leaves; both are seconds since the epoch."""
-        (working,) = self._queue.working(np.array([arrival]))
+        (working,) = self._line.working(np.array([arrival]))
         self._last = max(float(working), self._last) + next(self._services)
-        return float(self._queue.instants(np.array([self._last]))[0])
+        return float(self._line.instants(np.array([self._last]))[0])
 
 
 class Departures:
@@ -81,15 +82,15 @@ def now() -> float:
 
 
 class Site:
-    """What the server knows: its lines, its pages, and how many answers it has given."""
+    """What the server knows: its queues, its pages, and how many answers it has given."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.departures = Departures(loop)
-        self.lines = {queue.name: Line(queue) for queue in QUEUES}
-        names = [*self.lines, AT_ONCE]
+        self.queues = {name: Queue(line) for name, line in LINES.items()}
+        names = [*self.queues, AT_ONCE]
         self.answered = dict.fromkeys(names, 0)
-        self.pages = {"/models": orjson.dumps({"release": RELEASE, "models": {name: models(name) for name in names}})}
-        self.pages |= {f"/models/{name}/examples": examples() for name in names}
+        self.routes = {predict_route(name): name for name in names}
+        self.pages = {MODELS_ROUTE: catalogue(names)} | {examples_route(name): examples() for name in names}
         self._rows: dict[int, int] = {}
 
     def metrics(self) -> bytes:
@@ -143,8 +144,9 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer it, now or at its time."""
-        site, name = self._site, self._path.removeprefix("/predict/")
-        if name not in site.answered:
+        site = self._site
+        name = site.routes.get(self._path)
+        if name is None:
             page = site.metrics() if self._path == "/metrics" else site.pages.get(self._path)
             self._transport.write(NOT_FOUND if page is None else respond(page))
             return
@@ -159,14 +161,14 @@ class Connection(asyncio.Protocol):
         if name == AT_ONCE:
             leave()
         else:
-            site.departures.add(site.lines[name].departure(arrival), leave)
+            site.departures.add(site.queues[name].departure(arrival), leave)
 
 
 async def serve(port: int) -> None:
     """Serve on 127.0.0.1 until the process is ended."""
     loop = asyncio.get_running_loop()
     site = Site(loop)
-    server = await loop.create_server(lambda: Connection(site), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Connection(site), "127.0.0.1", port, backlog=BACKLOG)
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -1,0 +1,109 @@
+"""Searches for the capacity of a server that has a known one: M/D/1, where p99 meets the SLO.
+
+The rule that judges a trial wants to see fewer late requests than 1 in 100, and a search is short: what an ideal one
+finds is calculated, by the same search and rule on simulated time.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import brentq
+
+from loadtest.intervals import Interval, bracketed, geometric
+from loadtest.judge import judge
+from loadtest.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE, find_capacities, measure_saturation
+from loadtest.results import Capacity, Settings, Trial
+from loadtest.search import Answer, dither, search
+from loadtest.study import open_study
+from tests.bench.lines import QUICK
+from tests.queues import Queue, md1_quantile
+
+SLO_MS = 15.0
+BLOCKS = 2
+SECONDS, WARM_UP_SECONDS = 4.0, 0.5
+"""Of a trial: 25 relaxation times at the capacity, and ten times what a busy server needs to forget its start."""
+SIMULATED = 100
+TOLERANCE = 0.05
+HIGHEST_LOAD = 0.88
+"""Within which the law's series keeps its digits."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What the searches found. ideal: requests/s that simulated ones find, one number for each."""
+
+    capacities: list[Capacity]
+    trials: list[Trial]
+    ideal: list[float]
+
+    @property
+    def found(self) -> Interval | None:
+        """Over the blocks that found one."""
+        ends = [(one.rate, one.next_rate) for one in self.capacities if one.rate and one.next_rate]
+        return bracketed([low for low, _ in ends], [high for _, high in ends])
+
+    @property
+    def off(self) -> float | None:
+        """Relative to what ideal searches find on average."""
+        found, ideal = self.found, geometric(self.ideal)
+        return None if found is None or ideal is None else found.estimate / ideal.estimate - 1
+
+
+def true_capacity() -> float:
+    """Return the requests/s at which one request in a hundred takes longer than the SLO."""
+    mean = QUICK.mean
+    return float(brentq(lambda rate: md1_quantile(0.99, rate, mean) - SLO_MS / 1000, 0.1 / mean, HIGHEST_LOAD / mean))
+
+
+def search_capacity(host: str, folder: Path) -> Searched:
+    """Search as a study does, in ``BLOCKS``. Raises MeasurementError."""
+    settings = Settings(
+        host=host,
+        architectures=[QUICK.name],
+        body="json",
+        rows=1,
+        slo_p99_ms=SLO_MS,
+        quick=False,
+        blocks=BLOCKS,
+        seconds=SECONDS,
+        warm_up_seconds=WARM_UP_SECONDS,
+        arrivals="poisson",
+        seed=0,
+        processes=1,
+        price_per_core_hour=None,
+    )
+    with open_study(settings, folder, lambda what, seconds: None) as study:
+        measure_saturation(study)
+        find_capacities(study)
+    ideal = [rate for rate in map(_simulate, range(SIMULATED)) if rate]
+    return Searched(study.capacities, study.trials, ideal)
+
+
+def _simulate(seed: int) -> float | None:
+    """Return the middle of what one search finds on simulated time; None where it ends undecided."""
+    random, queue = np.random.default_rng(seed), Queue(QUICK.service)
+
+    def probe(rate: float) -> Answer:
+        latency = queue.run(random, rate, SECONDS, WARM_UP_SECONDS)
+        return judge(int((latency > SLO_MS / 1000).sum()), len(latency))
+
+    start = dither(START_SHARE / QUICK.mean, step=LATER_STEP, seed=[seed])
+    found = search(probe, start, step=FIRST_STEP, lowest=LOWEST_RATE)
+    return math.sqrt(found.rate * found.next_rate) if found.rate and found.next_rate else None
+
+
+def tell_search(searched: Searched) -> str:
+    """Say what was found, and what had to be."""
+    ideal, off = geometric(searched.ideal), searched.off
+    low, high = np.quantile(searched.ideal, (0.05, 0.95))
+    rates = ", ".join(f"{one.rate:.0f}" if one.rate else one.outcome for one in searched.capacities)
+    invalid = sum(not one.valid for one in searched.trials)
+    verdict = "nothing found" if off is None else f"{off:+.1%}, {'right' if abs(off) <= TOLERANCE else 'NOT right'}"
+    return (
+        f"Capacity of M/D/1, {QUICK.mean * 1000:g} ms of service, p99 <= {SLO_MS:g} ms: {true_capacity():.0f}/s. "
+        f"Searches on simulated time find {ideal and ideal.estimate:.0f}/s on average, nine of ten {low:.0f} to "
+        f"{high:.0f}/s. {BLOCKS} live ones held {rates}/s, and between held and missed is {searched.found}/s: "
+        f"{verdict} to {TOLERANCE:.0%}. {len(searched.trials)} trials, {invalid} not valid and run again."
+    )
