@@ -107,7 +107,7 @@ def _repeat(bench: Bench, turn: int, line: Line) -> Repeat:
     counters = settle(bench.host)
     assert counters is not None
     number = turn * len(LAWS) + LAWS.index(line)
-    trial = run_trial(bench, _load(line, seed=turn), phase="curve", block=turn, number=number)
+    trial = run_trial(bench, _load(line, seed=number), phase="curve", block=turn, number=number)
     return Repeat(trial, _off_ms(bench.folder / f"{number:04}.npz", line, int(counters.of(line.name, "json"))))
 
 

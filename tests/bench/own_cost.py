@@ -24,7 +24,7 @@ from tests.bench.known_server import AT_ONCE
 RATES = ((2000.0, 1), (5000.0, 1), (8000.0, 1), (1000.0, 64))
 """Arrivals/s, and rows in each."""
 ROUNDS = 4
-SECONDS, WARM_UP_SECONDS = 3.0, 1.0
+SECONDS, WARM_UP_SECONDS = 2.5, 0.5
 SLO_MS = 50.0
 USERS = 16
 CLOSED_SECONDS = 3
