@@ -33,7 +33,7 @@ def advise(summary: Summary) -> Advice:
 def _explain(nothing: Nothing, summary: Summary) -> Advice:
     names = join(nothing.names) if nothing.names else ""
     reason, change = {
-        "partial": (f"The study is not whole: {summary.partial}.", "A whole study"),
+        "partial": (f"The study is not whole: {(summary.partial or '').rstrip('.')}.", "A whole study"),
         "alone": ("There is nothing to choose between.", "Two or more architectures"),
         "invalid": (f"The rate of {names} is INVALID.", "The same study without a failed gate"),
         "unclear": (f"The rate of {names} is undecided or was not measured.", "The same study on a quieter machine"),

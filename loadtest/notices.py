@@ -40,7 +40,7 @@ def find_notices(summary: Summary) -> tuple[Notice, ...]:
 def _partial(summary: Summary) -> Iterator[str]:
     if summary.partial is not None:
         missing = f" Missing: {'; '.join(summary.missing)}." if summary.missing else ""
-        yield f"the study ended before its end: {summary.partial}.{missing} What was measured is shown."
+        yield f"the study ended before its end: {summary.partial.rstrip('.')}.{missing} What was measured is shown."
 
 
 def _invalid(summary: Summary) -> Iterator[str]:
@@ -70,6 +70,7 @@ def _notes(summary: Summary) -> Iterator[str]:
             "this was a quick study: no capacity was searched for. In a closed loop each user waits for its answer, so "
             "that a slow architecture is asked less often: read no capacity from its throughput."
         )
+    yield from summary.notes
     if settings.host is not None:
         yield "CPU, memory and start-up are not measured: the service was not started by this command."
     if settings.price_per_core_hour is None:

@@ -3,8 +3,11 @@
 import itertools
 import time
 
+from loadtest.catalogue import read_examples
 from loadtest.intervals import median
 from loadtest.judge import fewest_requests
+from loadtest.payloads import make_request_kind
+from loadtest.probe import takes
 from loadtest.results import OPERATING_SHARE, SATURATION_USERS, Alone, Capacity, Load, Settings, Trial
 from loadtest.search import Answer, dither, search
 from loadtest.study import Study, serve_on
@@ -95,9 +98,25 @@ def sweep_in_flight(study: Study) -> None:
 def sweep_rows(study: Study) -> None:
     """Ask in closed loops for one row, and for more and more."""
     blocks, seconds = _sweep(study.settings)
+    taken = {name: _find_taken(study, name) for name in study.settings.architectures}
     for block, name in study.turns(blocks, "rows"):
-        for rows in ROWS:
+        for rows in taken[name]:
             study.measure(study.closed_load(name, ROWS_IN_FLIGHT, seconds, rows=rows), "rows", block)
+
+
+def _find_taken(study: Study, architecture: str) -> list[int]:
+    """Return which of ``ROWS`` the service takes in one request: bodies have a limit."""
+    examples = read_examples(study.bench.host, architecture)
+    scale = study.catalogue.card(architecture).target.scale
+    taken = []
+    for rows in ROWS:
+        kind = make_request_kind(architecture, examples, study.settings.body, rows, scale)
+        if not takes(study.bench.host, kind):
+            megabytes = len(kind.payloads[0].body) / 1e6
+            study.notes.append(f"{architecture} takes no {rows:,} rows in a request: a body of {megabytes:.1f} MB.")
+            break
+        taken.append(rows)
+    return taken
 
 
 def _sweep(settings: Settings) -> tuple[int, float]:

@@ -233,6 +233,8 @@ class Results(Frozen):
     """That the study took."""
     partial: str | None
     """Why it ended before its end; None for a whole study."""
+    notes: list[str] = []
+    """What else a reader should know."""
 
     @property
     def capacities_found(self) -> dict[tuple[str, int], float]:

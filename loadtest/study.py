@@ -34,8 +34,8 @@ from service.contract import EVALUATION, SUMMARY_FILE, entry_name
 ATTEMPTS = 3
 """A trial that fails a gate is run again, so often in all."""
 SAMPLES_FOLDER = "samples"
-LARGEST_BODY_BYTES = str(32 * 2**20)
-"""The service's limit in a study: 4,096 rows as JSON are larger than its usual 16 MiB."""
+LARGEST_BODY_BYTES = str(64 * 2**20)
+"""The service's limit in a study: 4,096 rows of 230 features as JSON are larger than its usual 16 MiB."""
 
 Advance = Callable[[str, float], None]
 """Hears what begins, and the seconds that what ended has taken."""
@@ -57,6 +57,7 @@ class Study:
     trials: list[Trial] = field(default_factory=list)
     capacities: list[Capacity] = field(default_factory=list)
     alone: dict[str, Alone] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     def open_load(self, architecture: str, rate: float, seconds: float, seed: int) -> Load:
@@ -132,6 +133,7 @@ class Study:
             alone=self.alone,
             seconds=time.monotonic() - self.began,
             partial=partial,
+            notes=self.notes,
         )
 
     def turns(self, blocks: int, phase: str) -> Iterator[tuple[int, str]]:

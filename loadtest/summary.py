@@ -49,6 +49,7 @@ class Summary:
     environment: Environment
     seconds: float
     partial: str | None
+    notes: tuple[str, ...]
     missing: tuple[str, ...]
     """Of a partial study; see ``loadtest.missing``."""
     architectures: tuple[ArchitectureSummary, ...]
@@ -73,6 +74,7 @@ def summarise(results: Results) -> Summary:
         environment=results.environment,
         seconds=results.seconds,
         partial=results.partial,
+        notes=tuple(results.notes),
         missing=() if results.partial is None else find_missing(results),
         architectures=tuple(_summarise(results, name, names) for name in names),
         best=find_best(results),
