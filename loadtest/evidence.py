@@ -1,7 +1,7 @@
 """Which trials a figure rests on, and whether these can be believed.
 
 The rule: a figure is withheld as soon as one trial that it rests on failed a gate. ``Results.rests_on`` leaves out
-trials that were run again, and those of a search that offered more than it found.
+trials that were run again, and those of a search that offered more than the rate that was not held.
 """
 
 import re

@@ -26,6 +26,8 @@ Verdict = Literal["pass", "fail", "undecided"]
 """Whether the SLO was held; see ``loadtest.judge``."""
 
 SATURATION_USERS = 16
+ROUNDING = 1 + 1e-9
+"""A rate that was computed twice is the same rate."""
 OPERATING_SHARE = 0.7
 """Of the capacity: the rate at which latencies are compared."""
 CDF_LEVELS = tuple(k / 100 for k in range(1, 100)) + (0.995, 0.999)
@@ -237,16 +239,23 @@ class Results(Frozen):
     """What else a reader should know."""
 
     @property
-    def capacities_found(self) -> dict[tuple[str, int], float]:
-        """(architecture, block) -> the rate that held there; 0 where none did."""
-        return {(one.architecture, one.block): one.rate or 0.0 for one in self.capacities}
+    def highest_decisive(self) -> dict[tuple[str, int], float]:
+        """(architecture, block) -> the highest rate whose trials decided the capacity; 0 where nothing was found.
+
+        That of a capacity which was found is the next rate, which did not hold: a trial there that can't be believed
+        would make the capacity too low. Where the load generator was the limit it is the rate that held.
+        """
+        return {
+            (one.architecture, one.block): (one.next_rate if one.outcome == "found" else None) or one.rate or 0.0
+            for one in self.capacities
+        }
 
     def rests_on(self, trial: Trial) -> bool:
-        """Whether a figure rests on ``trial``: not where it was run again, or offered more than the rate found."""
+        """Whether a figure rests on ``trial``: not where it was run again, or offered more than what decided."""
         if trial.replaced or trial.phase != "search":
             return not trial.replaced
-        found = self.capacities_found.get((trial.load.architecture, trial.block), 0.0)
-        return trial.load.rate is not None and trial.load.rate <= found
+        highest = self.highest_decisive.get((trial.load.architecture, trial.block), 0.0)
+        return trial.load.rate is not None and trial.load.rate <= highest * ROUNDING
 
     @property
     def valid(self) -> bool:

@@ -1,10 +1,12 @@
 """Figures of a study: from which trials they are, with which interval, and when they are withheld."""
 
+from collections.abc import Callable
+
 import pytest
 
 from loadtest.figures import compare
 from loadtest.intervals import bracketed, paired_ratio
-from loadtest.results import Results
+from loadtest.results import Capacity, Results, Trial
 from loadtest.summary import ArchitectureSummary, Summary, compare_rates, summarise
 from loadtest.tally import GateTally
 from tests.studies import (
@@ -122,7 +124,7 @@ def test_a_failed_gate_in_the_search_withholds_the_rate_and_all_that_rests_on_it
     assert all(figure.value is None and figure.withheld is not None for figure in figures)
     assert large.rows_per_second.withheld is not None
     assert large.rows_per_second.withheld.gates == ("client lateness",)
-    assert "p99 12.30 ms (4 of 20 trials)" in large.rows_per_second.withheld.reason
+    assert "p99 12.30 ms (4 of 25 trials)" in large.rows_per_second.withheld.reason
     assert small.rows_per_second.withheld is None
     assert large.saturation.withheld is None
 
@@ -134,19 +136,30 @@ def test_a_failed_gate_at_the_operating_point_withholds_the_latencies_and_not_th
     assert small.operating.p50_ms.withheld is not None
 
 
-def test_a_failed_gate_beyond_the_rate_that_was_found_withholds_nothing() -> None:
-    results = change_trials(
-        study(),
-        lambda one: (
-            changed(one, gates=[changed(gate, ok=False) for gate in one.gates]) if one.verdict == "fail" else one
-        ),
-    )
-    beyond = changed(results, trials=[one for one in results.trials if one.phase == "search"])
+def fail_gates_of(results: Results, *, above: Callable[[Capacity], float]) -> Results:
+    """The search alone, where every trial at more than a rate of its block failed its gates."""
+    limits = {(one.architecture, one.block): above(one) for one in results.capacities}
+
+    def spoil(one: Trial) -> Trial:
+        beyond = (one.load.rate or 0) > limits[one.load.architecture, one.block] * 1.001
+        return changed(one, gates=[changed(gate, ok=False) for gate in one.gates]) if beyond else one
+
+    return change_trials(changed(results, trials=[one for one in results.trials if one.phase == "search"]), spoil)
+
+
+def test_a_failed_gate_beyond_the_rate_that_was_not_held_withholds_nothing() -> None:
+    beyond = fail_gates_of(study(), above=lambda one: one.next_rate or 0)
+    assert not all(one.valid for one in beyond.trials)
     assert beyond.valid
     summary = summarise(beyond)
     assert [one.sustained.outcome for one in summary.architectures] == ["found", "found"]
     assert tally_of(summary, "client lateness").failed == 0
-    assert tally_of(summary, "client lateness").set_aside == 20
+
+
+def test_a_failed_gate_at_the_rate_that_was_not_held_withholds_the_capacity_which_would_be_too_low() -> None:
+    disturbed = fail_gates_of(study(), above=lambda one: one.rate or 0)
+    assert not disturbed.valid
+    assert [one.sustained.outcome for one in summarise(disturbed).architectures] == ["invalid", "invalid"]
 
 
 def test_no_figure_rests_on_a_trial_that_was_run_again() -> None:

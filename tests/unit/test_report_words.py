@@ -119,8 +119,8 @@ def test_an_undecided_architecture_has_no_figure() -> None:
 @pytest.mark.parametrize(
     ("results", "gate", "fact"),
     [
-        (spoilt_study(), "client lateness", "p99 <= 5 ms, 10% of the SLO, however: p99 12.30 ms (4 of 20 trials)"),
-        (spoilt_study(gate=WRONG), "answers correct", "17 x wrong value, 3 x status 500 (4 of 20 trials)"),
+        (spoilt_study(), "client lateness", "p99 <= 5 ms, 10% of the SLO, however: p99 12.30 ms (4 of 25 trials)"),
+        (spoilt_study(gate=WRONG), "answers correct", "17 x wrong value, 3 x status 500 (4 of 25 trials)"),
     ],
     ids=["late", "wrong"],
 )
