@@ -1,12 +1,14 @@
-"""The image of `make image`, built once for all tests that look at it."""
+"""A client of the service, and the image of `make image`, built once for all tests that look at it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from sys import executable
 
+import httpx
 import pytest
 
-from service.card import ModelCard
+from loadtest.server import Server
+from service.card import Examples, ModelCard
 from tests.podman import Podman, private_podman, require, run
 
 
@@ -49,3 +51,17 @@ def cards(home: Path, release: str) -> dict[str, ModelCard]:
     folders = (home / "models").glob(f"archscale-*/{release}")
     found = [ModelCard.model_validate_json(file.read_bytes()) for one in folders for file in one.glob("card.json")]
     return {card.architecture: card for card in found}
+
+
+@pytest.fixture(scope="module")
+def client(service: Server) -> Iterator[httpx.Client]:
+    """Ask the service of all tests."""
+    with httpx.Client(base_url=service.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def examples(service: Server) -> dict[str, Examples]:
+    """Held-out rows of each architecture, as the service gives them."""
+    answers = {name: httpx.get(f"{service.url}/models/{name}/examples").json() for name in ("small", "large")}
+    return {name: Examples(**{k: v for k, v in one.items() if k != "release"}) for name, one in answers.items()}

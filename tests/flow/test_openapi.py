@@ -1,6 +1,6 @@
 """The OpenAPI document tells the truth: it is valid and complete, and real answers are as it says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-from loadtest.server import Server, serve
+from loadtest.server import serve
 from tests.bench.fuzz_contract import LIMITS, METHODS, Outcome, fuzz
 from tests.flow.cases import FEATURES, NPY, RAW
 
@@ -23,12 +23,6 @@ V2 = {"/v2", "/v2/health/live", "/v2/health/ready"} | {
     route + more for route in OF_A_MODEL for more in ("", "/ready", "/infer")
 }
 TOLERANCE = 1e-5
-
-
-@pytest.fixture(scope="module")
-def client(service: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service.url, timeout=30) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

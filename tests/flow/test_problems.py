@@ -1,21 +1,13 @@
 """What a refusal says: one envelope (RFC 9457) for every route, with the places, the remedy and the request's id."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from loadtest.server import Server
 from tests.flow.cases import FEATURES, RAW
 
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture(scope="module")
-def client(service: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service.url, timeout=30) as client:
-        yield client
 
 
 REFUSALS: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {

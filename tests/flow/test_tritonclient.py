@@ -24,12 +24,6 @@ def client(service: Server) -> Iterator[InferenceServerClient]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def examples(service: Server) -> dict[str, Examples]:
-    answers = {name: httpx.get(f"{service.url}/models/{name}/examples").json() for name in ARCHITECTURES}
-    return {name: Examples(**{k: v for k, v in one.items() if k != "release"}) for name, one in answers.items()}
-
-
 def tensor(rows: Any, name: str = "features", dtype: Any = np.float32, *, binary: bool = True) -> InferInput:
     array = np.array(rows, dtype)
     datatype = {"float32": "FP32", "float64": "FP64", "int32": "INT32"}[array.dtype.name]
