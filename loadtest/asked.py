@@ -10,9 +10,7 @@ from loadtest.catalogue import read_catalogue, read_examples
 from loadtest.client import encode_request
 from loadtest.errors import InputError
 from loadtest.payloads import Body, Payload, RequestKind, make_request_kind
-
-TIMING_HEADER = "X-Archscale-Timing"
-"""With any value it has the service answer with the time of its stages."""
+from service.contract import TIMING_HEADER
 
 Requests = tuple[tuple[Payload, bytes], ...]
 """Each payload, and the whole request that carries it."""

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from service.card import ModelCard
-from service.contract import FEATURES, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RAW, RELEASE_HEADER
+from service.contract import FEATURES, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RAW, RELEASE_HEADER, TIMING_HEADER
 from service.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.release import Release
 from service.rows import check_rows, raw_input
@@ -19,7 +19,6 @@ EXAMPLE_ROWS = 2
 """Enough to show that a body holds many rows: one of 230 features takes 4.5 kB."""
 EXAMPLE_NAME = "held-out rows"
 REQUEST_ID_HEADER = "X-Request-Id"
-TIMING_HEADER = "X-Archscale-Timing"
 
 HEADERS: dict[str, tuple[str, Part]] = {
     RELEASE_HEADER: ("The release that made the answer.", {"type": "string"}),

@@ -95,6 +95,8 @@ class ReleaseManifest(BaseModel):
 JSON_MEDIA_TYPE = "application/json"
 NPY_MEDIA_TYPE = "application/x-npy"
 RELEASE_HEADER = "X-Archscale-Release"
+TIMING_HEADER = "X-Archscale-Timing"
+"""Whoever sends it, with any value, is answered with the stages' times in ``Server-Timing``."""
 TRANSFORM_ROUTE = "/transform"
 MODELS_ROUTE = "/models"
 

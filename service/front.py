@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from service.access import REQUEST_ID_HEADER, AccessLog, request_id_of
-from service.contract import JSON_MEDIA_TYPE, MODELS_ROUTE, RELEASE_HEADER, examples_route
+from service.contract import JSON_MEDIA_TYPE, MODELS_ROUTE, RELEASE_HEADER, TIMING_HEADER, examples_route
 from service.endpoints import make_endpoints
 from service.exchange import ClientGoneError, Stages, exchange
 from service.inference import Models
@@ -31,8 +31,7 @@ from service.tracing import traced
 
 logger = logging.getLogger("bentoml.archscale")
 READING = ("GET", "HEAD")
-TIMING_HEADER = b"x-archscale-timing"
-"""Whoever sends it, with any value, is answered with the stages' times in ``Server-Timing``."""
+TIMING_KEY = TIMING_HEADER.lower().encode()
 
 
 class Front:
@@ -89,7 +88,7 @@ class Front:
         else:
             rows = answer.rows
             meter.answered(rows, answer.out_of_range, *answer.stages)
-            more = (_server_timing(answer.stages),) if TIMING_HEADER in headers else ()
+            more = (_server_timing(answer.stages),) if TIMING_KEY in headers else ()
             await self._respond(
                 send, request_id, status=status, body=answer.body, media_type=answer.media_type, more=more
             )
@@ -116,7 +115,7 @@ class Front:
             logger.exception("request %s to %s failed", request_id.decode(), scope["path"])
             reply = refusal(_failed(HTTPStatus.INTERNAL_SERVER_ERROR))
         more: Iterable[tuple[bytes, bytes]] = reply.headers
-        if reply.stages is not None and TIMING_HEADER in headers:
+        if reply.stages is not None and TIMING_KEY in headers:
             more = [*more, _server_timing(reply.stages)]
         await self._respond(
             send, request_id, status=reply.status, body=reply.body, media_type=reply.media_type, more=more
