@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +13,6 @@ from pydantic import BaseModel, ValidationError
 from loadtest.catalogue import Catalogue, read_catalogue
 from loadtest.environment import describe
 from loadtest.errors import MeasurementError
-from loadtest.payloads import Body
 from loadtest.processors import available, on, share
 from loadtest.results import (
     Alone,
@@ -26,6 +26,7 @@ from loadtest.results import (
     Trial,
     save_results,
 )
+from loadtest.samples import CUT_OFF, DROPPED
 from loadtest.server import Server, models_folder, serve_newest
 from loadtest.trial import Bench, run_trial
 from service.card import Description
@@ -34,6 +35,8 @@ from service.contract import EVALUATION, SUMMARY_FILE, entry_name
 ATTEMPTS = 3
 """A trial that fails a gate is run again, so often in all."""
 SAMPLES_FOLDER = "samples"
+OF_AN_OVERLOAD = {DROPPED, CUT_OFF}
+"""What becomes of arrivals that are too many."""
 LARGEST_BODY_BYTES = str(64 * 2**20)
 """The service's limit in a study: 4,096 rows of 230 features as JSON are larger than its usual 16 MiB."""
 
@@ -64,11 +67,9 @@ class Study:
         """Open arrivals of the study's kind. seed: the same for every architecture of a block."""
         return self._load(architecture, rate=rate, seconds=seconds, seed=self.settings.seed * 1_000_000 + seed)
 
-    def closed_load(
-        self, architecture: str, in_flight: int, seconds: float, *, rows: int | None = None, body: Body | None = None
-    ) -> Load:
-        """Users that each wait for their answer."""
-        return self._load(architecture, in_flight=in_flight, seconds=seconds, rows=rows, body=body)
+    def closed_load(self, architecture: str, in_flight: int, seconds: float, *, rows: int | None = None) -> Load:
+        """Users that each wait for their answer. rows: of each request, those of the study if not given."""
+        return self._load(architecture, in_flight=in_flight, seconds=seconds, rows=rows)
 
     def _load(
         self,
@@ -78,12 +79,11 @@ class Study:
         rate: float | None = None,
         in_flight: int | None = None,
         rows: int | None = None,
-        body: Body | None = None,
         seed: int = 0,
     ) -> Load:
         return Load(
             architecture=architecture,
-            body=body or self.settings.body,
+            body=self.settings.body,
             rows=rows or self.settings.rows,
             rate=rate,
             in_flight=in_flight,
@@ -98,13 +98,14 @@ class Study:
         for attempt in range(1, ATTEMPTS + 1):
             began = time.monotonic()
             trial = run_trial(self.bench, load, phase=phase, block=block, number=len(self.trials) + 1)
-            last = trial.valid or trial.answered == 0 or attempt == ATTEMPTS or self.spare_seconds <= 0
+            dead = is_dead(trial)
+            last = trial.valid or dead or attempt == ATTEMPTS or self.spare_seconds <= 0
             self.keep(trial if last else trial.model_copy(update={"replaced": True}))
             if last:
                 self.advance(_describe(load, phase), time.monotonic() - began)
             else:
                 self.spare_seconds -= time.monotonic() - began
-            if trial.answered == 0:
+            if dead:
                 raise MeasurementError(_no_answer(trial))
             if last:
                 break
@@ -120,14 +121,12 @@ class Study:
 
     def results(self, *, partial: str | None) -> Results:
         """Return what there is. partial: why it is not all; None where it is."""
-        release = self.catalogue.release
-        cards = {name: self.catalogue.cards[name] for name in self.settings.architectures}
         return Results(
-            release=release,
+            release=self.catalogue.release,
             settings=self.settings,
             environment=self.environment,
-            cards={name: Description(**card.model_dump(exclude={"examples"})) for name, card in cards.items()},
-            differences=_read_differences(release),
+            cards=self._descriptions,
+            differences=self._differences,
             trials=self.trials,
             capacities=self.capacities,
             alone=self.alone,
@@ -135,6 +134,15 @@ class Study:
             partial=partial,
             notes=self.notes,
         )
+
+    @cached_property
+    def _descriptions(self) -> dict[str, Description]:
+        cards = {name: self.catalogue.cards[name] for name in self.settings.architectures}
+        return {name: Description(**card.model_dump(exclude={"examples"})) for name, card in cards.items()}
+
+    @cached_property
+    def _differences(self) -> dict[str, Difference]:
+        return _read_differences(self.catalogue.release)
 
     def turns(self, blocks: int, phase: str) -> Iterator[tuple[int, str]]:
         """Yield (block, architecture): in a random order, then back (A B, B A), so that drift disturbs all alike."""
@@ -152,9 +160,18 @@ def _describe(load: Load, phase: Phase) -> str:
     return f"{phase}: {load.architecture}, {offered}"
 
 
+def is_dead(trial: Trial) -> bool:
+    """Whether nothing was answered rightly, and not because more was offered than any service stands."""
+    overloaded = trial.load.rate is not None and trial.failures and trial.failures.keys() <= OF_AN_OVERLOAD
+    return trial.answered == 0 and not overloaded
+
+
 def _no_answer(trial: Trial) -> str:
     reasons = ", ".join(f"{count:,} x {reason}" for reason, count in trial.failures.items()) or "no request was sent"
-    return f"{trial.load.architecture} must answer rightly, however: it did not once in a trial ({reasons})."
+    return (
+        f"{trial.load.architecture} must answer rightly, however: it did not once in a trial ({reasons}). "
+        "Look at the service's log and at one answer of it, and measure again."
+    )
 
 
 class _Evaluation(BaseModel):

@@ -10,6 +10,7 @@ from loadtest.catalogue import Catalogue
 from loadtest.environment import describe
 from loadtest.errors import MeasurementError
 from loadtest.results import Gate, Load, Settings, Trial, load_results
+from loadtest.samples import CUT_OFF, DROPPED
 from loadtest.study import Study
 from loadtest.trial import Bench
 
@@ -87,7 +88,7 @@ def test_no_two_settings_offer_the_same_arrivals(start: Callable[..., Study]) ->
 
 def test_loads_are_of_the_studys_kind_unless_a_sweep_says_otherwise(start: Callable[..., Study]) -> None:
     study = start(body="npy", rows=8, arrivals="constant", warm_up_seconds=2.0)
-    opened, closed = study.open_load("small", 100, 4, 5), study.closed_load("large", 16, 3, rows=256, body="raw")
+    opened, closed = study.open_load("small", 100, 4, 5), study.closed_load("large", 16, 3, rows=256)
     assert opened == Load(
         architecture="small",
         body="npy",
@@ -99,7 +100,7 @@ def test_loads_are_of_the_studys_kind_unless_a_sweep_says_otherwise(start: Calla
         warm_up_seconds=2,
         seed=3_000_005,
     )
-    assert (closed.rate, closed.in_flight, closed.rows, closed.body) == (None, 16, 256, "raw")
+    assert (closed.rate, closed.in_flight, closed.rows, closed.body) == (None, 16, 256, "npy")
     assert study.closed_load("large", 16, 3).rows == 8
 
 
@@ -198,3 +199,23 @@ def test_an_architecture_that_never_answers_rightly_ends_the_study_and_is_kept(
     ):
         study.measure(study.open_load("small", 100, 4, 1), "curve", 1)
     assert [one.answered for one in load_results(tmp_path).trials] == [0]
+
+
+DROPPED_ALL, REFUSED_ALL = {DROPPED: 27, CUT_OFF: 3}, {"no answer: ConnectionRefusedError": 30}
+LIVES = {
+    "more than it stands": (100.0, DROPPED_ALL, 0, False),
+    "more than it stands, and a failure": (100.0, {**DROPPED_ALL, "status 500": 1}, 0, True),
+    "refused": (100.0, REFUSED_ALL, 0, True),
+    "nothing sent": (100.0, {}, 0, True),
+    "a closed loop that waits in vain": (None, {CUT_OFF: 4}, 0, True),
+    "one right answer": (100.0, REFUSED_ALL, 1, False),
+}
+
+
+@pytest.mark.parametrize(("rate", "failures", "answered", "dead"), LIVES.values(), ids=LIVES)
+def test_a_service_is_dead_where_it_answers_nothing_and_not_where_too_much_was_asked(
+    rate: float | None, failures: dict[str, int], answered: int, dead: bool, start: Callable[..., Study]
+) -> None:
+    load = start().open_load("small", 100, 4, 1).model_copy(update={"rate": rate})
+    one = trial(load, number=1, ok=True, answered=answered).model_copy(update={"failures": failures})
+    assert module.is_dead(one) is dead
