@@ -99,7 +99,9 @@ def _save(results: Results, folder: Path) -> None:
     try:
         files = [*save_report(results, folder), save_results(results, folder)]
     except OSError as error:
-        raise MeasurementError(f"the results must be written, however: {folder}: {error.strerror}.") from None
+        raise MeasurementError(
+            f"the results must be written, however: {folder}: {error.strerror}. Make room, or give another --output."
+        ) from None
     console = Console(highlight=False)
     show(results, console)
     for file in files:

@@ -25,6 +25,10 @@ ALIKE = ("body", "rows", "slo_p99_ms", "quick", "arrivals")
 NOT_COMPARED = "-"
 
 
+def _megabytes(size: float) -> float:
+    return size / 1e6
+
+
 @dataclass(frozen=True)
 class Measure:
     """One figure of an architecture. more_is_better: None for what is shown and not judged."""
@@ -37,7 +41,7 @@ class Measure:
 MEASURES = (
     Measure("rows/s", lambda one: one.rows_per_second, more_is_better=True),
     Measure("server CPU, ms/request", lambda one: one.operating.cpu_ms, more_is_better=False),
-    Measure("worker memory alone, bytes", lambda one: one.worker_bytes, more_is_better=False),
+    Measure("worker memory alone, MB", lambda one: one.worker_bytes.through(_megabytes), more_is_better=False),
     Measure("p50, ms", lambda one: one.operating.p50_ms, more_is_better=None),
     Measure("p99, ms", lambda one: one.operating.p99_ms, more_is_better=None),
 )

@@ -49,12 +49,12 @@ def run_locust(
             return load_all(file, processes)
         except subprocess.TimeoutExpired:
             raise MeasurementError(
-                f"Locust must end {START_SECONDS:g} s after its load, however: it went on."
+                f"Locust must end {START_SECONDS:g} s after its load, however: it went on. See {log.name}."
             ) from None
         except (OSError, ValueError):
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing."]
-            raise MeasurementError(f"Locust must write its samples, however: {lines[-1]}") from None
+            raise MeasurementError(f"Locust must write its samples, however: {lines[-1]} See {log.name}.") from None
         finally:
             _end(process)
 

@@ -98,14 +98,15 @@ def sweep_in_flight(study: Study) -> None:
 def sweep_rows(study: Study) -> None:
     """Ask in closed loops for one row, and for more and more."""
     blocks, seconds = _sweep(study.settings)
-    taken = {name: _find_taken(study, name) for name in study.settings.architectures}
+    taken = _find_taken(study)
     for block, name in study.turns(blocks, "rows"):
-        for rows in taken[name]:
+        for rows in taken:
             study.measure(study.closed_load(name, ROWS_IN_FLIGHT, seconds, rows=rows), "rows", block)
 
 
-def _find_taken(study: Study, architecture: str) -> list[int]:
-    """Return which of ``ROWS`` the service takes in one request: bodies have a limit."""
+def _find_taken(study: Study) -> list[int]:
+    """Return which of ``ROWS`` the service takes in one request: bodies have a limit, the same for all."""
+    architecture = study.settings.architectures[0]
     examples = read_examples(study.bench.host, architecture)
     scale = study.catalogue.card(architecture).target.scale
     taken = []
@@ -113,7 +114,7 @@ def _find_taken(study: Study, architecture: str) -> list[int]:
         kind = make_request_kind(architecture, examples, study.settings.body, rows, scale)
         if not takes(study.bench.host, kind):
             megabytes = len(kind.payloads[0].body) / 1e6
-            study.notes.append(f"{architecture} takes no {rows:,} rows in a request: a body of {megabytes:.1f} MB.")
+            study.notes.append(f"the service takes no {rows:,} rows in a request: a body of {megabytes:.1f} MB.")
             break
         taken.append(rows)
     return taken

@@ -57,17 +57,7 @@ def rows_throughput(results: Results, summary: Summary) -> Chart | None:
 def rows_latency(results: Results, summary: Summary) -> Chart | None:
     """Draw p50 and p99 over the rows in each request."""
     sweeps = _sweep(results, summary, "rows", rows_per_request, LATENCIES)
-    if not sweeps:
-        return None
-    return Chart(
-        key="rows-latency",
-        title="Rows in each request: latency",
-        takeaway=f"{_say_growth(sweeps, 'rows in a request')}.",
-        figure=_latency_figure(sweeps, ROWS_TITLE),
-        columns=("", ROWS_TITLE, *(f"{name}, ms" for name in LATENCIES)),
-        rows=list_points(sweeps),
-        note=count_withheld(sweeps),
-    )
+    return _latency_chart(sweeps, "rows-latency", ROWS_TITLE, unit="rows in a request") if sweeps else None
 
 
 def in_flight_throughput(results: Results, summary: Summary) -> Chart | None:
@@ -95,14 +85,17 @@ def in_flight_throughput(results: Results, summary: Summary) -> Chart | None:
 def in_flight_latency(results: Results, summary: Summary) -> Chart | None:
     """Draw p50 and p99 over the requests in flight."""
     sweeps = _sweep(results, summary, "in flight", users, LATENCIES)
-    if not sweeps:
-        return None
+    return _latency_chart(sweeps, "in-flight-latency", USERS_TITLE, unit=USERS_TITLE) if sweeps else None
+
+
+def _latency_chart(sweeps: Mapping[str, Sweep], key: str, loads: str, *, unit: str) -> Chart:
+    """Draw latencies over ``loads``, the axis; unit: of a load, in the sentence."""
     return Chart(
-        key="in-flight-latency",
-        title="Requests in flight: latency",
-        takeaway=f"{_say_growth(sweeps, 'requests in flight')}.",
-        figure=_latency_figure(sweeps, USERS_TITLE),
-        columns=("", USERS_TITLE, *(f"{name}, ms" for name in LATENCIES)),
+        key=key,
+        title=f"{loads.capitalize()}: latency",
+        takeaway=f"{_say_growth(sweeps, unit)}.",
+        figure=_latency_figure(sweeps, loads),
+        columns=("", loads, *(f"{name}, ms" for name in LATENCIES)),
         rows=list_points(sweeps),
         note=count_withheld(sweeps),
     )
