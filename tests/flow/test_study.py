@@ -205,7 +205,7 @@ from loadtest.phases import find_capacities, sweep_in_flight
 from loadtest.study import open_study
 options = parse(sys.argv[1:])
 with open_study(options.settings, options.folder, lambda what, seconds: None) as study:
-    study.trials.append(study.measure(study.closed_load("large", 1, 1.0), "in flight", 1))
+    study.measure(study.closed_load("large", 1, 1.0), "in flight", 1)
     find_capacities(study)
 """
 
