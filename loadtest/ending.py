@@ -1,5 +1,6 @@
-"""End a test when every source of arrivals has come to the end of its schedule, in one process or in several."""
+"""End a test when every source of arrivals, in one process or in several, has come to its end, or at Ctrl-C."""
 
+import signal
 from typing import Any
 
 import gevent
@@ -19,7 +20,13 @@ def begin() -> None:
 
 
 def listen(environment: Environment) -> None:
-    """Let a master hear of its workers' sources."""
+    """Let a master hear of its workers' sources, and Locust of Ctrl-C.
+
+    Python raises KeyboardInterrupt in whatever runs when the signal comes. Where that is a user in the middle of a
+    request, gevent prints its traceback. Locust expects the interruption where it waits: in the main greenlet, which
+    is the parent of gevent's hub.
+    """
+    gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.get_hub().parent, KeyboardInterrupt)
     if isinstance(environment.runner, MasterRunner):
         environment.runner.register_message(FINISHED, lambda environment, msg, **_: _count(environment))
 

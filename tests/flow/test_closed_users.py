@@ -1,6 +1,8 @@
 """Closed loops and endless loads by real Locust: they end when told to, and what is under way then did not fail."""
 
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from loadtest.samples import CUT_OFF, NO_ANSWER, load_samples
 from loadtest.server import Server
+from tests.commands import ROOT
 from tests.flow.loads import LIMIT_SECONDS, TRUE_ONES, Dying, OneAtATime, locust, locust_beside, pretend
 
 HEADLESS = ("--headless", "--only-summary", "--loglevel", "ERROR")
@@ -51,3 +54,29 @@ def test_ctrl_c_ends_an_endless_load_which_keeps_its_samples(
     assert "Traceback" not in words
     assert process.returncode in {0, 1}  # 1 where nothing had been answered yet
     assert set(load_samples(file).count_failures()) <= {CUT_OFF}
+
+
+INTERRUPTED_AT_WORK = """
+import locust, gevent, signal
+from locust.env import Environment
+from loadtest import ending
+
+environment = Environment()
+environment.create_local_runner()
+ending.listen(environment)
+
+def work():
+    signal.raise_signal(signal.SIGINT)
+    gevent.sleep(60)
+
+try:
+    gevent.spawn(work).join()
+except KeyboardInterrupt:
+    print("interrupted where it waits")
+"""
+
+
+def test_ctrl_c_reaches_locust_and_not_the_user_that_works_just_then() -> None:
+    command = [sys.executable, "-c", INTERRUPTED_AT_WORK]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+    assert (ended.stdout, ended.stderr) == ("interrupted where it waits\n", "")
