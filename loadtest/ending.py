@@ -19,14 +19,18 @@ def begin() -> None:
     _finished = 0
 
 
-def listen(environment: Environment) -> None:
-    """Let a master hear of its workers' sources, and Locust of Ctrl-C.
+def interrupt_where_locust_waits() -> None:
+    """Let Ctrl-C reach Locust alone, and no user.
 
     Python raises KeyboardInterrupt in whatever runs when the signal comes. Where that is a user in the middle of a
     request, gevent prints its traceback. Locust expects the interruption where it waits: in the main greenlet, which
     is the parent of gevent's hub.
     """
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.get_hub().parent, KeyboardInterrupt)
+
+
+def listen(environment: Environment) -> None:
+    """Let a master hear of its workers' sources."""
     if isinstance(environment.runner, MasterRunner):
         environment.runner.register_message(FINISHED, lambda environment, msg, **_: _count(environment))
 

@@ -92,6 +92,7 @@ def add_options(parser: Any) -> None:
 def check_before_load(environment: Environment, **_: Any) -> None:
     """Choose the users and fetch their bodies; end with one line where that is impossible."""
     options: Any = environment.parsed_options
+    ending.interrupt_where_locust_waits()
     ending.listen(environment)
     if options.worker and not options.processes:
         return  # its master tells it whom to ask, later

@@ -178,8 +178,8 @@ class Capacity(Frozen):
     block: int
     outcome: Literal["found", "generator", "none", "undecided"]
     """found: ``rate`` held and 5 % more did not; generator: ``rate`` held, and the load generator could not offer more;
-    none: not even the lowest rate that was tried held; undecided: repeats at the boundary contradict each other, or the lowest rate could be
-    neither held nor missed."""
+    none: not even the lowest rate that was tried held; undecided: repeats at the boundary contradict each
+    other, or the lowest rate could be neither held nor missed."""
     rate: float | None
     """Requests/s; None for the outcomes none and undecided."""
     next_rate: float | None = None

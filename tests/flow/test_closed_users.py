@@ -58,12 +58,9 @@ def test_ctrl_c_ends_an_endless_load_which_keeps_its_samples(
 
 INTERRUPTED_AT_WORK = """
 import locust, gevent, signal
-from locust.env import Environment
 from loadtest import ending
 
-environment = Environment()
-environment.create_local_runner()
-ending.listen(environment)
+ending.interrupt_where_locust_waits()
 
 def work():
     signal.raise_signal(signal.SIGINT)
