@@ -54,7 +54,7 @@ bench-training: setup
 
 # Needs two processors, a release in the store, and Debian's wrk.
 bench-serving: setup .venv-peers/.installed .venv-mlserver/.installed
-	$(BIN)/python -m loadtest.peers
+	$(BIN)/python -m tests.bench.peers
 
 bench-shape: setup
 	$(BIN)/python -m tests.bench.bench_shape
@@ -69,8 +69,8 @@ bench-loadtest: setup  ## load servers whose latencies and capacity are known, a
 bench-image: setup
 	$(BIN)/python -m tests.bench.bench_image
 
-.venv-peers/.installed: loadtest/peers/requirements.txt
-.venv-mlserver/.installed: loadtest/peers/requirements-mlserver.txt
+.venv-peers/.installed: tests/bench/peers/requirements.txt
+.venv-mlserver/.installed: tests/bench/peers/requirements-mlserver.txt
 .venv-peers/.installed .venv-mlserver/.installed:
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from loadtest.compare import compare
-from loadtest.errors import InputError, MeasurementError
 from loadtest.options import Options, parse
-from loadtest.phases import estimate_seconds, run
-from loadtest.report import save_report, show
-from loadtest.results import Results, Settings, save_results
-from loadtest.study import Advance, open_study
+from loadtest.record.errors import InputError, MeasurementError
+from loadtest.record.results import Results, Settings, save_results
+from loadtest.report.outputs import save_report, show
+from loadtest.study.phases import estimate_seconds, run
+from loadtest.study.study import Advance, open_study
 
 USUAL_ARCHITECTURES = 2
 SPARE_SHARE = 0.3

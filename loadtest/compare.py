@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.errors import InputError
-from loadtest.figures import Figure
-from loadtest.intervals import Interval, unpaired_ratio
-from loadtest.notation import ratio, shows, significant
-from loadtest.results import Results, load_results
-from loadtest.summary import ArchitectureSummary, summarise
+from loadtest.analysis.figures import Figure
+from loadtest.analysis.summary import ArchitectureSummary, summarise
+from loadtest.record.errors import InputError
+from loadtest.record.intervals import Interval, shows, unpaired_ratio
+from loadtest.record.results import Results, load_results
+from loadtest.report.notation import ratio, significant
 
 SAME, WORSE = 0, 1
 ALIKE = ("body", "rows", "slo_p99_ms", "quick", "arrivals")

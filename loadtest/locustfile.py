@@ -24,12 +24,11 @@ from typing import Any, cast
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtest import asked, ending
-from loadtest.arrivals import ARRIVALS, SHAPES
-from loadtest.errors import InputError
-from loadtest.payloads import BODIES
-from loadtest.samples import file_of_worker, save_samples
-from loadtest.users import ClosedUser, OpenUser, PredictionUser, recorder, restart_sources
+from loadtest.generator import prepared, stopping
+from loadtest.generator.users import ClosedUser, OpenUser, PredictionUser, recorder, restart_sources
+from loadtest.record.errors import InputError
+from loadtest.record.results import ARRIVALS, BODIES, SHAPES
+from loadtest.record.samples import file_of_worker, save_samples
 
 INPUT_IS_WRONG = 2
 """Exit code; Locust's own 1 means that requests failed."""
@@ -92,18 +91,18 @@ def add_options(parser: Any) -> None:
 def check_before_load(environment: Environment, **_: Any) -> None:
     """Choose the users and fetch their bodies; end with one line where that is impossible."""
     options: Any = environment.parsed_options
-    ending.interrupt_where_locust_waits()
-    ending.listen(environment)
+    stopping.interrupt_where_locust_waits()
+    stopping.listen(environment)
     if options.worker and not options.processes:
         return  # its master tells it whom to ask, later
     try:
-        asked.check_numbers(options)
+        prepared.check_numbers(options)
         _check_file(options)
         users = choose_users(cast("list[type[PredictionUser]]", environment.user_classes), options)
         environment.user_classes[:] = users
         if options.headless or (environment.host and not options.class_picker):  # else the page says whom and where
             for user in users:
-                asked.requests_of(user.architecture, environment, timed=user.timed)
+                prepared.requests_of(user.architecture, environment, timed=user.timed)
     except InputError as error:
         if not options.worker:  # the processes of --processes all come here: one line is enough
             print(error, file=sys.stderr)
@@ -131,14 +130,14 @@ def choose_users(users: list[type[PredictionUser]], options: Namespace) -> list[
         named = options.architecture is not None
         chosen = [user for user in users if issubclass(user, kind) and (user.architecture is None) == named]
     if not options.class_picker and any(issubclass(user, OpenUser) for user in chosen):
-        asked.check_rate(options)
+        prepared.check_rate(options)
     return chosen
 
 
 @locust.events.test_start.add_listener
 def start_recording(**_: Any) -> None:
     """Forget an earlier test's samples, and keep the garbage collector off what was imported."""
-    ending.begin()
+    stopping.begin()
     restart_sources()
     gc.collect()
     gc.freeze()
@@ -150,7 +149,7 @@ def start_recording(**_: Any) -> None:
 def stop_recording(**_: Any) -> None:
     """End the generator's account, and let the next test from the web page see a release that was saved meanwhile."""
     recorder.stop()
-    asked.forget()
+    prepared.forget()
 
 
 @locust.events.quitting.add_listener

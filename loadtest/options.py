@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from loadtest.arrivals import ARRIVALS
-from loadtest.errors import InputError
-from loadtest.payloads import BODIES
-from loadtest.results import Settings
+from loadtest.record.errors import InputError
+from loadtest.record.results import ARRIVALS, BODIES, Settings
 
 WARM_UP_SHARE = 0.25
 """Of a trial's seconds, before them: connections open and caches fill."""

@@ -16,15 +16,16 @@ from bentoml._internal.bento.bento import BentoModelInfo
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from service import heap, outbox
-from service.apis import declare_apis
-from service.contract import PREPROCESSING, entry_name
-from service.endpoints import make_endpoints
-from service.front import Front
+from service.contract.files import entry_name
+from service.contract.names import PREPROCESSING
 from service.image import make_image
-from service.inference import Models, load_models
-from service.release import Release, ReleaseError, open_release
+from service.models.endpoints import make_endpoints
+from service.models.inference import Models, load_models
+from service.models.release import Release, ReleaseError, open_release
 from service.settings import Settings, SettingsError, load_settings
+from service.web import http_protocol, worker
+from service.web.apis import declare_apis
+from service.web.front import Front
 
 USER_ERROR = 2
 
@@ -52,7 +53,7 @@ class FrozenModel(BentoModel):
     """A model that ``bentoml build`` writes into the Bento under an alias.
 
     The alias is what freezes a Bento to its release: inside a Bento it stands for the exact version, and
-    ``service.release`` asks for it. BentoML takes aliases from bentofile.yaml alone, where the version can
+    ``service.models.release`` asks for it. BentoML takes aliases from bentofile.yaml alone, where the version can
     only be 'latest'; declared here, ARCHSCALE_RELEASE also says which release is built (1.4.39).
     """
 
@@ -66,7 +67,7 @@ class FrontedService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """Wrap BentoML's application, in the process that is about to serve it."""
-        outbox.install()
+        http_protocol.install()
         app: Starlette = super().to_asgi(is_main)
         return Front(app, models(), SETTINGS)
 
@@ -82,7 +83,7 @@ class _Archscale:
     @bentoml.on_startup
     def settle(self) -> None:
         """Leave start-up behind."""
-        heap.settle()
+        worker.settle()
         # uvicorn asks this logger for handlers, finds BentoML's at the root, and then formats for every request a line
         # that the root's level drops.
         logging.getLogger("uvicorn.access").propagate = False

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from service.contract import check_name
-from service.ranges import Policy
+from service.contract.names import check_name
+from service.contract.policies import Policy
 
 PREFIX = "ARCHSCALE_"
 CGROUP = Path("/sys/fs/cgroup")

@@ -1,7 +1,7 @@
 """Cards and held-out differences of simulated architectures."""
 
-from loadtest.results import Difference
-from service.card import DataSource, Description, EpochTrace, Metrics, RawFeature, Recipe, Target
+from loadtest.record.results import Difference
+from service.contract.card import DataSource, Description, EpochTrace, Metrics, RawFeature, Recipe, Target
 from tests.simulated import Profile
 
 RELEASE = "20261124t144319-560c96"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.server import Server, serve
+from loadtest.target.server import Server, serve
 from tests.commands import ROOT
 from tests.tables import write_cancer, write_diabetes
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import psutil
 
-from loadtest.server import WORKER_MODULE, free_port
+from loadtest.target.server import WORKER_MODULE, free_port
 from tests.podman import Podman
 
 RESTRICTIONS = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=512m")

@@ -16,7 +16,7 @@ from typing import Any
 
 import bentoml
 
-from service.release import find_manifest
+from service.models.release import find_manifest
 from training import store
 from training.errors import TrainingError
 

@@ -1,6 +1,6 @@
 """Whether intervals are honest: the share of studies in which they hold what is known."""
 
-from loadtest.intervals import Interval
+from loadtest.record.intervals import Interval
 
 
 def covers(interval: Interval | None, truth: float) -> bool:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from loadtest.gates import Facts, check
-from loadtest.results import (
+from loadtest.record.results import (
     CDF_LEVELS,
     OPERATING_SHARE,
     Capacity,
@@ -23,6 +22,7 @@ from loadtest.results import (
     Trial,
     Verdict,
 )
+from loadtest.study.gates import Facts, check
 
 SLO_MS = 50.0
 SECONDS = 8.0

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from loadtest.results import (
+from loadtest.record.results import (
     SATURATION_USERS,
     Alone,
     Difference,
@@ -17,7 +17,7 @@ from loadtest.results import (
     Settings,
     Trial,
 )
-from service.card import Description, Metrics, Target
+from service.contract.card import Description, Metrics, Target
 from tests.cards import RELEASE, make_card, make_differences
 from tests.simulated import SECONDS, SLO_MS, WARM_UP_SECONDS, Profile, Run
 

@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 from sklearn.pipeline import Pipeline
 
-from service.card import DataSource, Examples, Metrics, ModelCard, RawFeature, Target
-from service.contract import (
+from service.contract.card import DataSource, Examples, Metrics, ModelCard, RawFeature, Target
+from service.contract.files import (
     CARD_FILE,
     EXAMPLE_ROWS,
     HELD_OUT_FILE,
     NETWORK_FILE,
-    PARITY_TOLERANCE,
     PIPELINE_FILE,
     PREPROCESSING_ONNX_FILE,
     PREPROCESSING_SKOPS_FILE,
     SUMMARY_FILE,
     TRACE_FILE,
     WEIGHTS_FILE,
-    Task,
 )
+from service.contract.names import Task
+from service.contract.policies import PARITY_TOLERANCE
 from training.data import Rows, Table
 from training.errors import TrainingError
 from training.evaluation import measure, predict

@@ -14,8 +14,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from service.card import Metrics
-from service.contract import Task
+from service.contract.card import Metrics
+from service.contract.names import Task
 from training.data import Rows
 from training.evaluation import measure
 

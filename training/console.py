@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from service.card import EpochTrace, Metrics
+from service.contract.card import EpochTrace, Metrics
 from training.options import Architecture, Options
 from training.run import OnEpoch
 from training.summary import ArchitectureSummary, Summary

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.contract import Task
+from service.contract.names import Task
 from training.errors import UserError
 
 VALIDATION_FRACTION = 0.13

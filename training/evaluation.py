@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics
 
-from service.card import Metrics
-from service.contract import PREDICTION, Task
+from service.contract.card import Metrics
+from service.contract.names import PREDICTION, Task
 
 CONFIDENCE = 0.95
 

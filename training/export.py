@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.pipeline import Pipeline
 
-from service.contract import FEATURES, PREDICTION, RAW, Task, count_features, hidden_output
+from service.contract.names import FEATURES, PREDICTION, RAW, Task, count_features, hidden_output
 from training.jobs import Layer
 from training.products import product_columns
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from service.card import EpochTrace, Recipe
-from service.contract import Task
+from service.contract.card import EpochTrace, Recipe
+from service.contract.names import Task
 from training.architectures import Network
 from training.errors import TrainingError
 from training.gradient import Gradient, flatten, summed_loss

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
-from service.contract import Task
+from service.contract.names import Task
 from training.architectures import Network
 
 LEVELS = 256

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.card import EpochTrace, Recipe
-from service.contract import Task
+from service.contract.card import EpochTrace, Recipe
+from service.contract.names import Task
 from training.options import Architecture
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from service.card import EpochTrace
+from service.contract.card import EpochTrace
 from training.architectures import Network, fold
 from training.fitting import EVALUATION_ROWS, Products, fit
 from training.jobs import Trial, TrialJob

@@ -1,6 +1,6 @@
 """One or two words on an epoch, derived from the trace: what a reader would say who had only the losses."""
 
-from service.card import EpochTrace
+from service.contract.card import EpochTrace
 
 FLAT = 0.01
 """A validation loss within 1 % of the previous one has not moved."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
-from service.contract import DEFAULT_ARCHITECTURES, check_name, count_features
+from service.contract.names import DEFAULT_ARCHITECTURES, check_name, count_features
 from training.errors import UserError
 
 TaskChoice = Literal["auto", "classification", "regression"]

@@ -2,7 +2,7 @@
 
 import math
 
-from service.card import Recipe
+from service.contract.card import Recipe
 from training.errors import UserError
 from training.options import Architecture, Options
 

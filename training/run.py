@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from service.card import EpochTrace, Target
-from service.contract import Task, count_features
+from service.contract.card import EpochTrace, Target
+from service.contract.names import Task, count_features
 from training import store
 from training.artefacts import Prepared, Trained, evaluation_files, make_source, make_trained, preprocessing_files
 from training.baselines import Baseline, fit_baselines

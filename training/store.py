@@ -21,7 +21,8 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException
 
-from service.contract import EVALUATION, PREPROCESSING, ReleaseManifest, entry_name
+from service.contract.files import ReleaseManifest, entry_name
+from service.contract.names import EVALUATION, PREPROCESSING
 from training.errors import TrainingError
 from training.interrupts import interrupts_ignored
 

@@ -1,7 +1,7 @@
 """Summary of a run, as ``--summary`` writes it and the evaluation entry keeps it; the console shows nothing else."""
 
-from service.card import EpochTrace, Frozen, Metrics
-from service.contract import Task
+from service.contract.card import EpochTrace, Frozen, Metrics
+from service.contract.names import Task
 
 
 class DataSummary(Frozen):

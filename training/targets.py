@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from service.contract import Task
+from service.contract.names import Task
 from training.errors import UserError
 from training.options import TaskChoice
 

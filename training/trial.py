@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from service.card import EpochTrace
+from service.contract.card import EpochTrace
 from training.errors import TrainingError
 from training.interrupts import interrupts_ignored
 from training.jobs import Trial, TrialJob

@@ -13,8 +13,8 @@ import simdjson
 from rich.console import Console
 from rich.table import Table
 
-from service.decode import decode_json
-from service.rows import features_input
+from service.codec.decode import decode_json
+from service.codec.rows import features_input
 
 WIDTH = 230
 RUNS = 7

@@ -12,11 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from loadtest.catalogue import read_examples
-from loadtest.intervals import median, paired_ratio
-from loadtest.peers.wrk import drive
-from loadtest.server import link_models, serve_newest
-from service.contract import JSON_MEDIA_TYPE, predict_route
+from loadtest.record.intervals import median, paired_ratio
+from loadtest.target.catalogue import read_examples
+from loadtest.target.server import link_models, serve_newest
+from service.contract.routes import JSON_MEDIA_TYPE, predict_route
+from tests.bench.peers.wrk import drive
 from tests.container import running
 from tests.podman import Podman, private_podman, run
 

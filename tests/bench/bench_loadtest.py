@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtest.intervals import median
-from loadtest.processors import available
+from loadtest.record.intervals import median
+from loadtest.study.processors import available
 from tests.bench.capacity_search import search_capacity, tell_search
 from tests.bench.known import serve_known
 from tests.bench.law_trials import measure_laws, show_laws

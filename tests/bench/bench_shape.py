@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.catalogue import read_examples
-from loadtest.intervals import median, paired_ratio
-from loadtest.peers.wrk import drive
-from loadtest.server import link_models, serve
-from service.contract import JSON_MEDIA_TYPE, predict_route
+from loadtest.record.intervals import median, paired_ratio
+from loadtest.target.catalogue import read_examples
+from loadtest.target.server import link_models, serve
+from service.contract.routes import JSON_MEDIA_TYPE, predict_route
+from tests.bench.peers.wrk import drive
 
 ROUNDS = 5
 SECONDS = 2

@@ -20,7 +20,7 @@ from rich.table import Table
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from service.contract import DEFAULT_ARCHITECTURES
+from service.contract.names import DEFAULT_ARCHITECTURES
 from training.data import split
 from training.generate import generate_table
 from training.preprocessing import fit_preprocessing

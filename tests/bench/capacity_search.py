@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import brentq
 
-from loadtest.intervals import Interval, bracketed, geometric
-from loadtest.judge import judge
-from loadtest.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE, find_capacities, measure_saturation
-from loadtest.results import Capacity, Settings, Trial
-from loadtest.search import Answer, dither, search
-from loadtest.study import open_study
+from loadtest.record.intervals import Interval, bracketed, geometric
+from loadtest.record.results import Capacity, Settings, Trial
+from loadtest.study.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE, find_capacities, measure_saturation
+from loadtest.study.search import Answer, dither, search
+from loadtest.study.slo import judge
+from loadtest.study.study import open_study
 from tests.bench.lines import QUICK
 from tests.queues import Queue, md1_quantile
 

@@ -8,13 +8,13 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 
 import loadtest.locustfile  # noqa: F401  # its options and listeners
-from loadtest.client import Answer
-from loadtest.users import RELEASE_KEY, ClosedUser, PredictionUser
-from service.contract import RELEASE_HEADER
+from loadtest.generator.client import Answer
+from loadtest.generator.users import RELEASE_KEY, ClosedUser, PredictionUser
+from service.contract.routes import RELEASE_HEADER
 
 
 class FastClient:
-    """Asks as ``loadtest.client.Client`` does."""
+    """Asks as ``loadtest.generator.client.Client`` does."""
 
     def __init__(self, user: PredictionUser) -> None:
         events = user.environment.events

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 
-from loadtest.server import serve_newest
-from service.contract import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+from loadtest.target.server import serve_newest
+from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
 
 MAX_ROWS = 3
 LIMITS = {"ARCHSCALE_WORKERS": "1", "ARCHSCALE_MAX_ROWS": str(MAX_ROWS), "ARCHSCALE_MAX_BODY_BYTES": "200000"}

@@ -18,13 +18,13 @@ import orjson
 import psutil
 
 with atheris.instrument_imports(include=["service"], enable_loader_override=False):
-    from service.contract import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
-    from service.decode import decode_json, decode_npy
-    from service.encode import encode_npy, negotiate
-    from service.exchange import _decoder
-    from service.inference_request import Reader
-    from service.problems import Problem
-    from service.rows import Input, Rows, check_rows, features_input, raw_input
+    from service.codec.decode import decode_json, decode_npy
+    from service.codec.encode import encode_npy, negotiate
+    from service.codec.infer_request import Reader
+    from service.codec.problems import Problem
+    from service.codec.rows import Input, Rows, check_rows, features_input, raw_input
+    from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+    from service.web.exchange import _decoder
 
 DEFAULT_CASES = 2_000_000
 DEFAULT_SEED = 1

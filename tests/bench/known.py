@@ -8,10 +8,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from loadtest.errors import MeasurementError
-from loadtest.processors import on
-from loadtest.server import PROJECT, free_port, stop
-from service.contract import MODELS_ROUTE
+from loadtest.record.errors import MeasurementError
+from loadtest.study.processors import on
+from loadtest.target.server import PROJECT, free_port, stop
+from service.contract.routes import MODELS_ROUTE
 
 READY_SECONDS = 20.0
 POLL_SECONDS = 0.05

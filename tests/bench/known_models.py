@@ -3,8 +3,8 @@
 import numpy as np
 import orjson
 
-from service.card import Examples
-from service.contract import count_features
+from service.contract.card import Examples
+from service.contract.names import count_features
 from tests.cards import RELEASE, make_card
 from tests.simulated import Profile
 

@@ -14,11 +14,11 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.counters import settle
-from loadtest.intervals import FEWEST, Interval, geometric
-from loadtest.results import Load, Trial
-from loadtest.samples import load_samples
-from loadtest.trial import Bench, run_trial
+from loadtest.record.intervals import FEWEST, Interval, geometric
+from loadtest.record.results import Load, Trial
+from loadtest.record.samples import load_samples
+from loadtest.study.trial import Bench, run_trial
+from loadtest.target.counters import settle
 from tests.bench.lines import LAWS, Floats, Line
 from tests.bench.truths import LEVELS, quantiles_ms, served
 

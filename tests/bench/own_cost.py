@@ -12,13 +12,13 @@ import gevent
 import numpy as np
 from rich.table import Table
 
-from loadtest.alarm import Alarm
-from loadtest.intervals import median, paired_ratio
-from loadtest.processors import on
-from loadtest.results import Load
-from loadtest.samples import Samples, load_samples
-from loadtest.server import PROJECT
-from loadtest.trial import Bench
+from loadtest.generator.alarm import Alarm
+from loadtest.record.intervals import median, paired_ratio
+from loadtest.record.results import Load
+from loadtest.record.samples import Samples, load_samples
+from loadtest.study.processors import on
+from loadtest.study.trial import Bench
+from loadtest.target.server import PROJECT
 from tests.bench.known_server import AT_ONCE
 
 RATES = ((2000.0, 1), (5000.0, 1), (8000.0, 1), (1000.0, 64))

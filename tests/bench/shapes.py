@@ -12,11 +12,12 @@ if LESS == "uvloop":
 import bentoml  # noqa: E402
 import uvicorn.config  # noqa: E402
 
-from service import outbox, service  # noqa: E402
+from service import service  # noqa: E402
+from service.web import http_protocol  # noqa: E402
 
 
 def _leave_uvicorn_as_it_is() -> None:
-    """Stand in for ``outbox.install``."""
+    """Stand in for ``http_protocol.install``."""
 
 
 def _choose_h11() -> None:
@@ -24,9 +25,9 @@ def _choose_h11() -> None:
 
 
 if LESS == "outbox":
-    outbox.install = _leave_uvicorn_as_it_is
+    http_protocol.install = _leave_uvicorn_as_it_is
 if LESS == "outbox and httptools":
-    outbox.install = _choose_h11
+    http_protocol.install = _choose_h11
 
 members = {"settle": None} if LESS == "frozen heap" else {}
 Shaped = bentoml.service(name="archscale", service_class=service.FrontedService, workers=service.SETTINGS.workers)(

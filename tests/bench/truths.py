@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy.optimize import brentq
 
-from loadtest.arrivals import Schedule
+from loadtest.generator.arrivals import Schedule
 from tests.bench.lines import Floats, Line
 from tests.queues import md1_quantile, mm1_quantile
 

@@ -7,8 +7,8 @@ from sys import executable
 import httpx
 import pytest
 
-from loadtest.server import Server
-from service.card import Examples, ModelCard
+from loadtest.target.server import Server
+from service.contract.card import Examples, ModelCard
 from tests.podman import Podman, private_podman, require, run
 
 

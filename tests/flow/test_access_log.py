@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from loadtest.server import Server, serve
+from loadtest.target.server import Server, serve
 
 ASKED = 200
 

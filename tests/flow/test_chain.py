@@ -9,7 +9,7 @@ import httpx
 import pytest
 import yaml
 
-from loadtest.server import serve
+from loadtest.target.server import serve
 from tests.commands import bentoml as run_bentoml
 from tests.conftest import QUICK, newest_release, train
 

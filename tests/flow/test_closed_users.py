@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.samples import CUT_OFF, NO_ANSWER, load_samples
-from loadtest.server import Server
+from loadtest.record.samples import CUT_OFF, NO_ANSWER, load_samples
+from loadtest.target.server import Server
 from tests.commands import ROOT
 from tests.flow.loads import LIMIT_SECONDS, TRUE_ONES, Dying, OneAtATime, locust, locust_beside, pretend
 
@@ -58,9 +58,9 @@ def test_ctrl_c_ends_an_endless_load_which_keeps_its_samples(
 
 INTERRUPTED_AT_WORK = """
 import locust, gevent, signal
-from loadtest import ending
+from loadtest.generator import stopping
 
-ending.interrupt_where_locust_waits()
+stopping.interrupt_where_locust_waits()
 
 def work():
     signal.raise_signal(signal.SIGINT)

@@ -10,8 +10,8 @@ import httpx
 import numpy as np
 import pytest
 
-from loadtest.server import Server
-from service.card import Examples
+from loadtest.target.server import Server
+from service.contract.card import Examples
 from tests.flow.cases import BAD_BODIES, BAD_NPY, BAD_ROWS, FEATURES, NPY, RAW, npy
 
 ARCHITECTURES = ("small", "large")

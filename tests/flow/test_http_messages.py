@@ -8,8 +8,8 @@ import struct
 import httpx
 import pytest
 
-from loadtest.server import Server
-from service.card import Examples
+from loadtest.target.server import Server
+from service.contract.card import Examples
 from tests.flow.cases import FEATURES
 
 

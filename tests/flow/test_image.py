@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from service.card import ModelCard
+from service.contract.card import ModelCard
 from tests.commands import ROOT
 from tests.container import Container, labels, running
 from tests.flow.cases import FEATURES, NPY, RAW, npy

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from service.card import ModelCard
+from service.contract.card import ModelCard
 from tests.commands import bentoml as run_bentoml
 from tests.container import refusal, running
 from tests.flow.cases import NPY, npy

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.server import Server
+from loadtest.target.server import Server
 from tests.flow.loads import locust
 
 CLOSED = ("--users", "4", "--run-time", "2s")

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadtest.server import serve
+from loadtest.target.server import serve
 
 ASKED = 40
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.arrivals import Schedule
-from loadtest.samples import Samples, file_of_worker, load_all, load_samples
-from loadtest.server import Server, free_port
+from loadtest.generator.arrivals import Schedule
+from loadtest.record.samples import Samples, file_of_worker, load_all, load_samples
+from loadtest.target.server import Server, free_port
 from tests.commands import ROOT
 from tests.flow.loads import LIMIT_SECONDS, locust, locust_beside
 

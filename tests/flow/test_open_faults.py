@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.arrivals import Schedule
-from loadtest.samples import NO_ANSWER, Samples, load_samples
-from loadtest.server import Server
+from loadtest.generator.arrivals import Schedule
+from loadtest.record.samples import NO_ANSWER, Samples, load_samples
+from loadtest.target.server import Server
 from tests.flow.loads import TRUE_ONES, Dying, Liar, Pretender, locust, pretend
 
 RATE, SECONDS, SEED = 60, 1.0, 2

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from loadtest.arrivals import Schedule
-from loadtest.samples import CUT_OFF, DROPPED, NO_ANSWER, Samples, load_samples
-from loadtest.server import Server
+from loadtest.generator.arrivals import Schedule
+from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, Samples, load_samples
+from loadtest.target.server import Server
 from tests.flow.loads import SERVICE_SECONDS, OneAtATime, locust, pretend
 
 RATE, SECONDS, SEED = 40, 1.0, 3

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loadtest.server import Server
+from loadtest.target.server import Server
 from tests.flow.loads import locust
 
 AT_A_TIME = 2

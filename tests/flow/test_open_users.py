@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from loadtest.arrivals import ARRIVALS, SHAPES, Arrivals, Schedule, Shape
-from loadtest.samples import Samples, load_samples
-from loadtest.server import Server
+from loadtest.generator.arrivals import Schedule
+from loadtest.record.results import ARRIVALS, SHAPES, Arrivals, Shape
+from loadtest.record.samples import Samples, load_samples
+from loadtest.target.server import Server
 from tests.flow.loads import locust
 
 AT_A_TIME = 2

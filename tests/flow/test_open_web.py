@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadtest.arrivals import Schedule
-from loadtest.samples import load_samples
-from loadtest.server import Server, free_port
+from loadtest.generator.arrivals import Schedule
+from loadtest.record.samples import load_samples
+from loadtest.target.server import Server, free_port
 from tests.flow.loads import LIMIT_SECONDS, locust_beside
 
 RATE, SECONDS, SEED = 60, 1.0, 5

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-from loadtest.server import serve
+from loadtest.target.server import serve
 from tests.bench.fuzz_contract import LIMITS, METHODS, Outcome, fuzz
 from tests.flow.cases import FEATURES, NPY, RAW
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from loadtest.server import Server, serve
+from loadtest.target.server import Server, serve
 
 
 @contextmanager

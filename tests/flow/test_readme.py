@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from loadtest.server import Server
+from loadtest.target.server import Server
 from tests.commands import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.chart import COLOURS
-from loadtest.report import save_report
-from loadtest.results import Results
+from loadtest.record.results import Results
+from loadtest.report.charts.base import COLOURS
+from loadtest.report.outputs import save_report
 from tests.browser import Browser, Scheme, Screen, open_browser, require
 from tests.studies import (
     LARGE,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.results import RESULTS_FILE, Results, load_results
-from loadtest.server import Server, serve
+from loadtest.record.results import RESULTS_FILE, Results, load_results
+from loadtest.target.server import Server, serve
 from tests.commands import ROOT
 from tests.flow.loads import Liar, Pretender, pretend
 
@@ -201,8 +201,8 @@ SEARCH = """
 import sys
 from pathlib import Path
 from loadtest.options import parse
-from loadtest.phases import find_capacities, sweep_in_flight
-from loadtest.study import open_study
+from loadtest.study.phases import find_capacities, sweep_in_flight
+from loadtest.study.study import open_study
 options = parse(sys.argv[1:])
 with open_study(options.settings, options.folder, lambda what, seconds: None) as study:
     study.measure(study.closed_load("large", 1, 1.0), "in flight", 1)

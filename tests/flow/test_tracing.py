@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from loadtest.server import serve
+from loadtest.target.server import serve
 
 SPAN_SECONDS = 30
 """BentoML hands spans to a batch processor, which sends every five seconds."""

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.arrivals import Schedule
-from loadtest.errors import MeasurementError
+from loadtest.generator.arrivals import Schedule
 from loadtest.options import parse
-from loadtest.results import Gate, Trial, load_results
-from loadtest.samples import load_all, load_samples
-from loadtest.server import Server
-from loadtest.study import SAMPLES_FOLDER, Study, open_study
+from loadtest.record.errors import MeasurementError
+from loadtest.record.results import Gate, Trial, load_results
+from loadtest.record.samples import load_all, load_samples
+from loadtest.study.study import SAMPLES_FOLDER, Study, open_study
+from loadtest.target.server import Server
 from tests.flow.loads import Liar, pretend
 
 SECONDS, WARM_UP_SECONDS, RATE = 1.5, 0.5, 60

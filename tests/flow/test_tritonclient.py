@@ -9,8 +9,8 @@ import pytest
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from loadtest.server import Server
-from service.card import Examples
+from loadtest.target.server import Server
+from service.contract.card import Examples
 from tests.flow.cases import FEATURES, RAW
 
 ARCHITECTURES = ("small", "large")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from loadtest.server import Server, serve
+from loadtest.target.server import Server, serve
 from tests.flow.cases import BAD_BODIES, BAD_NPY, BAD_ROWS, NPY, npy
 
 JSON = "application/json"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.contract import check_name, count_features, predict_method, predict_raw_method
+from service.contract.names import check_name, count_features
+from service.contract.routes import predict_method, predict_raw_method
 
 
 @pytest.mark.parametrize("name", ["small", "a", "wide-net", "x2", "a" * 32, "raw", "raw-x"])

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.decode import decode_json, decode_npy
-from service.problems import Fault, Problem
-from service.rows import features_input, raw_input
+from service.codec.decode import decode_json, decode_npy
+from service.codec.problems import Fault, Problem
+from service.codec.rows import features_input, raw_input
 
 NAMES = ("height", "width", "depth")
 FEATURES = features_input(NAMES, max_rows=4)

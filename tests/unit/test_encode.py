@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.contract import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
-from service.encode import encode_json, encode_npy, negotiate
-from service.problems import Problem
+from service.codec.encode import encode_json, encode_npy, negotiate
+from service.codec.problems import Problem
+from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from loadtest.catalogue import read_catalogue, read_examples
-from loadtest.counters import read_counters
-from loadtest.processors import available
-from service.contract import RELEASE_HEADER, predict_route
+from loadtest.study.processors import available
+from loadtest.target.catalogue import read_catalogue, read_examples
+from loadtest.target.counters import read_counters
+from service.contract.routes import RELEASE_HEADER, predict_route
 from tests.bench.known import serve_known
 from tests.bench.known_models import ANSWER
 from tests.bench.lines import LAWS, Line

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from loadtest.arrivals import ARRIVALS, BURST_FACTOR, SHAPES, Arrivals, Schedule, Shape
-from loadtest.results import Load
-from loadtest.trial import count_planned
+from loadtest.generator.arrivals import BURST_FACTOR, Schedule
+from loadtest.record.results import ARRIVALS, SHAPES, Arrivals, Load, Shape
+from loadtest.study.trial import count_planned
 
 SURPRISE = 0.01
 """Seeds are fixed: a law that fits is not refuted at this level, and never will be."""

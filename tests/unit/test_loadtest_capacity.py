@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from loadtest import judge as rule
-from loadtest.intervals import Interval, bracketed, paired_ratio
-from loadtest.judge import allowed_late
-from loadtest.search import RESOLUTION, Answer, Found, Probe, dither, search
+from loadtest.record.intervals import Interval, bracketed, paired_ratio
+from loadtest.study import slo as rule
+from loadtest.study.search import RESOLUTION, Answer, Found, Probe, dither, search
+from loadtest.study.slo import allowed_late
 from tests.intervals import covers
 from tests.queues import Queue, exponential, mm1_capacity, mm1_quantile
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import client
-from loadtest.client import Client, ClientError, encode_request
+from loadtest.generator import client
+from loadtest.generator.client import Client, ClientError, encode_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Release: r1\r\n\r\nok"
 LIMIT_SECONDS = 10.0

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from loadtest.compare import compare
-from loadtest.errors import InputError
-from loadtest.results import Results, save_results
+from loadtest.record.errors import InputError
+from loadtest.record.results import Results, save_results
 from tests import studies
 
 

@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest import counters
-from loadtest.counters import read_counters, settle
+from loadtest.target import counters
+from loadtest.target.counters import read_counters, settle
 
 PAGE = """# HELP archscale_requests_total Requests
 # TYPE archscale_requests_total counter

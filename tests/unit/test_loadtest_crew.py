@@ -6,7 +6,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from loadtest.crew import Crew
+from loadtest.generator.greenlets import Crew
 
 LIMIT_SECONDS = 10.0
 

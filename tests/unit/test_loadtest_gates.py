@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.gates import Facts, check
-from loadtest.results import Gate
+from loadtest.record.results import Gate
+from loadtest.study.gates import Facts, check
 
 GOOD = Facts(
     open=True,

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from loadtest.intervals import bracketed, geometric, median, paired_ratio
+from loadtest.record.intervals import bracketed, geometric, median, paired_ratio
 
 
 def test_the_interval_is_students_t_on_the_logarithms() -> None:

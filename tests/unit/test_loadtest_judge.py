@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge import allowed_late, certain_to_fail, fewest_requests, judge
+from loadtest.study.slo import allowed_late, certain_to_fail, fewest_requests, judge
 
 Requests = st.integers(min_value=0, max_value=200_000)
 

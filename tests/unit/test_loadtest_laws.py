@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from loadtest.laws import Scalability, fit_scalability
+from loadtest.analysis.scalability import Scalability, fit_scalability
 from tests.intervals import covers
 
 IN_FLIGHT = np.array([1, 2, 4, 8, 16, 32, 64], dtype=np.float64)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.errors import InputError
 from loadtest.options import QUICK_BLOCKS, WHOLE_BLOCKS, parse
+from loadtest.record.errors import InputError
 
 WRONG = {
     "no rows": (("--rows", "0"), "--rows must be a whole number of at least 1, however: '0'"),

@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from loadtest.catalogue import ExampleRows
-from loadtest.errors import InputError
-from loadtest.payloads import PAYLOADS, Body, RequestKind, find_fault, make_request_kind, parse_timing
-from service.card import Examples
+from loadtest.record.errors import InputError
+from loadtest.record.results import Body
+from loadtest.target.catalogue import ExampleRows
+from loadtest.target.payloads import PAYLOADS, RequestKind, find_fault, make_request_kind, parse_timing
+from service.contract.card import Examples
 
 RELEASE = "20260101t000000-abcdef"
 EXAMPLES = ExampleRows(

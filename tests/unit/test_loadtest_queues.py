@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from loadtest.intervals import geometric, paired_ratio
+from loadtest.record.intervals import geometric, paired_ratio
 from tests.intervals import covers
 from tests.queues import Queue, deterministic, exponential, md1_quantile, mm1_quantile
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.samples import (
+from loadtest.record.samples import (
     COLUMNS,
     CUT_OFF,
     DROPPED,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.search import MOST_TRIALS, RESOLUTION, Answer, Found, Probe, dither, search
+from loadtest.study.search import MOST_TRIALS, RESOLUTION, Answer, Found, Probe, dither, search
 
 ANSWERS: list[Answer] = ["pass", "fail", "undecided", "generator"]
 STEP = st.sampled_from([1.05, 1.15, 1.5, 2.0, 4.0])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
-from loadtest.stream import Stream
+from loadtest.generator.stream import Stream
 
 SECONDS = 10.0
 LARGE = bytes(range(256)) * 20_000

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import study as module
-from loadtest.catalogue import Catalogue
-from loadtest.environment import describe
-from loadtest.errors import MeasurementError
-from loadtest.results import Gate, Load, Settings, Trial, load_results
-from loadtest.samples import CUT_OFF, DROPPED
-from loadtest.study import Study
-from loadtest.trial import Bench
+from loadtest.record.errors import MeasurementError
+from loadtest.record.results import Gate, Load, Settings, Trial, load_results
+from loadtest.record.samples import CUT_OFF, DROPPED
+from loadtest.study import study as module
+from loadtest.study.machine import describe
+from loadtest.study.study import Study
+from loadtest.study.trial import Bench
+from loadtest.target.catalogue import Catalogue
 
 SETTINGS = Settings(
     host="http://service.example",

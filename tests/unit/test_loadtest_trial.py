@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadtest.conclusion import summarise
-from loadtest.counters import Counters
-from loadtest.readings import Reading, between
-from loadtest.results import Load, Phase, Split, Trial
-from loadtest.samples import CUT_OFF, DROPPED, Samples
-from loadtest.server import Use
+from loadtest.record.results import Load, Phase, Split, Trial
+from loadtest.record.samples import CUT_OFF, DROPPED, Samples
+from loadtest.study.conclusion import summarise
+from loadtest.target.counters import Counters
+from loadtest.target.server import Use
+from loadtest.target.usage import Reading, between
 
 BEGIN = 1000.0
 """Instant of the first arrival."""

@@ -8,11 +8,11 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from service.endpoints import Endpoint
-from service.exchange import ClientGoneError
-from service.metrics import Meter
-from service.protocol_v2 import ProtocolV2, Reply, is_v2
-from service.rows import features_input, raw_input
+from service.codec.rows import features_input, raw_input
+from service.models.endpoints import Endpoint
+from service.web.exchange import ClientGoneError
+from service.web.metrics import Meter
+from service.web.protocol_v2 import ProtocolV2, Reply, is_v2
 
 RELEASE = "20260101t000000-abcdef"
 ROWS = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]

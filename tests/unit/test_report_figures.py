@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from loadtest.figures import compare
-from loadtest.intervals import bracketed, paired_ratio
-from loadtest.results import Capacity, Results, Trial
-from loadtest.summary import ArchitectureSummary, Summary, compare_rates, summarise
-from loadtest.tally import GateTally
+from loadtest.analysis.counts import GateTally
+from loadtest.analysis.figures import compare
+from loadtest.analysis.summary import ArchitectureSummary, Summary, compare_rates, summarise
+from loadtest.record.intervals import bracketed, paired_ratio
+from loadtest.record.results import Capacity, Results, Trial
 from tests.studies import (
     COMMON_RATE,
     SMALL,

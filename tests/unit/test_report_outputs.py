@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from loadtest.document import compose
-from loadtest.intervals import Interval
-from loadtest.markdown_summary import write_markdown
-from loadtest.notation import clean, significant
-from loadtest.report import save_report, show
-from loadtest.results import Results
-from loadtest.summary import summarise
+from loadtest.analysis.summary import summarise
+from loadtest.record.intervals import Interval
+from loadtest.record.results import Results
+from loadtest.report.document import compose
+from loadtest.report.markdown import write_markdown
+from loadtest.report.notation import clean, significant
+from loadtest.report.outputs import save_report, show
 from tests.studies import (
     HOSTILE,
     LARGE,

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.advice import Advice, advise
-from loadtest.document import Document, compose
-from loadtest.results import Difference, Results
-from loadtest.summary import summarise
+from loadtest.analysis.summary import summarise
+from loadtest.record.results import Difference, Results
+from loadtest.report.advice import Advice, advise
+from loadtest.report.document import Document, compose
 from tests.studies import (
     LARGE,
     SMALL,

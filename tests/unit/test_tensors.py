@@ -10,11 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.decode import decode_json
-from service.inference_request import Reader, Request
-from service.problems import Problem
-from service.rows import Input, Rows, features_input, raw_input
-from service.tensors import write
+from service.codec.decode import decode_json
+from service.codec.infer_request import Reader, Request
+from service.codec.problems import Problem
+from service.codec.rows import Input, Rows, features_input, raw_input
+from service.codec.tensors import write
 
 NAMES = ("height", "width", "depth")
 FEATURES = features_input(NAMES, max_rows=4)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from service.contract import PARITY_TOLERANCE, Task, hidden_output
+from service.contract.names import Task, hidden_output
+from service.contract.policies import PARITY_TOLERANCE
 from training.architectures import Network, fold
 from training.evaluation import predict
 from training.export import network_graph, pipeline_graph, preprocessing_graph, trace_graph

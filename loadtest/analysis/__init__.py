@@ -1,0 +1,1 @@
+"""Results to figures: numbers alone, no words."""

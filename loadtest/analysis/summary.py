@@ -1,0 +1,128 @@
+"""All figures of a study, computed once: page, Markdown and terminal show these and no others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loadtest.analysis.capacity import Sustained, find_sustained
+from loadtest.analysis.counts import GateTally, RequestTally, tally_failures, tally_gates, tally_requests
+from loadtest.analysis.evidence import measure, trials_of
+from loadtest.analysis.figures import NOT_MEASURED, Figure, compare, once
+from loadtest.analysis.missing import find_missing
+from loadtest.analysis.operating import Operating, find_operating
+from loadtest.analysis.quality import find_best, gain, gain_of_best
+from loadtest.record.intervals import Interval
+from loadtest.record.results import SATURATION_USERS, Environment, Results, Settings
+from service.contract.card import Description
+
+SECONDS_AN_HOUR = 3600
+MILLION = 1e6
+
+
+@dataclass(frozen=True)
+class ArchitectureSummary:
+    """What was found of one architecture.
+
+    saturation: requests/s of the closed loop; rows_per_second: sustained under the SLO, of a quick study at saturation;
+    cost: of a million predictions, in the unit of the price; gains: over each other architecture
+    (``loadtest.analysis.quality.gain``); behind_best: what the best gains over this one, None for the best itself.
+    """
+
+    name: str
+    card: Description
+    sustained: Sustained
+    saturation: Figure
+    rows_per_second: Figure
+    operating: Operating
+    cost: Figure
+    worker_bytes: Figure
+    ready_seconds: Figure
+    gains: Mapping[str, Interval | None]
+    behind_best: Interval | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A study in figures."""
+
+    release: str
+    settings: Settings
+    environment: Environment
+    seconds: float
+    partial: str | None
+    notes: tuple[str, ...]
+    missing: tuple[str, ...]
+    """Of a partial study; see ``loadtest.analysis.missing``."""
+    architectures: tuple[ArchitectureSummary, ...]
+    best: str | None
+    """The most accurate on held-out rows; None where the release's evaluation is not known."""
+    gates: tuple[GateTally, ...]
+    requests: tuple[RequestTally, ...]
+    failures: Mapping[str, int]
+    trials: int
+    invalid_trials: int
+    """That a figure rests on and that failed a gate."""
+    steal_share: float | None
+    """The largest of any trial."""
+
+
+def summarise(results: Results) -> Summary:
+    """Compute every figure that is shown."""
+    names = [name for name in results.settings.architectures if name in results.cards]
+    return Summary(
+        release=results.release,
+        settings=results.settings,
+        environment=results.environment,
+        seconds=results.seconds,
+        partial=results.partial,
+        notes=tuple(results.notes),
+        missing=() if results.partial is None else find_missing(results),
+        architectures=tuple(_summarise(results, name, names) for name in names),
+        best=find_best(results),
+        gates=tally_gates(results),
+        requests=tally_requests(results.trials),
+        failures=tally_failures(results.trials),
+        trials=len(results.trials),
+        invalid_trials=sum(results.rests_on(trial) and not trial.valid for trial in results.trials),
+        steal_share=max((one.steal_share for one in results.trials if one.steal_share is not None), default=None),
+    )
+
+
+def compare_rates(above: ArchitectureSummary, below: ArchitectureSummary) -> Interval | None:
+    """Return the ratio of rows/s, block by block; None where either is a bound, withheld or not measured."""
+    return compare(above.rows_per_second, below.rows_per_second)
+
+
+def _summarise(results: Results, name: str, names: list[str]) -> ArchitectureSummary:
+    sustained = find_sustained(results, name)
+    saturation = _find_saturation(results, name)
+    requests = saturation if results.settings.quick else sustained.requests
+    rows_per_second = requests.through(lambda rate: rate * results.settings.rows)
+    alone = results.alone.get(name)
+    return ArchitectureSummary(
+        name=name,
+        card=results.cards[name],
+        sustained=sustained,
+        saturation=saturation,
+        rows_per_second=rows_per_second,
+        operating=find_operating(results, name, sustained),
+        cost=_find_cost(results, rows_per_second),
+        worker_bytes=once(alone.worker_memory_bytes if alone else None),
+        ready_seconds=once(alone.ready_seconds if alone else None),
+        gains={other: gain(results, name, other) for other in names if other != name},
+        behind_best=gain_of_best(results, name),
+    )
+
+
+def _find_saturation(results: Results, name: str) -> Figure:
+    """Return what a closed loop of SATURATION_USERS is answered: a phase of its own, or one load of a sweep."""
+    swept = [one for one in trials_of(results, "in flight", name) if one.load.in_flight == SATURATION_USERS]
+    return measure(trials_of(results, "saturation", name) or swept, lambda trial: trial.requests_per_second)
+
+
+def _find_cost(results: Results, rows_per_second: Figure) -> Figure:
+    """Return what a million predictions cost: the price of the service's processors for the time that they take."""
+    price, processors = results.settings.price_per_core_hour, results.environment.service_processors
+    if price is None or processors is None:
+        return NOT_MEASURED
+    hourly = price * processors
+    return rows_per_second.through(lambda rate: hourly / (rate * SECONDS_AN_HOUR) * MILLION, falling=True)

@@ -1,0 +1,1 @@
+"""Inside Locust: users, arrivals, and the client that sends them."""

@@ -1,0 +1,1 @@
+"""Figures to words, charts and files."""

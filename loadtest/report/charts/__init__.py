@@ -1,0 +1,1 @@
+"""The page's charts, drawn by plotly."""

@@ -1,0 +1,83 @@
+"""What a reader has to know before the figures: why some are missing, withheld, or say less than they seem to."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from loadtest.analysis.figures import Fault, Figure
+from loadtest.analysis.summary import ArchitectureSummary, Summary
+from loadtest.record.intervals import FEWEST
+from loadtest.report.wording import join
+
+Kind = Literal["invalid", "partial", "note"]
+
+
+LABELS: dict[Kind, str] = {"invalid": "INVALID", "partial": "Partial", "note": "Note"}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One remark. invalid: figures are withheld; partial: some were never measured; note: what they don't say."""
+
+    kind: Kind
+    text: str
+
+    @property
+    def label(self) -> str:
+        """What stands before the text."""
+        return LABELS[self.kind]
+
+
+def find_notices(summary: Summary) -> tuple[Notice, ...]:
+    """Return the remarks, the gravest first."""
+    return (
+        *(Notice("partial", text) for text in _partial(summary)),
+        *(Notice("invalid", text) for text in _invalid(summary)),
+        *(Notice("note", text) for text in _notes(summary)),
+    )
+
+
+def _partial(summary: Summary) -> Iterator[str]:
+    if summary.partial is not None:
+        missing = f" Missing: {'; '.join(summary.missing)}." if summary.missing else ""
+        yield f"the study ended before its end: {summary.partial.rstrip('.')}.{missing} What was measured is shown."
+
+
+def _invalid(summary: Summary) -> Iterator[str]:
+    for one in summary.architectures:
+        reasons: dict[Fault, list[str]] = {}
+        for what, figure in _figures(one, summary).items():
+            if figure.withheld is not None:
+                reasons.setdefault(figure.withheld, []).append(what)
+        for fault, whats in reasons.items():
+            yield f"withheld of {one.name}: {join(whats)}. Gate failed: {fault.reason}."
+    if summary.invalid_trials:
+        yield (
+            f"{summary.invalid_trials:,} of {summary.trials:,} trials failed a gate, and figures would rest on them; "
+            "these are withheld."
+        )
+
+
+def _figures(one: ArchitectureSummary, summary: Summary) -> Mapping[str, Figure]:
+    rate = {} if summary.settings.quick else {"sustained rate and cost": one.sustained.requests}
+    return {**rate, "saturation throughput": one.saturation, "latency and CPU of a request": one.operating.p50_ms}
+
+
+def _notes(summary: Summary) -> Iterator[str]:
+    settings = summary.settings
+    if settings.quick:
+        yield (
+            "this was a quick study: no capacity was searched for. In a closed loop each user waits for its answer, so "
+            "that a slow architecture is asked less often: read no capacity from its throughput."
+        )
+    yield from summary.notes
+    if settings.host is not None:
+        yield "CPU, memory and start-up are not measured: the service was not started by this command."
+    if settings.price_per_core_hour is None:
+        yield "No cost is stated: no price was given (--price-per-core-hour)."
+    elif summary.environment.service_processors is None:
+        yield "No cost is stated: the service had no processors to itself."
+    if summary.best is None and len(summary.architectures) > 1:
+        yield "Differences in quality have no interval: the release's evaluation is not in this machine's model store."
+    if settings.blocks < FEWEST and not summary.partial:
+        yield f"No interval: they need at least {FEWEST} blocks (--blocks)."

@@ -1,0 +1,75 @@
+"""The page: one HTML file that needs no network, and says so to the browser."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from plotly.offline import get_plotlyjs
+
+from loadtest.analysis.summary import Summary
+from loadtest.report.charts.base import Chart, colour
+from loadtest.report.document import Document
+from loadtest.report.notation import clean
+
+TEMPLATES = Path(__file__).parent / "templates"
+INTERVAL = re.compile(r"\[[-+\d.,]+, [-+\d.,]+\]")
+WIDE = ("latency", "training")
+"""Charts that take the whole width."""
+
+
+def write_page(document: Document, summary: Summary, charts: Sequence[Chart]) -> str:
+    """Return the page."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=typeset,
+    )
+    environment.filters["dim"] = dim
+    library, script = get_plotlyjs(), (TEMPLATES / "report.js").read_text()
+    return environment.get_template("report.html.j2").render(
+        document=document,
+        charts=charts,
+        colours={one.name: colour(index) for index, one in enumerate(summary.architectures)},
+        release=summary.release,
+        wide=WIDE,
+        css=Markup((TEMPLATES / "report.css").read_text()),
+        figures=_as_json(charts),
+        library=Markup(library),
+        script=Markup(script),
+        policy=_policy(library, script),
+    )
+
+
+def dim(text: str) -> Markup:
+    """Escape ``text`` and mark the intervals in it: they are set back behind their estimates."""
+    return Markup(INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escape(typeset(text)))))
+
+
+def typeset(value: object) -> object:
+    """Clean a text, set comparisons and percents; leave all else, and what is markup already, as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return clean(value).replace("<= ", "\u2264\u00a0").replace(">= ", "\u2265\u00a0").replace(" %", "\u00a0%")
+
+
+def _as_json(charts: Sequence[Chart]) -> Markup:
+    """Write the figures so that nothing in them can end the element they stand in."""
+    members = ",".join(f'"{chart.key}":{chart.figure.to_json()}' for chart in charts)
+    return Markup(f"{{{members}}}".replace("<", "\\u003c"))
+
+
+def _policy(*scripts: str) -> str:
+    """Allow these scripts alone, and nothing to be loaded from anywhere."""
+    hashes = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
+    return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

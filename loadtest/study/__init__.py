@@ -1,0 +1,1 @@
+"""Runs trials, one after the other, and judges whether each can be believed."""

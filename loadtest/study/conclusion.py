@@ -1,0 +1,141 @@
+"""What a trial's samples amount to: counts, rates, quantiles, a verdict. Pure: samples in, a ``Trial`` out."""
+
+import numpy as np
+
+from loadtest.record.results import CDF_LEVELS, Latency, Load, Phase, ServerUse, Split, Trial, Verdict
+from loadtest.record.samples import CUT_OFF, DROPPED, OK, Samples
+from loadtest.study.gates import Facts, check
+from loadtest.study.slo import judge
+from loadtest.target.usage import Spent
+
+BACKLOG_SHARE = 0.02
+"""Of the arrivals of a trial: a queue that has grown by more shows a service that does not keep up with them."""
+FEWEST_BACKLOG = 20
+"""Requests by which a queue may grow by chance."""
+
+
+def summarise(
+    samples: Samples,
+    load: Load,
+    spent: Spent,
+    *,
+    slo_p99_ms: float,
+    phase: Phase,
+    block: int,
+    number: int,
+) -> Trial:
+    """Leave out what belongs to the warm-up, take quantiles of the rest, and look whether it can be believed."""
+    opened = load.rate is not None
+    kept = _after_warm_up(samples, load)
+    right = kept.select(kept.failure == OK)
+    late = int(((kept.latency_ms > slo_p99_ms) | (kept.failure != OK)).sum())
+    backlog = _grow(samples, load) if opened else 0
+    verdict = _judge(late, len(kept), backlog) if opened else None
+    facts = _facts(samples, kept, load, spent, slo_p99_ms=slo_p99_ms, overloaded=verdict == "fail")
+    return Trial(
+        number=number,
+        phase=phase,
+        block=block,
+        load=load,
+        offered=facts.offered,
+        dropped=facts.dropped,
+        answered=len(right),
+        late=late,
+        backlog=backlog,
+        failures=samples.count_failures(),
+        requests_per_second=len(right) / _seconds(samples, kept, load),
+        latency=_latency(kept.select(kept.status != 0)),
+        split=_split(right) if opened else None,
+        lateness_p99_ms=facts.lateness_p99_ms,
+        generator_share=samples.generator_share,
+        steal_share=spent.steal_share,
+        server=_server_use(facts, spent),
+        gates=check(facts),
+        verdict=verdict,
+        stopped_early=phase == "search" and CUT_OFF in samples.failures,
+    )
+
+
+def _after_warm_up(samples: Samples, load: Load) -> Samples:
+    """Open arrivals belong to the instant at which they were due, requests of a closed loop to their end."""
+    if not len(samples):
+        return samples
+    instants = samples.scheduled if load.rate is not None else samples.done
+    return samples.select(instants >= _end_of_warm_up(samples, load))
+
+
+def _end_of_warm_up(samples: Samples, load: Load) -> float:
+    return float(samples.scheduled.min()) + load.warm_up_seconds
+
+
+def _seconds(samples: Samples, kept: Samples, load: Load) -> float:
+    """Open arrivals: of the schedule; closed loop: from the warm-up's end to the last answer."""
+    if load.rate is not None or not len(kept):
+        return load.seconds
+    return float(kept.done.max()) - _end_of_warm_up(samples, load) or load.seconds
+
+
+def _grow(samples: Samples, load: Load) -> int:
+    """Return how many more requests were under way at the end of the schedule than at the end of the warm-up."""
+    if not len(samples):
+        return 0
+    begin = _end_of_warm_up(samples, load)
+    before, after = (
+        int((samples.scheduled <= instant).sum() - (samples.done <= instant).sum())
+        for instant in (begin, begin + load.seconds)
+    )
+    return after - before
+
+
+def _judge(late: int, requests: int, backlog: int) -> Verdict:
+    """Judge by what was late, and by whether the service kept up: with a high SLO a queue may grow long unnoticed."""
+    if not requests or backlog > max(BACKLOG_SHARE * requests, FEWEST_BACKLOG):
+        return "fail"
+    return judge(late, requests)
+
+
+def _latency(answered: Samples) -> Latency | None:
+    if not len(answered):
+        return None
+    p50, p95, p99, *cdf = np.quantile(answered.latency_ms, (0.5, 0.95, 0.99, *CDF_LEVELS)).tolist()
+    return Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, cdf_ms=cdf)
+
+
+def _split(right: Samples) -> Split | None:
+    """Medians of the parts; what is neither the generator's nor a stage of the service lies outside of both."""
+    timed = right.select(np.isfinite(right.parse))
+    if not len(timed):
+        return None
+    outside = timed.latency_ms - timed.lateness_ms - timed.parse - timed.infer - timed.write
+    parts = (timed.lateness_ms, outside, timed.parse, timed.infer, timed.write)
+    client, rest, parse, infer, write = (float(np.median(part)) for part in parts)
+    return Split(client_ms=client, outside_ms=rest, parse_ms=parse, infer_ms=infer, write_ms=write)
+
+
+def _facts(samples: Samples, kept: Samples, load: Load, spent: Spent, *, slo_p99_ms: float, overloaded: bool) -> Facts:
+    opened = load.rate is not None
+    dropped = kept.failed_for(DROPPED)
+    end = _end_of_warm_up(samples, load) + load.seconds if len(samples) else 0.0
+    wrong = {reason: n for reason, n in samples.count_failures().items() if reason not in (DROPPED, CUT_OFF)}
+    return Facts(
+        open=opened,
+        overloaded=overloaded,
+        slo_p99_ms=slo_p99_ms,
+        offered=len(kept),
+        in_time=int(((kept.sent <= end) & ~dropped).sum()),
+        dropped=int(dropped.sum()),
+        lateness_p99_ms=float(np.quantile(kept.lateness_ms, 0.99)) if opened and len(kept) else None,
+        generator_share=samples.generator_share,
+        all_answered=int((samples.status != 0).sum()),
+        all_unanswered=int(((samples.status == 0) & ~samples.failed_for(DROPPED)).sum()),
+        wrong=wrong,
+        counted=spent.counted,
+        busy_seconds=spent.busy_seconds,
+        cpu_seconds=spent.cpu_seconds,
+    )
+
+
+def _server_use(facts: Facts, spent: Spent) -> ServerUse | None:
+    if spent.cpu_seconds is None or spent.memory_bytes is None:
+        return None
+    return ServerUse(requests=facts.all_answered, cpu_seconds=spent.cpu_seconds, memory_bytes=spent.memory_bytes)

@@ -1,0 +1,140 @@
+"""The search for the highest rate that holds the SLO. Pure: a probe runs one trial at a rate and says what it showed.
+
+From ``start`` up or down until a rate that held and one that did not bracket the capacity; bisection, on the
+logarithm, until they are 5 % apart; then repeats at both ends, where the better of three decides. An end that is
+overturned by its repeats moves the bracket on. A single trial near the capacity is little more than the toss of a coin:
+without the repeats the first lucky one would stay the answer, and without those at the upper end one stall of the
+machine, at half the capacity, would.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+Answer = Literal["pass", "fail", "undecided", "generator"]
+"""What one trial showed; generator: the load generator could not offer the rate, which says nothing of the server."""
+Probe = Callable[[float], Answer]
+Outcome = Literal["found", "generator", "none", "undecided"]
+
+RESOLUTION = 1.05
+"""Of the rate that did not hold to the one that did, at the end."""
+REPEATS = 3
+"""Of a trial at either end of the last bracket. Two that agree are enough: a third would not change the median."""
+WIDEST_STEP = 2.0
+"""To which a smaller step grows, squared at each stride: a start that is far off must not take dozens of trials."""
+ROUNDING = 1e-9
+"""Relative: a step of 5 % is no more than 5 %, whatever its last digit."""
+MOST_OVERTURNED = 4
+"""Ends of the bracket. Rates that scatter by 3 % from trial to trial overturn so many in 3 of 10,000 searches."""
+MOST_TRIALS = 40
+"""Far more than a search needs: about 8 from a start that is near, 15 from one that is 50 times off."""
+HIGHEST_START = 1e9
+"""Requests/s, beyond any service."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The highest rate that held the SLO, and why the search ended there; see ``loadtest.record.results.Capacity``.
+
+    undecided: repeats went on contradicting each other, or the lowest rate could be neither held nor missed: too few
+    requests, or too many for the load generator.
+    """
+
+    outcome: Outcome
+    rate: float | None
+    """Requests/s, for the outcomes found and generator."""
+    next_rate: float | None
+    """Requests/s: the lowest rate that was not held; None where every one was."""
+
+
+def dither(start: float, *, step: float, seed: Sequence[int]) -> float:
+    """Return ``start`` moved by a random factor within ``step``, so that no two searches look at the same rates.
+
+    The rates that a search can find are a grid about its start. Blocks on one grid would agree by rounding, and
+    their interval would be as narrow as zero. seed: of the study, the architecture and the block.
+    """
+    exponent = float(np.random.default_rng(seed).uniform(-0.5, 0.5))
+    return start * math.pow(step, exponent)
+
+
+def search(probe: Probe, start: float, *, step: float, lowest: float) -> Found:
+    """Search from ``start``, by factors of ``step`` at first, not below ``lowest``; rates in requests/s.
+
+    A rate is held only if a trial shows it: undecided steers as fail does. A rate that the generator could not offer
+    is an upper end too, and the outcome then is ``generator``. Raises ValueError for rates and steps without a sense.
+    """
+    _check(start, step, lowest)
+    trials = _Trials(probe)
+    trials.run(max(start, lowest))
+    while len(trials) < MOST_TRIALS and trials.overturned <= MOST_OVERTURNED:
+        low, high = trials.bracket()
+        if high == math.inf or (low == 0 and high > lowest):
+            trials.run(low * step if low else max(high / step, lowest))
+            step = min(step * step, max(step, WIDEST_STEP))
+        elif low > 0 and high > low * RESOLUTION * (1 + ROUNDING):
+            trials.run(math.sqrt(low * high))
+        elif doubtful := [rate for rate in (low, high) if rate and not trials.is_settled(rate)]:
+            trials.settle(doubtful[0])
+            step = RESOLUTION
+        else:
+            return trials.conclude()
+    return Found("undecided", None, None)
+
+
+def _check(start: float, step: float, lowest: float) -> None:
+    if not 0 < start <= HIGHEST_START:
+        raise ValueError(f"the first rate must be between 0 and {HIGHEST_START:g} requests/s, however: {start}.")
+    if not 0 < lowest <= HIGHEST_START:
+        raise ValueError(f"the lowest rate must be between 0 and {HIGHEST_START:g} requests/s, however: {lowest}.")
+    if not RESOLUTION <= step < math.inf:
+        raise ValueError(f"the first step must be a factor of {RESOLUTION} at least, however: {step}.")
+
+
+@dataclass
+class _Trials:
+    """The answers so far, rate by rate. The rates that held all lie below those that did not."""
+
+    probe: Probe
+    answers: dict[float, list[Answer]] = field(default_factory=dict)
+    overturned: int = 0
+    """How often repeats said otherwise than the first trial at a rate."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self.answers.values()))
+
+    def run(self, rate: float) -> None:
+        self.answers.setdefault(rate, []).append(self.probe(rate))
+
+    def bracket(self) -> tuple[float, float]:
+        """Return the highest rate that held, or 0, and the lowest that did not, or infinity."""
+        held = [rate for rate in self.answers if self._held(rate)]
+        return max(held, default=0.0), min(self.answers.keys() - held, default=math.inf)
+
+    def is_settled(self, rate: float) -> bool:
+        return len(self.answers[rate]) == REPEATS or max(self._count(rate)) > REPEATS / 2
+
+    def settle(self, rate: float) -> None:
+        """Repeat the trial at ``rate`` until further ones could not change what most of them say."""
+        before = self._held(rate)
+        while not self.is_settled(rate):
+            self.run(rate)
+        self.overturned += self._held(rate) != before
+
+    def conclude(self) -> Found:
+        low, high = self.bracket()
+        if low == 0:
+            certain = self.answers[high].count("fail") > REPEATS / 2
+            return Found("none" if certain else "undecided", None, high)
+        missed = self._count(high)[1] > REPEATS / 2
+        return Found("found" if missed else "generator", low, high)
+
+    def _held(self, rate: float) -> bool:
+        return 2 * self.answers[rate].count("pass") > len(self.answers[rate])
+
+    def _count(self, rate: float) -> tuple[int, int, int]:
+        """Return how many trials held, were not seen to hold, and could not be offered."""
+        passed, refused = self.answers[rate].count("pass"), self.answers[rate].count("generator")
+        return passed, len(self.answers[rate]) - passed - refused, refused

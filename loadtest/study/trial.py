@@ -1,0 +1,68 @@
+"""One trial: a load on one architecture, and what the service and the machine spent meanwhile."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.generator.arrivals import Schedule
+from loadtest.record.results import Load, Phase, Trial
+from loadtest.record.samples import Samples
+from loadtest.study.conclusion import summarise
+from loadtest.study.locust_run import run_locust
+from loadtest.study.slo import certain_to_fail
+from loadtest.target.counters import settle
+from loadtest.target.server import Server
+from loadtest.target.usage import between, read
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where trials take place. server: None for a service that was not started here; folder: of the raw samples."""
+
+    host: str
+    server: Server | None
+    folder: Path
+    slo_p99_ms: float
+    processors: list[int]
+    """Of the load generator."""
+    processes: int
+
+    def run(self, load: Load, host: str, name: str, *, stop_early: bool = False) -> Samples:
+        """Offer ``load`` to ``host``; keep the samples under ``name``. Raises MeasurementError.
+
+        stop_early: end as soon as the SLO is missed beyond doubt.
+        """
+        return run_locust(
+            load,
+            host,
+            self.folder / f"{name}.npz",
+            slo_p99_ms=self.slo_p99_ms,
+            stop_after_late=certain_to_fail(count_planned(load, self.processes)) if stop_early else 0,
+            processors=self.processors,
+            processes=self.processes,
+        )
+
+
+def run_trial(bench: Bench, load: Load, *, phase: Phase, block: int, number: int) -> Trial:
+    """Load the service once. Raises MeasurementError where Locust has no samples to show."""
+    before = read(settle(bench.host), bench.server)
+    samples = bench.run(load, bench.host, f"{number:04}", stop_early=phase == "search")
+    after = read(settle(bench.host), bench.server)
+    return summarise(
+        samples,
+        load,
+        between(before, after, load),
+        slo_p99_ms=bench.slo_p99_ms,
+        phase=phase,
+        block=block,
+        number=number,
+    )
+
+
+def count_planned(load: Load, processes: int) -> int:
+    """Arrivals after the warm-up, as the sources of all processes will schedule them."""
+    assert load.rate is not None
+    whole = load.warm_up_seconds + load.seconds
+    sources = [
+        Schedule(load.rate / processes, whole, load.arrivals, seed=(load.seed, index, 0)) for index in range(processes)
+    ]
+    return sum(instant >= load.warm_up_seconds for source in sources for instant in source.times())

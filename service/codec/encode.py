@@ -1,0 +1,63 @@
+"""Arrays in, bytes out, in the media type that the client asked for. Pure."""
+
+import io
+from http import HTTPStatus
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from service.codec.problems import Problem
+from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+
+# RFC 9110, section 12.5.1: a range's precedence grows with how specific it is.
+RANGES = {
+    JSON_MEDIA_TYPE: (JSON_MEDIA_TYPE, "application/*", "*/*"),
+    NPY_MEDIA_TYPE: (NPY_MEDIA_TYPE, "application/*", "*/*"),
+}
+
+
+def negotiate(accept: str | None) -> str:
+    """Return the media type to answer in (RFC 9110, section 12.5.1): JSON unless ``.npy`` is preferred.
+
+    accept: the header's value. Raises Problem 406 if it allows neither.
+    """
+    if accept is None or accept in ("*/*", JSON_MEDIA_TYPE):
+        return JSON_MEDIA_TYPE
+    weights = _weights(accept)
+    quality = {
+        media_type: next((weights[name] for name in names if name in weights), 0.0)
+        for media_type, names in RANGES.items()
+    }
+    best = max(quality, key=lambda media_type: quality[media_type])  # the first, JSON, where they are equal
+    if quality[best] <= 0:
+        raise Problem(
+            HTTPStatus.NOT_ACCEPTABLE,
+            f"Accept must allow {JSON_MEDIA_TYPE} or {NPY_MEDIA_TYPE}, however: {accept[:100]!r}.",
+            rule="accept",
+        )
+    return best
+
+
+def _weights(accept: str) -> dict[str, float]:
+    weights = {}
+    for part in accept.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weight = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
+        try:
+            weights[name] = float(weight)
+        except ValueError:
+            weights[name] = 0.0
+    return weights
+
+
+def encode_json(members: dict[str, object]) -> bytes:
+    """Members, arrays among them -> a JSON object. float32 values are written with the digits that they need."""
+    return orjson.dumps(members, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def encode_npy(values: NDArray[np.float32]) -> bytes:
+    """Array of any shape -> a ``.npy`` file of float32."""
+    stream = io.BytesIO()
+    np.save(stream, values, allow_pickle=False)
+    return stream.getvalue()

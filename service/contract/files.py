@@ -1,0 +1,37 @@
+"""What a release is made of in the model store: entries, files, and the manifest that is written last."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.names import ArchitectureName
+
+STORE_PREFIX = "archscale-"
+NETWORK_FILE = "network.onnx"
+PIPELINE_FILE = "pipeline.onnx"
+TRACE_FILE = "trace.onnx"
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "card.json"
+PREPROCESSING_ONNX_FILE = "preprocessing.onnx"
+PREPROCESSING_SKOPS_FILE = "preprocessing.skops"
+HELD_OUT_FILE = "held_out.parquet"
+SUMMARY_FILE = "summary.json"
+
+EXAMPLE_ROWS = 100
+"""Held-out rows that every card carries (fewer where fewer were held out)."""
+GOLDEN_ROWS = 8
+"""The first examples: the service must answer them as the card says before it is ready."""
+
+
+def entry_name(part: str) -> str:
+    """Name in the model store of an architecture, of the preprocessing or of the evaluation."""
+    return STORE_PREFIX + part
+
+
+class ReleaseManifest(BaseModel):
+    """What the preprocessing entry's metadata says of its release. That entry is written last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    release: str
+    architectures: list[ArchitectureName] = Field(min_length=1)
+    files: dict[str, dict[str, str]]
+    """Part (an architecture, 'preprocessing', 'evaluation') -> file name -> SHA-256 in hexadecimal."""

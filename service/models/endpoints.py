@@ -1,0 +1,148 @@
+"""What each route computes: checked rows in, finite answers out. Shared by the front and the BentoML APIs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from service.codec.rows import Input, Rows, are_small, features_input, raw_input, refuse_values
+from service.contract.policies import Policy
+from service.contract.routes import TRANSFORM_ROUTE, predict_raw_route, predict_route, trace_route
+from service.models.inference import Architecture, Array, Models
+from service.models.ranges import Ranges
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A POST route: the rows it takes, the computation, and the members of its JSON answer."""
+
+    route: str
+    label: str
+    """Value of the metrics' label: bounded, whatever URLs arrive."""
+    architecture: str
+    """Its name, or '' for the transform."""
+    takes: Input
+    run: Callable[[Rows], Array]
+    describe: Callable[[Rows, Array], dict[str, object]]
+    ranges: Ranges | None = None
+    """What raw values are screened by; None where features are taken."""
+    binary: bool = True
+    """Whether the answer is also had as ``.npy``."""
+
+    def screen(self, rows: Rows) -> tuple[Rows, int]:
+        """Return the rows to answer for, and how many of their values lie out of range. Raises Problem 422."""
+        return (rows, 0) if self.ranges is None else self.ranges.screen(rows, self.takes)
+
+
+def make_endpoints(models: Models, *, max_rows: int, out_of_range: Policy) -> list[Endpoint]:
+    """Every POST route of the release: one transform, and three routes for each architecture."""
+    make = Maker(models, max_rows=max_rows, out_of_range=out_of_range)
+    endpoints = [make.transform()]
+    for name, architecture in models.architectures.items():
+        endpoints += [
+            make.predict(name, architecture),
+            make.predict_raw(name, architecture),
+            make.trace(name, architecture),
+        ]
+    return endpoints
+
+
+class Maker:
+    """Makes the endpoints of one release, which share their inputs and ranges."""
+
+    def __init__(self, models: Models, *, max_rows: int, out_of_range: Policy) -> None:
+        card = models.release.card
+        self._models = models
+        self._release = models.release.version
+        self._ranges = Ranges(card.raw_features, out_of_range)
+        self._features = features_input(card.feature_names, max_rows)
+        self._raw = raw_input([column.name for column in card.raw_features], max_rows)
+
+    def predict(self, name: str, architecture: Architecture) -> Endpoint:
+        """Features -> predictions."""
+        takes = self._features
+        return Endpoint(
+            route=predict_route(name),
+            label="predict",
+            architecture=name,
+            takes=takes,
+            run=lambda rows: _finite(rows, architecture.network.run(rows), takes, _as_they_are),
+            describe=self._describe_predictions(name),
+        )
+
+    def predict_raw(self, name: str, architecture: Architecture) -> Endpoint:
+        """Raw values -> predictions."""
+        takes, scale = self._raw, self._ranges.scale
+        return Endpoint(
+            route=predict_raw_route(name),
+            label="predict_raw",
+            architecture=name,
+            takes=takes,
+            ranges=self._ranges,
+            run=lambda rows: _finite(rows, architecture.pipeline.run(rows), takes, scale),
+            describe=self._describe_predictions(name),
+        )
+
+    def transform(self) -> Endpoint:
+        """Raw values -> features."""
+        return Endpoint(
+            route=TRANSFORM_ROUTE,
+            label="transform",
+            architecture="",
+            takes=self._raw,
+            ranges=self._ranges,
+            run=self._preprocess,
+            describe=lambda _, answer: {"features": answer, "release": self._release},
+        )
+
+    def trace(self, name: str, architecture: Architecture) -> Endpoint:
+        """One raw row -> its way through the layers."""
+        return Endpoint(
+            route=trace_route(name),
+            label="trace",
+            architecture=name,
+            takes=replace(self._raw, max_rows=1),
+            ranges=self._ranges,
+            run=self._preprocess,
+            describe=lambda rows, features: self._describe_trace(name, architecture, rows, features),
+            binary=False,
+        )
+
+    def _preprocess(self, rows: Rows) -> Array:
+        return _finite(rows, self._models.preprocessing.run(rows), self._raw, self._ranges.scale)
+
+    def _describe_predictions(self, name: str) -> Callable[[Rows, Array], dict[str, object]]:
+        def describe(_: Rows, answer: Array) -> dict[str, object]:
+            return {"predictions": answer, "architecture": name, "release": self._release}
+
+        return describe
+
+    def _describe_trace(self, name: str, architecture: Architecture, rows: Rows, features: Array) -> dict[str, object]:
+        layers, prediction = architecture.trace(features)
+        _finite(rows, prediction, self._raw, self._ranges.scale)
+        return {
+            "architecture": name,
+            "release": self._release,
+            "raw": rows[0],
+            "scaled": features[0, : self._raw.width],  # the products follow the columns they are made of
+            "features": features[0],
+            "hidden": [
+                {"size": layer.shape[1], "active_share": float(np.mean(layer[0] > 0)), "values": layer[0]}
+                for layer in layers
+            ],
+            "output": float(prediction[0]),
+        }
+
+
+def _finite(rows: Rows, answer: Array, takes: Input, suspects: Callable[[Rows], Rows]) -> Array:
+    """Return ``answer`` if it is finite, else refuse the rows that overflowed, each with its value farthest out."""
+    if not (are_small(answer) or np.isfinite(answer).all()):
+        overflowed = np.unique(np.nonzero(~np.isfinite(answer))[0])
+        wrong = np.zeros(rows.shape, bool)
+        wrong[overflowed, np.argmax(np.abs(suspects(rows[overflowed])), axis=1)] = True
+        raise refuse_values("overflow", rows, wrong, takes)
+    return answer
+
+
+def _as_they_are(rows: Rows) -> Rows:
+    return rows

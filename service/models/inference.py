@@ -1,0 +1,148 @@
+"""ONNX Runtime sessions of a release: arrays in, arrays out. Golden rows and warm-up before the first request."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from service.contract.card import ModelCard
+from service.contract.files import GOLDEN_ROWS, NETWORK_FILE, PIPELINE_FILE, PREPROCESSING_ONNX_FILE, TRACE_FILE
+from service.contract.names import PREDICTION, PREPROCESSING, hidden_output
+from service.contract.policies import PARITY_TOLERANCE
+from service.models.release import Release, ReleaseError
+
+Array = NDArray[np.float32]
+WARM_UP_ROWS = (1, 2, 64)
+"""Batch sizes that are run once before readiness: the first call of a shape plans its memory."""
+
+
+DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+
+
+class OneRow:
+    """A graph run on one row in memory that stays bound: a third less time than looking it up anew for each row."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        takes, gives = session.get_inputs()[0], session.get_outputs()[0]
+        self._row, self._answer = (
+            np.zeros((1, *one.shape[1:]), DTYPES[one.type])
+            for one in (takes, gives)  # the first dimension is n
+        )
+        for bind, one, array in (
+            (self._binding.bind_input, takes, self._row),
+            (self._binding.bind_output, gives, self._answer),
+        ):
+            bind(one.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+
+    def run(self, row: NDArray[np.float32] | NDArray[np.float64]) -> Array:
+        """row: (1, columns) -> the graph's first output for it, float32."""
+        self._row[...] = row
+        self._session.run_with_iobinding(self._binding)
+        return self._answer.copy()
+
+
+class Graph:
+    """One ONNX graph with one input. Safe to call from one thread at a time."""
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        self._one_row = OneRow(self._session)
+
+    def run(self, rows: NDArray[np.float32] | NDArray[np.float64]) -> Array:
+        """rows: (n, columns) of the graph's dtype -> its first output, float32."""
+        if len(rows) == 1:
+            return self._one_row.run(rows)
+        return self._session.run(self._outputs[:1], {self._input: rows})[0]  # type: ignore[no-any-return]
+
+    def run_all(self, rows: Array) -> dict[str, Array]:
+        """rows: (n, columns) -> every output by name."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, {self._input: rows}), strict=True))
+
+
+class Architecture:
+    """The graphs of one architecture: ``network`` takes features, ``pipeline`` takes raw values."""
+
+    def __init__(self, folder: Path, card: ModelCard, *, threads: int) -> None:
+        self.card = card
+        self.network = Graph(folder / NETWORK_FILE, threads=threads)
+        self.pipeline = Graph(folder / PIPELINE_FILE, threads=threads)
+        self._trace_path = folder / TRACE_FILE
+        self._threads = threads
+
+    @cached_property
+    def _trace(self) -> Graph:
+        # Loaded when first asked for: who never traces pays neither its memory nor its start-up time.
+        return Graph(self._trace_path, threads=self._threads)
+
+    def trace(self, features: Array) -> tuple[list[Array], Array]:
+        """features: (n, features) -> the hidden layers after ReLU, each (n, width), and the prediction (n)."""
+        outputs = self._trace.run_all(features)
+        return [outputs[hidden_output(layer)] for layer in range(1, self.card.depth + 1)], outputs[PREDICTION]
+
+
+class Models:
+    """Everything that one worker answers with."""
+
+    def __init__(self, release: Release, *, threads: int) -> None:
+        self.release = release
+        self.preprocessing = Graph(release.folders[PREPROCESSING] / PREPROCESSING_ONNX_FILE, threads=threads)
+        self.architectures = {
+            name: Architecture(release.folders[name], card, threads=threads) for name, card in release.cards.items()
+        }
+
+    def check_golden_rows(self) -> None:
+        """Answer every card's golden rows; raise ReleaseError if an answer differs from the card's."""
+        for architecture in self.architectures.values():
+            examples = architecture.card.examples
+            raw = np.array(examples.raw[:GOLDEN_ROWS], np.float64)
+            features = np.array(examples.features[:GOLDEN_ROWS], np.float32)
+            expected = np.array(examples.prediction[:GOLDEN_ROWS])
+            scale = architecture.card.target.scale
+            self._compare(architecture, "features", self.preprocessing.run(raw), features, 1.0)
+            self._compare(architecture, "network", architecture.network.run(features), expected, scale)
+            self._compare(architecture, "pipeline", architecture.pipeline.run(raw), expected, scale)
+
+    def _compare(
+        self,
+        architecture: Architecture,
+        graph: str,
+        actual: Array,
+        expected: NDArray[np.floating],
+        scale: float,
+    ) -> None:
+        allowed = PARITY_TOLERANCE * (scale + np.abs(expected))
+        wrong = ~(np.abs(actual - expected) <= allowed)
+        if wrong.any():
+            row = int(np.argwhere(wrong)[0][0])
+            raise ReleaseError(
+                f"release {self.release.version}: the {graph} graph of '{architecture.card.architecture}' must answer "
+                f"golden row {row} with {np.ravel(expected[row])[0]:.8g}, however: {np.ravel(actual[row])[0]:.8g}. "
+                "Train again, or serve another release with ARCHSCALE_RELEASE."
+            )
+
+    def warm_up(self) -> None:
+        """Run every serving graph once at a few batch sizes."""
+        columns = len(self.release.card.raw_features)
+        for rows in WARM_UP_ROWS:
+            raw = np.zeros((rows, columns), np.float64)
+            features = self.preprocessing.run(raw)
+            for architecture in self.architectures.values():
+                architecture.network.run(features)
+                architecture.pipeline.run(raw)
+
+
+def load_models(release: Release, *, threads: int) -> Models:
+    """Open every graph of the release, prove the golden rows, warm up. Raises ReleaseError."""
+    models = Models(release, threads=threads)
+    models.check_golden_rows()
+    models.warm_up()
+    return models

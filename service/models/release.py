@@ -1,0 +1,171 @@
+"""Find, open and verify a release in the BentoML model store.
+
+A release is complete when its preprocessing entry, which is written last, and every architecture that it
+lists are there. Architectures are taken by that list, never by their own ``latest``.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import bentoml
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml.exceptions import BentoMLException, NotFound
+from pydantic import ValidationError
+
+from service.contract.card import ModelCard
+from service.contract.files import CARD_FILE, GOLDEN_ROWS, ReleaseManifest, entry_name
+from service.contract.names import PREPROCESSING, check_name, count_features
+
+PREPROCESSING_ENTRY = entry_name(PREPROCESSING)
+
+
+class ReleaseError(Exception):
+    """There is no release to serve, or it can't be trusted: one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A verified release: where its parts lie and what its cards say."""
+
+    version: str
+    architectures: tuple[str, ...]
+    """Those that are served; ``manifest`` lists all."""
+    manifest: ReleaseManifest
+    folders: dict[str, Path]
+    """Part (an architecture or 'preprocessing') -> its folder in the store."""
+    cards: dict[str, ModelCard]
+
+    @property
+    def card(self) -> ModelCard:
+        """Any card, for what all cards of a release share: raw features, task, target."""
+        return self.cards[self.architectures[0]]
+
+
+def open_release(*, wanted: str | None = None, only: tuple[str, ...] = ()) -> Release:
+    """Find the release, check every file against its digest, and read the cards.
+
+    wanted: a whole version; None is the Bento's own, or the newest complete one outside a Bento.
+    only: the architectures to serve; empty is all. Raises ReleaseError.
+    """
+    manifest = find_manifest(wanted)
+    architectures = _choose(manifest, only)
+    folders = {part: _folder(part, manifest.release) for part in (*architectures, PREPROCESSING)}
+    for part, folder in folders.items():
+        _verify(part, folder, manifest)
+    cards = {name: _read_card(folders[name] / CARD_FILE, name, manifest) for name in architectures}
+    return Release(manifest.release, architectures, manifest, folders, cards)
+
+
+def find_manifest(wanted: str | None) -> ReleaseManifest:
+    """Return the manifest of the wanted, the frozen or the newest complete release; raise ReleaseError if none is."""
+    # Inside a Bento the alias names the release it was built with; outside there is no alias (BentoML 1.4.39).
+    if alias := BentoMLContainer.model_aliases.get().get(PREPROCESSING_ENTRY):
+        frozen = alias.partition(":")[2]
+        if wanted not in (None, frozen):
+            raise ReleaseError(
+                f"a Bento serves the release it was built with, {frozen}, however: ARCHSCALE_RELEASE={wanted}. "
+                "Unset it, or build a Bento from that release."
+            )
+        return _read_manifest(frozen)
+    if wanted is not None:
+        return _read_manifest(wanted)
+    for version in _versions_newest_first():
+        manifest = _read_manifest(version)
+        if all(_exists(name, version) for name in manifest.architectures):
+            return manifest
+    raise ReleaseError("the model store must hold a complete release, however: none was found. Run: python -m training")
+
+
+def _versions_newest_first() -> list[str]:
+    # Versions begin with their time of creation, so their order is that of time. The folders are read rather than
+    # bentoml.models.list(), which fails as a whole when any model of the store is damaged (BentoML 1.4.39).
+    folder = Path(str(BentoMLContainer.model_store_dir.get())) / PREPROCESSING_ENTRY
+    return sorted((entry.name for entry in folder.glob("*/") if entry.is_dir()), reverse=True)
+
+
+def _exists(part: str, version: str) -> bool:
+    try:
+        _folder(part, version)
+    except ReleaseError:
+        return False
+    return True
+
+
+def _get(part: str, version: str) -> bentoml.Model:
+    tag = f"{entry_name(part)}:{version}"
+    try:
+        model = bentoml.models.get(tag)
+    except (NotFound, BentoMLException, OSError) as error:
+        raise ReleaseError(
+            f"release {version} must be in the model store, however: {tag} is not there or can't be read "
+            f"({type(error).__name__}). List the releases with: bentoml models list {PREPROCESSING_ENTRY}"
+        ) from None
+    if model.tag.version != version:  # BentoML also finds a version by its beginning
+        raise ReleaseError(
+            f"a release must be named by its whole version, however: {version!r}. Did you mean {model.tag.version}?"
+        )
+    return model
+
+
+def _folder(part: str, version: str) -> Path:
+    return Path(_get(part, version).path)
+
+
+def _read_manifest(version: str) -> ReleaseManifest:
+    try:
+        manifest = ReleaseManifest.model_validate(_get(PREPROCESSING, version).info.metadata)
+    except ValidationError as error:
+        raise ReleaseError(
+            f"release {version} must carry a manifest that this service understands, however: "
+            f"{error.errors()[0]['msg']}. Train again with: python -m training"
+        ) from None
+    if manifest.release != version:
+        raise ReleaseError(f"release {version} must carry its own manifest, however: it is that of {manifest.release}.")
+    return manifest
+
+
+def _choose(manifest: ReleaseManifest, only: tuple[str, ...]) -> tuple[str, ...]:
+    if missing := [name for name in only if name not in manifest.architectures]:
+        raise ReleaseError(
+            f"ARCHSCALE_ARCHITECTURES must name architectures of release {manifest.release} "
+            f"({', '.join(manifest.architectures)}), however: {missing[0]!r}. Correct or unset it."
+        )
+    return tuple(name for name in manifest.architectures if not only or name in only)
+
+
+def _verify(part: str, folder: Path, manifest: ReleaseManifest) -> None:
+    for name, expected in manifest.files.get(part, {}).items():
+        try:
+            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError as error:
+            digest = f"unreadable ({error.strerror})"
+        if digest != expected:
+            raise ReleaseError(
+                f"{entry_name(part)}:{manifest.release}: {name} must have SHA-256 {expected[:12]}..., "
+                f"however: {digest[:40]}. The file was changed; train again or serve another release "
+                "with ARCHSCALE_RELEASE."
+            )
+
+
+def _read_card(path: Path, name: str, manifest: ReleaseManifest) -> ModelCard:
+    try:
+        card = ModelCard.model_validate_json(path.read_bytes())
+        check_name(name)
+        _check_card(card, name, manifest)
+    except (OSError, ValueError) as error:
+        raise ReleaseError(
+            f"{entry_name(name)}:{manifest.release}: {path.name} must agree with the contract, however: "
+            f"{str(error).splitlines()[0]} Train again with: python -m training"
+        ) from None
+    return card
+
+
+def _check_card(card: ModelCard, name: str, manifest: ReleaseManifest) -> None:
+    """Contract against card: what people decided against what training learnt."""
+    if (card.architecture, card.release) != (name, manifest.release):
+        raise ValueError(f"it is the card of {card.architecture}:{card.release}.")
+    if len(card.feature_names) != count_features(len(card.raw_features)):
+        raise ValueError(f"{len(card.raw_features)} raw features and {len(card.feature_names)} features.")
+    if not card.examples.raw[:GOLDEN_ROWS]:
+        raise ValueError("it carries no example rows.")

@@ -1,0 +1,1 @@
+"""What touches a socket: HTTP in and out, metrics, traces, the access log."""

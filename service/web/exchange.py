@@ -1,0 +1,142 @@
+"""One request to an endpoint, from its head and body to the bytes of the answer: what front and BentoML APIs share."""
+
+import functools
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+
+import numpy as np
+from starlette.types import Receive
+
+from service.codec.decode import decode_json, decode_npy
+from service.codec.encode import encode_json, encode_npy, negotiate
+from service.codec.problems import Problem
+from service.codec.rows import Input, Rows
+from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+from service.models.endpoints import Endpoint
+from service.models.inference import Array
+
+Headers = dict[bytes, bytes]
+Decoder = Callable[[bytes, Input], Rows]
+Stages = tuple[float, float, float]
+"""Seconds of ``service.web.metrics.STAGES``: parse, infer, write."""
+OUT_OF_RANGE = "out_of_range"
+
+
+class Answer(NamedTuple):
+    """Answer to a request that broke no rule, and what the meter and the log want to know of it."""
+
+    body: bytes
+    media_type: str
+    rows: int
+    out_of_range: int
+    """Raw values outside the range of their column in training."""
+    stages: Stages
+
+
+DECODERS: dict[bytes, Decoder] = {JSON_MEDIA_TYPE.encode(): decode_json, NPY_MEDIA_TYPE.encode(): decode_npy}
+
+
+class ClientGoneError(Exception):
+    """The client left before its request was whole: there is nobody to answer."""
+
+
+async def exchange(endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int) -> Answer:
+    """Answer a request. headers: names in lower case. Raises Problem if it breaks a rule, ClientGoneError."""
+    decode, media_type = _agree(headers.get(b"content-type"), headers.get(b"content-encoding"), headers.get(b"accept"))
+    body = await read_body(headers, receive, max_body_bytes)
+    begin = time.perf_counter()
+    rows, outside = endpoint.screen(decode(body, endpoint.takes))
+    parsed = time.perf_counter()
+    values = endpoint.run(rows)
+    inferred = time.perf_counter()
+    answer, media_type = _encode(endpoint, rows, values, outside, media_type)
+    stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
+    return Answer(answer, media_type, len(rows), outside, stages)
+
+
+@functools.lru_cache(maxsize=256)
+def _agree(content_type: bytes | None, content_encoding: bytes | None, accept: bytes | None) -> tuple[Decoder, str]:
+    """Choose how to read the body and in which media type to answer. Raises Problem 415 or 406."""
+    return _decoder(content_type, content_encoding), negotiate(None if accept is None else _text(accept))
+
+
+def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Decoder:
+    """Choose how to read the body; raise Problem 415 for a media type or an encoding that is not of the contract."""
+    check_encoding(content_encoding)
+    if content_type is None:
+        return decode_json
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(b";"))
+    decoder = DECODERS.get(media_type)
+    charsets = {part.replace(b'"', b"") for part in parameters if part.startswith(b"charset=")}
+    if decoder is None or charsets - {b"charset=utf-8"}:
+        raise _unsupported(
+            f"Content-Type must be {JSON_MEDIA_TYPE} (in UTF-8) or {NPY_MEDIA_TYPE}, "
+            f"however: {_text(content_type)[:100]!r}."
+        )
+    return decoder
+
+
+def check_encoding(content_encoding: bytes | None) -> None:
+    """Raise Problem 415 for a body that is compressed."""
+    if content_encoding is not None and content_encoding.lower() not in (b"", b"identity"):
+        raise _unsupported(
+            f"Content-Encoding must be absent, however: {_text(content_encoding)[:100]!r}. Send the body as it is."
+        )
+
+
+def _unsupported(detail: str) -> Problem:
+    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, rule="media-type")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")
+
+
+async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
+    """Return the whole body; raise Problem 413 as soon as it is known to pass the limit."""
+    if int(headers.get(b"content-length", b"0")) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"a body must hold at most {limit} bytes, however: this one holds more. "
+        "Split the request, send it as .npy, or raise ARCHSCALE_MAX_BODY_BYTES.",
+        rule="body-size",
+        # What is still on its way would be read as the next request.
+        headers={"Connection": "close"},
+    )
+
+
+def _encode(endpoint: Endpoint, rows: Rows, values: Array, outside: int, media_type: str) -> tuple[bytes, str]:
+    if media_type == NPY_MEDIA_TYPE and endpoint.binary:
+        return encode_npy(values), NPY_MEDIA_TYPE
+    return encode_json(_describe(endpoint, rows, values, outside)), JSON_MEDIA_TYPE
+
+
+def _describe(endpoint: Endpoint, rows: Rows, values: Array, outside: int) -> dict[str, object]:
+    members = endpoint.describe(rows, values)
+    if endpoint.ranges is not None:
+        members[OUT_OF_RANGE] = outside
+    return members
+
+
+def answer_rows(endpoint: Endpoint, rows: Rows) -> dict[str, object]:
+    """rows: checked ones -> members of the JSON answer, its arrays as lists. Raises Problem."""
+    rows, outside = endpoint.screen(rows)
+    members = _describe(endpoint, rows, endpoint.run(rows), outside)
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in members.items()}

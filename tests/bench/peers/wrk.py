@@ -1,0 +1,54 @@
+"""Drive one route with ``wrk`` from a processor of its own (Debian package wrk)."""
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.record.errors import MeasurementError
+
+CONNECTIONS = 16
+SCRIPT = """
+wrk.method = "POST"
+wrk.body = io.open("{body}", "rb"):read("*a")
+wrk.headers["Content-Type"] = "{media_type}"
+wrk.headers["Accept"] = "{media_type}"
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format('\\n{{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "failed": %d}}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    e.status + e.connect + e.read + e.write + e.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run found."""
+
+    requests_per_second: float
+    requests: int
+    p50_ms: float
+    p99_ms: float
+
+
+def drive(
+    url: str, body: bytes, media_type: str, *, seconds: int, processor: int, connections: int = CONNECTIONS
+) -> Load:
+    """POST ``body`` again and again. Raises MeasurementError if an answer has not status 2xx or wrk is missing."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, script = Path(folder) / "body", Path(folder) / "script.lua"
+        file.write_bytes(body)
+        script.write_text(SCRIPT.format(body=file, media_type=media_type))
+        command = ["taskset", "-c", str(processor), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+        try:
+            ended = subprocess.run(
+                [*command, "-s", script, url], capture_output=True, text=True, timeout=seconds + 30, check=True
+            )
+        except FileNotFoundError:
+            raise MeasurementError("wrk and taskset must be installed, however: they are not. Install them.") from None
+    found = json.loads(ended.stdout.splitlines()[-1])
+    if found["failed"] or not found["requests"]:
+        raise MeasurementError(f"every answer must have status 2xx, however: {url}: {found}.")
+    return Load(found["requests"] / found["seconds"], found["requests"], found["p50_ms"], found["p99_ms"])
