@@ -8,6 +8,7 @@ import pytest
 
 from loadtest.target.server import Server
 from tests.commands import ROOT
+from tests.patience import PATIENCE_SECONDS
 
 README = (ROOT / "README.md").read_text()
 URL = "http://127.0.0.1:3000"
@@ -16,7 +17,7 @@ CURL = [block for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) i
 
 
 def run(command: list[str]) -> str:
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
