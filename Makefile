@@ -69,6 +69,10 @@ bench-loadtest: setup  ## load servers whose latencies and capacity are known, a
 bench-image: setup
 	$(BIN)/python -m tests.bench.bench_image
 
+.PHONY: picture
+picture: setup  ## make the README's picture of the newest study in results/, or of RESULTS=FOLDER (needs chromium)
+	$(BIN)/python -m tests.picture $(RESULTS)
+
 .venv-peers/.installed: tests/bench/peers/requirements.txt
 .venv-mlserver/.installed: tests/bench/peers/requirements-mlserver.txt
 .venv-peers/.installed .venv-mlserver/.installed:
