@@ -12,7 +12,7 @@ import pytest
 
 from loadtest import options as loadtest_options
 from loadtest.target.server import Server
-from service.settings import PREFIX, Settings
+from service.settings import PREFIX, load_settings
 from tests.commands import ROOT
 from tests.pages import Snippet, find_snippets, read_commands
 from training import options as training_options
@@ -57,7 +57,7 @@ def typed() -> dict[str, list[list[str]]]:
         for words in read_commands(snippet):
             while re.match(r"[A-Z_]+=", words[0]):
                 name = words.pop(0).partition("=")[0]
-                assert name.removeprefix(PREFIX).lower() in Settings.model_fields, f"{snippet}: {name}"
+                assert name.removeprefix(PREFIX).lower() in load_settings().model_dump(), f"{snippet}: {name}"
             found[words[0].removeprefix(".venv/bin/")].append(words[1:])
     return found
 
