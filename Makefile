@@ -42,6 +42,10 @@ serve: setup  ## serve the newest release on port 3000
 loadtest: setup  ## find out which architecture of the newest release scales: some 20 minutes
 	$(BIN)/python -m loadtest
 
+.PHONY: picture
+picture: setup  ## make the README's picture of the newest study in results/, or of RESULTS=FOLDER (needs chromium)
+	$(BIN)/python -m tests.picture $(RESULTS)
+
 # Needs a release in the store.
 fuzz: setup  ## ask the service thousands of generated requests, and the decoders millions of broken bodies
 	$(BIN)/python -m tests.bench.fuzz_contract
