@@ -41,7 +41,7 @@ class Scalability:
 
     def throughput(self, in_flight: Floats) -> Floats:
         """Return requests/s. in_flight: (n,) requests in flight."""
-        return self.rate.estimate * _speed_up(in_flight, self.contention.estimate, self.coherence.estimate)
+        return np.asarray(self.rate.estimate * _speed_up(in_flight, self.contention.estimate, self.coherence.estimate))
 
 
 def _speed_up(n: Floats, contention: float, coherence: float) -> Floats:
@@ -69,7 +69,7 @@ def fit_scalability(
     scatter = _separate(n, np.log(x), turns)
 
     def misses(law: Floats) -> Floats:
-        return law[0] + np.log(_speed_up(n, law[1], law[2])) - scatter.steady
+        return np.asarray(law[0] + np.log(_speed_up(n, law[1], law[2])) - scatter.steady)
 
     first = [float((scatter.steady - np.log(n)).max()), FIRST_CONTENTION, FIRST_COHERENCE]
     settings = {"x_scale": "jac", "ftol": TOLERANCE, "xtol": TOLERANCE, "gtol": TOLERANCE}

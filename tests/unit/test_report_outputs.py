@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from loadtest.analysis.summary import summarise
+from loadtest.analysis.summary import summarise_study
 from loadtest.record.intervals import Interval
 from loadtest.record.results import Results
 from loadtest.report.document import compose
 from loadtest.report.markdown import write_markdown
-from loadtest.report.notation import clean, significant
 from loadtest.report.outputs import save_report, show
+from loadtest.report.wording import clean, significant
 from tests.studies import (
     HOSTILE,
     LARGE,
@@ -63,7 +63,7 @@ def read(html: str) -> Reader:
 
 
 def markdown(results: Results) -> str:
-    return write_markdown(compose(summarise(results)))
+    return write_markdown(compose(summarise_study(results)))
 
 
 def printed(results: Results, *, width: int = LONGEST_LINE) -> str:
@@ -90,8 +90,8 @@ def test_the_report_is_a_page_and_markdown(tmp_path: Path) -> None:
 
 
 def test_page_markdown_and_terminal_say_the_same(page: str) -> None:
-    said = compose(summarise(study()))
-    sentences = [*said.verdict, said.advice.headline, said.advice.reason, said.advice.change]
+    said = compose(summarise_study(study()))
+    sentences = [*map(str, said.verdict), said.advice.headline, str(said.advice.reason), said.advice.change]
     on_page = read(page).text.replace("\u00a0", " ").replace("\u2264", "<=")
     on_terminal = " ".join(printed(study()).split())
     for sentence in sentences:
@@ -209,14 +209,14 @@ def test_points_that_rest_on_a_failed_gate_are_not_drawn_and_are_counted(tmp_pat
 
 
 def test_an_estimate_and_its_interval_have_the_same_digits() -> None:
-    assert significant(Interval(98_312, 95_149, 101_580)) == "98,300 [95,100, 101,600]"
-    assert significant(Interval(0.012345, 0.0119, 0.1)) == "0.0123 [0.0119, 0.1000]"
-    assert significant(Interval(0)) == "0"
+    assert str(significant(Interval(98_312, 95_149, 101_580))) == "98,300 [95,100, 101,600]"
+    assert str(significant(Interval(0.012345, 0.0119, 0.1))) == "0.0123 [0.0119, 0.1000]"
+    assert str(significant(Interval(0))) == "0"
 
 
 @given(st.floats(1e-9, 1e12), st.floats(0.1, 1), st.floats(1, 10))
 def test_what_is_written_is_within_half_a_percent(estimate: float, below: float, above: float) -> None:
-    written = significant(Interval(estimate, below * estimate, above * estimate))
+    written = str(significant(Interval(estimate, below * estimate, above * estimate)))
     value, low, high = (float(part) for part in re.sub("[][,]", "", written.replace(", ", " ")).split())
     assert value == pytest.approx(estimate, rel=0.0051)
     assert low <= value <= high
