@@ -76,7 +76,7 @@ class Change:
         return "worse" if self.is_worse(tolerance) else ""
 
 
-def compare(old: Path, new: Path, *, tolerance: float, console: Console) -> int:
+def compare_results(old: Path, new: Path, *, tolerance: float, console: Console) -> int:
     """Print what has changed; return 1 where the new results are worse or invalid, 0 otherwise. Raises InputError."""
     before, after = load_results(old), load_results(new)
     _check_alike(before, after)

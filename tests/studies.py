@@ -104,6 +104,17 @@ def generator_limited_study() -> Results:
     return _with_capacities(study(), "small", outcome="generator", next_rate=None)
 
 
+def overload_study() -> Results:
+    """Two of a hundred requests were never answered, wherever a rate was offered."""
+
+    def cut_off(trial: Trial) -> Trial:
+        return (
+            changed(trial, latency=changed(trial.latency, known=0.98)) if trial.latency and trial.load.rate else trial
+        )
+
+    return change_trials(study(), cut_off)
+
+
 def hopeless_study() -> Results:
     """``large`` did not hold the SLO at any rate that was tried."""
     found_none = _with_capacities(study(), "large", outcome="none", rate=None)

@@ -260,8 +260,10 @@ class Results(Frozen):
         would make the capacity too low. Where the load generator was the limit it is the rate that held.
         """
         return {
-            (one.architecture, one.block): (one.next_rate if one.outcome == "found" else None) or one.rate or 0.0
-            for one in self.capacities
+            (found.architecture, found.block): (found.next_rate if found.outcome == "found" else None)
+            or found.rate
+            or 0.0
+            for found in self.capacities
         }
 
     def rests_on(self, trial: Trial) -> bool:

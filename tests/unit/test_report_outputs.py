@@ -3,6 +3,7 @@
 import io
 import itertools
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from rich.console import Console
 from loadtest.analysis.summary import summarise_study
 from loadtest.record.intervals import Interval
 from loadtest.record.results import Results
+from loadtest.report.charts import make_charts
 from loadtest.report.document import compose
 from loadtest.report.markdown import write_markdown
 from loadtest.report.outputs import save_report, show
-from loadtest.report.wording import clean, significant
+from loadtest.report.wording import clean, significant, write_figure
 from tests.studies import (
     HOSTILE,
     LARGE,
@@ -28,6 +30,7 @@ from tests.studies import (
     changed,
     hosted_study,
     hostile_study,
+    overload_study,
     partial_study,
     quick_study,
     spoilt_study,
@@ -112,6 +115,28 @@ def test_the_library_that_draws_is_in_the_page_once(page: str) -> None:
     assert page.count("plotly.js v") == 1
 
 
+@pytest.mark.parametrize("make", [study, overload_study])
+def test_charts_and_table_have_one_estimate_of_a_latency(make: Callable[[], Results]) -> None:
+    results = make()
+    summary = summarise_study(results)
+    charts = {chart.key: chart for chart in make_charts(results, summary)}
+    for place, found in enumerate(summary.architectures):
+        p50, p99 = found.operating.p50_ms, found.operating.p99_ms
+        assert p50.value is not None
+        assert charts["distribution"].rows[place][1] == write_figure(p50)
+        assert charts["distribution"].rows[place][4] == write_figure(p99)
+        assert sum(float(str(part)) for part in charts["split"].rows[place][1:]) == pytest.approx(
+            p50.value.estimate, rel=0.01
+        )
+
+
+def test_a_distribution_is_drawn_as_far_as_it_is_known() -> None:
+    results = overload_study()
+    drawn = next(chart for chart in make_charts(results, summarise_study(results)) if chart.key == "distribution")
+    assert min(drawn.figure.data[0].y) == pytest.approx(0.02)
+    assert str(drawn.rows[0][5]).startswith(">= ")
+
+
 def test_the_pages_headings_are_in_order(page: str) -> None:
     levels = [int(tag[1]) for tag in read(page).elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
@@ -133,6 +158,7 @@ def test_every_chart_has_its_values_as_text(page: str) -> None:
         "search",
     ]
     assert page.count("<summary>Values</summary>") == len(charts)
+    assert not any("span" in words for _, words in charts)
 
 
 def test_no_name_becomes_an_element_or_a_script_of_the_page(page: str, hostile_page: str) -> None:

@@ -15,10 +15,12 @@ from tests.studies import (
     WIDE,
     WRONG,
     begun_study,
+    change_trials,
     changed,
     generator_limited_study,
     hopeless_study,
     hosted_study,
+    overload_study,
     partial_study,
     quick_study,
     regression_study,
@@ -41,6 +43,7 @@ EVERY_STUDY = {
     "begun": begun_study,
     "regression": regression_study,
     "hosted": hosted_study,
+    "overload": overload_study,
 }
 
 
@@ -110,6 +113,26 @@ def test_an_architecture_that_holds_nothing_is_said_to_with_the_lowest_rate_that
     assert "large holds it at no rate that was tried (at 526 requests/s, the lowest, p99 was 71.3 ms)" in verdict(
         hopeless_study()
     )
+
+
+def test_a_percentile_among_what_was_never_answered_is_at_least_the_longest_latency() -> None:
+    assert cell(overload_study(), "p99, ms", 0) == ">= 9.30"
+    assert cell(overload_study(), "p99, ms", 2) == "-"
+    assert cell(overload_study(), "p95, ms", 0) == cell(study(), "p95, ms", 0)
+    hopeless = change_trials(
+        hopeless_study(),
+        lambda trial: changed(trial, latency=changed(trial.latency, known=0.5)),  # type: ignore[type-var]
+    )
+    assert "the lowest, p99 was >= 71.3 ms)" in verdict(hopeless)
+
+
+def test_what_was_measured_once_is_said_to_have_no_interval() -> None:
+    assert "the training time (each measured once: no interval)" in verdict(study())
+    assert "14.6 times the weights and 4.7 times the training time (measured once: no interval)" in verdict(
+        hosted_study()
+    )
+    assert "more per million predictions (estimates without an interval)." in str(advice(shown_gain_study()).reason)
+    assert "Training, memory and start are measured once, and have no interval." in document(study()).table_notes
 
 
 def test_an_undecided_architecture_has_no_figure() -> None:

@@ -107,7 +107,10 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def line(sweep: Sweep, value: str, index: int, name: str, *, unit: str, dash: str = "solid") -> list[go.Scatter]:
-    """Draw one figure of the architecture at ``index``: its estimates, and a band where there are intervals."""
+    """Draw one figure of the architecture at ``index``: its estimates, and a band where there are intervals.
+
+    The legend names the solid line alone, for all of an architecture's: on a phone it would fill the chart.
+    """
     if not sweep.points:
         return []
     text = label(name)
@@ -116,10 +119,11 @@ def line(sweep: Sweep, value: str, index: int, name: str, *, unit: str, dash: st
         y=sweep.estimates(value),
         name=text,
         legendgroup=text,
+        showlegend=dash == "solid",
         mode="lines+markers",
         line={"color": colour(index), "dash": dash, "width": 2},
         marker={"symbol": symbol(index), "size": 7},
-        hovertemplate=f"{text}: %{{y:,.3~r}} {unit} at %{{x:,.4~r}}<extra></extra>",
+        hovertemplate=f"{text} {value}: %{{y:,.3~r}} {unit} at %{{x:,.4~r}}<extra></extra>",
     )
     return [*_band(sweep, value, index, text), drawn]
 

@@ -36,6 +36,7 @@ def training(_results: Results, summary: StudySummary) -> Chart | None:
             for _, found in traced
             for epoch in found.card.trace
         ),
+        note="Training dotted, validation solid.",
     )
 
 
@@ -44,7 +45,9 @@ def _losses(found: ArchitectureFigures, index: int) -> Iterator[go.Scatter]:
         yield go.Scatter(
             x=[epoch.epoch for epoch in found.card.trace],
             y=[getattr(epoch, field) for epoch in found.card.trace],
-            name=f"{label(found.name)} {what}",
+            name=label(found.name),
+            legendgroup=label(found.name),
+            showlegend=dash == "solid",
             mode="lines",
             line={"color": colour(index), "dash": dash, "width": 2},
             hovertemplate=f"{label(found.name)}, {what}: %{{y:.3~r}} after epoch %{{x}}<extra></extra>",
@@ -80,7 +83,7 @@ def search_trials(results: Results, summary: StudySummary) -> Chart | None:
         figure=figure,
         columns=("", "block", "offered, requests/s", "p99, ms", "verdict"),
         rows=tuple(map(_row, valid)),
-        note=say_withheld(len(trials) - len(valid)),
+        note=f"Circle: held; cross: missed; diamond: undecided. {say_withheld(len(trials) - len(valid))}",
         folded=True,
     )
 
@@ -96,6 +99,7 @@ def _p99(trial: Trial) -> float:
 
 
 def _verdicts(name: str, index: int, trials: Sequence[Trial]) -> Iterator[go.Scatter]:
+    shown = False
     for verdict, marker in VERDICTS.items():
         found = [trial for trial in trials if trial.load.architecture == name and trial.verdict == verdict]
         if found:
@@ -103,11 +107,14 @@ def _verdicts(name: str, index: int, trials: Sequence[Trial]) -> Iterator[go.Sca
                 x=[trial.load.rate for trial in found],
                 y=[_p99(trial) for trial in found],
                 customdata=[trial.block for trial in found],
-                name=f"{label(name)} {verdict}",
+                name=label(name),
+                legendgroup=label(name),
+                showlegend=not shown,
                 mode="markers",
                 marker={"color": colour(index), "symbol": marker, "size": 8},
                 hovertemplate=f"{label(name)}, block %{{customdata}}: %{{y:,.3~r}} ms at %{{x:,.4~r}}/s<extra></extra>",
             )
+            shown = True
 
 
 def _say_verdicts(trials: Sequence[Trial]) -> Words:

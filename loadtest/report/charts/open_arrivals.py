@@ -53,7 +53,7 @@ def latency_against_rate(results: Results, summary: StudySummary) -> Chart | Non
         trace
         for index, name in enumerate(names)
         for percentile, dash in DASHES.items()
-        for trace in line(sweeps[name], percentile, index, f"{name} {percentile}", dash=dash, unit="ms")
+        for trace in line(sweeps[name], percentile, index, name, dash=dash, unit="ms")
     ]
     slo = summary.settings.slo_p99_ms
     figure = draw(
@@ -69,7 +69,7 @@ def latency_against_rate(results: Results, summary: StudySummary) -> Chart | Non
         figure=figure,
         columns=("", "offered, requests/s", "p50, ms", "p95, ms", "p99, ms"),
         rows=list_points(sweeps),
-        note=count_withheld(sweeps),
+        note=f"p50 dotted, p95 dashed, p99 solid; a ring is the sustained rate. {count_withheld(sweeps)}",
     )
 
 
@@ -103,7 +103,9 @@ def _knees(summary: StudySummary) -> Iterator[go.Scatter]:
                 },
                 mode="markers",
                 marker=ring(index),
-                name=f"{label(found.name)} {'at least' if found.sustained.outcome == 'generator' else 'capacity'}",
+                name=f"{label(found.name)} capacity",
+                legendgroup=label(found.name),
+                showlegend=False,
                 hovertemplate=f"{label(found.name)}: {write_figure(requests)} requests/s<extra></extra>",
             )
 
@@ -190,7 +192,7 @@ def _say_operating(summary: StudySummary) -> str:
 
 def _say_tails(summary: StudySummary) -> Words:
     clauses = [
-        say("{} answers 99 % of its requests within {} ms", found.name, write_figure(found.operating.p99_ms))
+        say("{} answers 99 % of its requests within {} ms", found.name, write_figure(found.operating.p99_ms).text)
         for found in summary.architectures
         if found.operating.p99_ms.value is not None
     ]

@@ -79,7 +79,7 @@ def in_flight_throughput(results: Results, summary: StudySummary) -> Chart | Non
         ),
         columns=("", USERS_TITLE, REQUESTS),
         rows=list_points(sweeps),
-        note=count_withheld(sweeps),
+        note=f"Dotted: the law fitted to what was measured; a ring is its peak. {count_withheld(sweeps)}",
     )
 
 
@@ -98,7 +98,7 @@ def _latency_chart(sweeps: Mapping[str, Sweep], key: str, loads: str, *, unit: s
         figure=_latency_figure(sweeps, loads),
         columns=("", loads, *(f"{name}, ms" for name in SHOWN)),
         rows=list_points(sweeps),
-        note=count_withheld(sweeps),
+        note=f"p50 dotted, p99 solid. {count_withheld(sweeps)}",
     )
 
 
@@ -121,7 +121,7 @@ def _latency_figure(sweeps: Mapping[str, Sweep], title: str) -> go.Figure:
         trace
         for index, (name, found) in enumerate(sweeps.items())
         for value in SHOWN
-        for trace in line(found, value, index, f"{name} {value}", dash=DASHES[value], unit="ms")
+        for trace in line(found, value, index, name, dash=DASHES[value], unit="ms")
     ]
     return draw(traces, x=_log_loads(title, sweeps), y=_log_values("latency, ms", sweeps, list(SHOWN)))
 
@@ -137,13 +137,13 @@ def _log_values(title: str, sweeps: Mapping[str, Sweep], names: Sequence[str]) -
 def _say_most_rows(name: str, found: Sweep) -> Words:
     rates = found.estimates(ROWS)
     best = found.points[rates.index(max(rates))]
-    rate = write_figure(best.figures[ROWS])
+    rate = write_figure(best.figures[ROWS]).text
     return say("{} answers most with {} rows in a request, {} rows/s", name, f"{best.load:,.0f}", rate)
 
 
 def _say_ends(name: str, found: Sweep, unit: str) -> Words:
     (first, least), (last, most) = (
-        (f"{point.load:,.0f}", write_figure(point.figures["p99"])) for point in (found.points[0], found.points[-1])
+        (f"{point.load:,.0f}", write_figure(point.figures["p99"]).text) for point in (found.points[0], found.points[-1])
     )
     if len(found.points) == 1:
         return say("{}'s p99 is {} ms with {} {}", name, least, first, unit)
@@ -167,6 +167,8 @@ def _laws(sweeps: Mapping[str, Sweep], laws: Mapping[str, Scalability | None]) -
             x=at.tolist(),
             y=law.throughput(at).tolist(),
             name=f"{label(name)} fitted",
+            legendgroup=label(name),
+            showlegend=False,
             mode="lines",
             line={"color": colour(index), "dash": "dot", "width": 1.5},
             hoverinfo="skip",
@@ -177,6 +179,8 @@ def _laws(sweeps: Mapping[str, Sweep], laws: Mapping[str, Scalability | None]) -
                 x=peak.tolist(),
                 y=law.throughput(peak).tolist(),
                 name=f"{label(name)} peak",
+                legendgroup=label(name),
+                showlegend=False,
                 mode="markers",
                 marker=ring(index),
                 hovertemplate=f"{label(name)}: peak at {significant(law.peak)} in flight<extra></extra>",
