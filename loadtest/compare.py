@@ -20,14 +20,11 @@ from loadtest.record.results import Results, load_results
 from loadtest.report.wording import ABSENT, ratio, write_figure
 
 SAME, WORSE = 0, 1
+MEGABYTE = 1e6
 ALIKE = ("body", "rows", "slo_p99_ms", "quick", "arrivals")
 """Settings without which two results say different things."""
 ALIKE_MACHINE = ("workers", "processors", "service_processors")
 """Of the environment, likewise."""
-
-
-def _megabytes(size: float) -> float:
-    return size / 1e6
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,11 @@ class Compared:
 COMPARED = (
     Compared("rows/s", lambda found: found.rows_per_second, more_is_better=True),
     Compared("server CPU, ms/request", lambda found: found.operating.cpu_ms, more_is_better=False),
-    Compared("worker memory alone, MB", lambda found: found.worker_bytes.through(_megabytes), more_is_better=False),
+    Compared(
+        "worker memory alone, MB",
+        lambda found: found.worker_bytes.through(lambda size: size / MEGABYTE),
+        more_is_better=False,
+    ),
     Compared("p50, ms", lambda found: found.operating.p50_ms, more_is_better=None),
     Compared("p99, ms", lambda found: found.operating.p99_ms, more_is_better=None),
 )

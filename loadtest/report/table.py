@@ -73,12 +73,13 @@ def make_table(summary: StudySummary) -> ReportTable:
 def _make_row(line: Line, summary: StudySummary) -> Row:
     first, *others = summary.architectures
     cells = [write_figure(line.figure(architecture), line.decimals) for architecture in summary.architectures]
-    write = line.compare or (lambda above, below: _write_ratio(figure_ratio(line.figure(above), line.figure(below))))
-    return Row(line.label, (*cells, *(write(other, first) for other in others)))
 
+    def write_ratio(above: ArchitectureFigures, below: ArchitectureFigures) -> Written:
+        interval = figure_ratio(line.figure(above), line.figure(below))
+        return ABSENT if interval is None else ratio(interval)
 
-def _write_ratio(interval: Interval | None) -> Written:
-    return ABSENT if interval is None else ratio(interval)
+    compare = line.compare or write_ratio
+    return Row(line.label, (*cells, *(compare(other, first) for other in others)))
 
 
 def _quality_lines(summary: StudySummary) -> tuple[Line, ...]:

@@ -123,7 +123,8 @@ def line(sweep: Sweep, value: str, index: int, name: str, *, unit: str, dash: st
         mode="lines+markers",
         line={"color": colour(index), "dash": dash, "width": 2},
         marker={"symbol": symbol(index), "size": 7},
-        hovertemplate=f"{text} {value}: %{{y:,.3~r}} {unit} at %{{x:,.4~r}}<extra></extra>",
+        customdata=[label(str(write_figure(point.figures[value]))) for point in sweep.points],
+        hovertemplate=f"{text} {value}: %{{customdata}} {unit} at %{{x:,.4~r}}<extra></extra>",
     )
     return [*_band(sweep, value, index, text), drawn]
 

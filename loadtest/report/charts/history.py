@@ -89,8 +89,16 @@ def search_trials(results: Results, summary: StudySummary) -> Chart | None:
 
 
 def _row(trial: Trial) -> tuple[str | Written, ...]:
-    p99 = write_figure(average_percentile([trial], "p99"))
-    return (trial.load.architecture, str(trial.block), brief(trial.load.rate or 0.0), p99, str(trial.verdict))
+    rate = brief(trial.load.rate or 0.0)
+    return (trial.load.architecture, str(trial.block), rate, _write_p99(trial), str(trial.verdict))
+
+
+def _say_trial(trial: Trial) -> str:
+    return label(f"block {trial.block}: {_write_p99(trial)} ms")
+
+
+def _write_p99(trial: Trial) -> Written:
+    return write_figure(average_percentile([trial], "p99"))
 
 
 def _p99(trial: Trial) -> float:
@@ -106,13 +114,13 @@ def _verdicts(name: str, index: int, trials: Sequence[Trial]) -> Iterator[go.Sca
             yield go.Scatter(
                 x=[trial.load.rate for trial in found],
                 y=[_p99(trial) for trial in found],
-                customdata=[trial.block for trial in found],
+                customdata=[_say_trial(trial) for trial in found],
                 name=label(name),
                 legendgroup=label(name),
                 showlegend=not shown,
                 mode="markers",
                 marker={"color": colour(index), "symbol": marker, "size": 8},
-                hovertemplate=f"{label(name)}, block %{{customdata}}: %{{y:,.3~r}} ms at %{{x:,.4~r}}/s<extra></extra>",
+                hovertemplate=f"{label(name)}, %{{customdata}} at %{{x:,.4~r}}/s<extra></extra>",
             )
             shown = True
 

@@ -1,6 +1,6 @@
 """Charts of the sweeps, both in closed loops: rows in each request, and requests in flight."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -91,11 +91,17 @@ def in_flight_latency(results: Results, summary: StudySummary) -> Chart | None:
 
 def _latency_chart(sweeps: Mapping[str, Sweep], key: str, loads: str, *, unit: str) -> Chart:
     """Draw latencies over ``loads``, the axis; unit: of a load, in the sentence."""
+    traces = [
+        trace
+        for index, (name, found) in enumerate(sweeps.items())
+        for value in SHOWN
+        for trace in line(found, value, index, name, dash=DASHES[value], unit="ms")
+    ]
     return Chart(
         key=key,
         title=f"{loads.capitalize()}: latency",
         takeaway=say("{}.", join([_say_ends(name, found, unit) for name, found in sweeps.items() if found.points])),
-        figure=_latency_figure(sweeps, loads),
+        figure=draw(traces, x=_log_loads(loads, sweeps), y=_log_values("latency, ms", sweeps, SHOWN)),
         columns=("", loads, *(f"{name}, ms" for name in SHOWN)),
         rows=list_points(sweeps),
         note=f"p50 dotted, p99 solid. {count_withheld(sweeps)}",
@@ -116,21 +122,11 @@ def _lines(sweeps: Mapping[str, Sweep], value: str, *, unit: str) -> Iterator[go
         yield from line(found, value, index, name, unit=unit)
 
 
-def _latency_figure(sweeps: Mapping[str, Sweep], title: str) -> go.Figure:
-    traces = [
-        trace
-        for index, (name, found) in enumerate(sweeps.items())
-        for value in SHOWN
-        for trace in line(found, value, index, name, dash=DASHES[value], unit="ms")
-    ]
-    return draw(traces, x=_log_loads(title, sweeps), y=_log_values("latency, ms", sweeps, list(SHOWN)))
-
-
 def _log_loads(title: str, sweeps: Mapping[str, Sweep]) -> dict[str, object]:
     return log_axis(title, [load for found in sweeps.values() for load in found.loads])
 
 
-def _log_values(title: str, sweeps: Mapping[str, Sweep], names: Sequence[str]) -> dict[str, object]:
+def _log_values(title: str, sweeps: Mapping[str, Sweep], names: Iterable[str]) -> dict[str, object]:
     return log_axis(title, [value for found in sweeps.values() for name in names for value in found.estimates(name)])
 
 
