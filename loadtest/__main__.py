@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from loadtest.compare import compare
+from loadtest.compare import compare_results
 from loadtest.options import Options, parse
 from loadtest.record.errors import InputError, MeasurementError
 from loadtest.record.results import Results, Settings, save_results
@@ -27,7 +27,7 @@ def main() -> int:
     try:
         options = parse()
         if options.compare is not None:
-            return compare(*options.compare, tolerance=options.tolerance, console=Console(highlight=False))
+            return compare_results(*options.compare, tolerance=options.tolerance, console=Console(highlight=False))
         return _study(options)
     except InputError as error:
         print(error, file=sys.stderr)

@@ -1,7 +1,6 @@
 """How good predictions are on held-out rows, and whether one architecture's lead is more than luck."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
@@ -9,24 +8,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics
 
-from service.contract.card import Metrics
+from service.contract.card import Difference, Metrics
 from service.contract.names import PREDICTION, Task
 
 CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Difference:
-    """An architecture's mean quality less the best one's over the same rows, and its 95 % interval.
-
-    Quality is accuracy (classification) or the negative squared error in the target's squared unit (regression).
-    """
-
-    architecture: str
-    best: str
-    mean: float
-    low: float
-    high: float
 
 
 def predict(graph: bytes, rows: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -52,13 +37,14 @@ def measure(predictions: NDArray[np.generic], *, target: NDArray[np.float64], ta
 
 def compare(
     predictions: Mapping[str, NDArray[np.generic]], *, target: NDArray[np.float64], task: Task
-) -> list[Difference]:
-    """Compare every architecture with the best, row by row: a paired t interval (Student, 1908)."""
+) -> dict[str, Difference]:
+    """Compare every architecture with the best, row by row: a paired t interval (Student, 1908).
+
+    Quality is accuracy (classification) or the negative squared error in the target's squared unit (regression).
+    """
     quality = {name: _quality(values, target=target, task=task) for name, values in predictions.items()}
     best = max(quality, key=lambda name: float(quality[name].mean()))
-    return [
-        _difference(name, best=best, gaps=values - quality[best]) for name, values in quality.items() if name != best
-    ]
+    return {name: _difference(best, gaps=values - quality[best]) for name, values in quality.items() if name != best}
 
 
 def _quality(values: NDArray[np.generic], *, target: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
@@ -70,9 +56,9 @@ def _quality(values: NDArray[np.generic], *, target: NDArray[np.float64], task: 
     return -squared
 
 
-def _difference(name: str, *, best: str, gaps: NDArray[np.float64]) -> Difference:
+def _difference(best: str, *, gaps: NDArray[np.float64]) -> Difference:
     mean = low = high = float(gaps.mean())
     if np.ptp(gaps) > 0:  # equal gaps have no spread to divide by
         interval = stats.ttest_1samp(gaps, 0.0).confidence_interval(CONFIDENCE)
         low, high = float(interval.low), float(interval.high)
-    return Difference(architecture=name, best=best, mean=mean, low=low, high=high)
+    return Difference(best=best, mean=mean, low=low, high=high)

@@ -21,7 +21,6 @@ from training.summary import (
     ArchitectureSummary,
     BaselineSummary,
     DataSummary,
-    DifferenceSummary,
     Summary,
 )
 from training.tables import read_table
@@ -160,7 +159,6 @@ def _check_gates(options: Options, summary: Summary) -> None:
 
 def _summarise(options: Options, prepared: Prepared, trained: dict[str, Trained], baselines: list[Baseline]) -> Summary:
     predictions = {name: one.predictions for name, one in trained.items()}
-    differences = compare(predictions, target=prepared.test.target, task=prepared.task)
     shared = set(ArchitectureSummary.model_fields)
     return Summary(
         release=prepared.release,
@@ -170,10 +168,7 @@ def _summarise(options: Options, prepared: Prepared, trained: dict[str, Trained]
             name: ArchitectureSummary.model_validate(one.card.model_dump(include=shared))
             for name, one in trained.items()
         },
-        differences={
-            gap.architecture: DifferenceSummary(best=gap.best, mean=gap.mean, low=gap.low, high=gap.high)
-            for gap in differences
-        },
+        differences=compare(predictions, target=prepared.test.target, task=prepared.task),
         baselines={one.name: BaselineSummary(test=one.test, train_seconds=one.train_seconds) for one in baselines},
     )
 

@@ -1,6 +1,6 @@
 """Summary of a run, as ``--summary`` writes it and the evaluation entry keeps it; the console shows nothing else."""
 
-from service.contract.card import EpochTrace, Frozen, Metrics
+from service.contract.card import Difference, EpochTrace, Frozen, Metrics
 from service.contract.names import Task
 
 
@@ -42,15 +42,6 @@ class BaselineSummary(Frozen):
     train_seconds: float
 
 
-class DifferenceSummary(Frozen):
-    """Held-out accuracy (or negative squared error) less that of the best architecture, with its 95 % interval."""
-
-    best: str
-    mean: float
-    low: float
-    high: float
-
-
 class Summary(Frozen):
     """All that a run found."""
 
@@ -58,5 +49,5 @@ class Summary(Frozen):
     seed: int
     data: DataSummary
     architectures: dict[str, ArchitectureSummary]
-    differences: dict[str, DifferenceSummary]
+    differences: dict[str, Difference]
     baselines: dict[str, BaselineSummary]

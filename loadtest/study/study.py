@@ -14,7 +14,6 @@ from loadtest.record.errors import MeasurementError
 from loadtest.record.results import (
     Alone,
     Capacity,
-    Difference,
     Environment,
     Load,
     Phase,
@@ -29,7 +28,7 @@ from loadtest.study.processors import available, on, share
 from loadtest.study.trial import Bench, run_trial
 from loadtest.target.catalogue import Catalogue, read_catalogue
 from loadtest.target.server import Server, models_folder, serve_newest
-from service.contract.card import Description
+from service.contract.card import Description, Difference
 from service.contract.files import SUMMARY_FILE, entry_name
 from service.contract.names import EVALUATION
 

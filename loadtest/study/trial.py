@@ -6,7 +6,7 @@ from pathlib import Path
 from loadtest.generator.arrivals import Schedule
 from loadtest.record.results import Load, Phase, Trial
 from loadtest.record.samples import Samples
-from loadtest.study.conclusion import summarise
+from loadtest.study.conclusion import conclude
 from loadtest.study.locust_run import run_locust
 from loadtest.study.slo import certain_to_fail
 from loadtest.target.counters import settle
@@ -47,7 +47,7 @@ def run_trial(bench: Bench, load: Load, *, phase: Phase, block: int, number: int
     before = read(settle(bench.host), bench.server)
     samples = bench.run(load, bench.host, f"{number:04}", stop_early=phase == "search")
     after = read(settle(bench.host), bench.server)
-    return summarise(
+    return conclude(
         samples,
         load,
         between(before, after, load),

@@ -23,13 +23,14 @@ class Reading:
 class Spent:
     """Between two readings; None where it can't be read.
 
-    counted: requests, as the service counts them; busy_seconds: in which its workers ran or were ready to run;
-    memory_bytes: of the largest worker, at the end; steal_share: of all processors, what the host took for others.
+    counted: requests, as the service counts them; cpu_seconds: of its workers; waited_seconds: in which they were ready
+    to run and had no processor; memory_bytes: of the largest worker, at the end; steal_share: of all processors, what
+    the host took for others.
     """
 
     counted: float | None
     cpu_seconds: float | None
-    busy_seconds: float | None
+    waited_seconds: float | None
     memory_bytes: int | None
     steal_share: float | None
 
@@ -52,7 +53,7 @@ def between(before: Reading, after: Reading, load: Load) -> Spent:
     return Spent(
         counted=_counted(before, after, load),
         cpu_seconds=cpu,
-        busy_seconds=None if cpu is None or waited is None else cpu + waited,
+        waited_seconds=waited,
         memory_bytes=after.use.memory_bytes if after.use else None,
         steal_share=(after.steal_seconds - before.steal_seconds) / all_seconds if all_seconds > 0 else None,
     )

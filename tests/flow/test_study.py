@@ -251,7 +251,7 @@ def test_results_of_another_version_are_named_as_such(tmp_path: Path) -> None:
     (tmp_path / RESULTS_FILE).write_text(json.dumps({"kind": "closed loop", "release": "x", "rounds": []}))
     code, _, errors = run("--compare", str(tmp_path), str(tmp_path))
     assert code == 2
-    assert "results must be of this version (format 2)" in one_line(errors)
+    assert "results must be of this version (format 3)" in one_line(errors)
 
 
 def test_an_architecture_that_is_not_served_is_refused(service: Server, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def trial(load: Load, *, number: int, ok: bool | None, answered: int = 100) -> T
         generator_share=0.1,
         steal_share=None,
         server=None,
-        gates=[Gate(name="client lateness", rule="p99 <= 5 ms", measured="p99 1 ms", ok=ok)],
+        gates=[Gate(name="client lateness", figure=1, limit=5, ok=ok)],
         verdict="pass",
     )
 
