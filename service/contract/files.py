@@ -1,4 +1,4 @@
-"""What a release is made of in the model store: entries, files, and the manifest that is written last."""
+"""A release in the model store: its entries, the files that the service and the load test read, and its manifest."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,11 +8,8 @@ STORE_PREFIX = "archscale-"
 NETWORK_FILE = "network.onnx"
 PIPELINE_FILE = "pipeline.onnx"
 TRACE_FILE = "trace.onnx"
-WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 PREPROCESSING_ONNX_FILE = "preprocessing.onnx"
-PREPROCESSING_SKOPS_FILE = "preprocessing.skops"
-HELD_OUT_FILE = "held_out.parquet"
 SUMMARY_FILE = "summary.json"
 
 EXAMPLE_ROWS = 100
