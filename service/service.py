@@ -25,7 +25,6 @@ from service.models.release import Release, ReleaseError, open_release
 from service.settings import Settings, SettingsError, load_settings
 from service.web import http_protocol, worker
 from service.web.apis import declare_apis
-from service.web.front import Front
 
 USER_ERROR = 2
 
@@ -67,6 +66,8 @@ class FrontedService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """Wrap BentoML's application, in the process that is about to serve it."""
+        from service.web.front import Front  # the metrics that it makes belong to a worker alone
+
         http_protocol.install()
         app: Starlette = super().to_asgi(is_main)
         return Front(app, models(), SETTINGS)

@@ -20,7 +20,7 @@ from service.codec.tensors import DATATYPES, HEADER_LENGTH_HEADER, Members, writ
 from service.contract.names import PREDICTION, RAW, RAW_SUFFIX
 from service.contract.routes import JSON_MEDIA_TYPE
 from service.models.endpoints import Endpoint
-from service.web.exchange import OUT_OF_RANGE, Headers, Stages, check_encoding, read_body
+from service.web.exchange import OUT_OF_RANGE, ClientGoneError, Headers, Stages, check_encoding, read_body
 from service.web.metrics import Meter
 
 PREFIX = "/v2"
@@ -95,7 +95,10 @@ class ProtocolV2:
                 self._infer_routes[f"{route}/infer"] = model
 
     async def answer(self, method: str, path: str, headers: Headers, receive: Receive) -> Reply:
-        """Answer any request below ``/v2``. headers: names in lower case. Raises ClientGoneError."""
+        """Answer any request below ``/v2``. headers: names in lower case. Raises ClientGoneError.
+
+        Whatever else a computation raises is counted as a 500, and left to the caller to log and to answer.
+        """
         model = self._infer_routes.get(path)
         try:
             if model is not None:
@@ -110,6 +113,12 @@ class ProtocolV2:
             if model is not None:
                 model.meter.refused(problem.status.value)
             return refusal(problem)
+        except ClientGoneError:
+            raise
+        except Exception:
+            if model is not None:
+                model.meter.refused(HTTPStatus.INTERNAL_SERVER_ERROR.value)
+            raise
 
     async def _infer(self, model: Model, headers: Headers, receive: Receive) -> Reply:
         check_encoding(headers.get(b"content-encoding"))
