@@ -10,8 +10,9 @@ from pathlib import Path
 
 from bentoml.images import Image
 
+from service import __version__
+
 BASE_IMAGE = "python:3.11-slim-bookworm"
-VERSION = "0.1.0"
 LOCK = Path(__file__).parents[1] / "requirements/service.txt"
 # The template installs whatever uv is newest, unless there is one.
 INSTALLER = (
@@ -56,7 +57,7 @@ CMD ["python", "-m", "service.container"]
 
 def make_image(release: str) -> Image:
     """Return the image of a Bento of ``release``: the locked packages, each checked against its hash, and no tools."""
-    final_stage = FINAL_STAGE.format(base=BASE_IMAGE, version=VERSION, release=release, health_check=HEALTH_CHECK)
+    final_stage = FINAL_STAGE.format(base=BASE_IMAGE, version=__version__, release=release, health_check=HEALTH_CHECK)
     return Image(
         base_image=BASE_IMAGE,
         distro="plain",  # a name that BentoML does not know: for 'debian' it installs compilers and git

@@ -13,7 +13,7 @@ from service.codec.tensors import (
     parameters_of,
     read_json,
     read_rows,
-    split,
+    split_body,
     take_numbers,
 )
 from service.contract.names import PREDICTION
@@ -57,7 +57,7 @@ class Reader:
 
         header_length: value of ``Inference-Header-Content-Length``, where it was sent.
         """
-        head, behind = split(body, header_length)
+        head, behind = split_body(body, header_length)
         quick = None if behind else self._read_quickly(head)
         if quick is not None:
             return quick

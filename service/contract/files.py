@@ -1,7 +1,8 @@
 """A release in the model store: its entries, the files that the service and the load test read, and its manifest."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from service.contract.card import Frozen
 from service.contract.names import ArchitectureName
 
 STORE_PREFIX = "archscale-"
@@ -23,10 +24,8 @@ def entry_name(part: str) -> str:
     return STORE_PREFIX + part
 
 
-class ReleaseManifest(BaseModel):
+class ReleaseManifest(Frozen):
     """What the preprocessing entry's metadata says of its release. That entry is written last."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     release: str
     architectures: list[ArchitectureName] = Field(min_length=1)

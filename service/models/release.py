@@ -91,8 +91,8 @@ def find_manifest(wanted: str | None) -> ReleaseManifest:
         except ReleaseError as error:
             passed_over.append(error)
             continue
-        for error in passed_over:
-            logger.warning("release %s is served, for a newer one can't be: %s", version, error)
+        for damage in passed_over:
+            logger.warning("release %s is served, for a newer one can't be: %s", version, damage)
         return manifest
     raise ReleaseError(
         "the model store must hold a complete release, however: none was found. Run: python -m training"

@@ -9,17 +9,16 @@ from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.codec.rows import check_rows, raw_input
 from service.contract.card import ModelCard
 from service.contract.names import FEATURES, RAW
-from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RELEASE_HEADER, TIMING_HEADER
+from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RELEASE_HEADER, REQUEST_ID_HEADER, TIMING_HEADER
 from service.models.release import Release
 from service.openapi.schemas import Refusal, answer_schemas, refer
 
 Part = dict[str, Any]
 """A piece of the document."""
 
-EXAMPLE_ROWS = 2
+SHOWN_ROWS = 2
 """Enough to show that a body holds many rows: one of 230 features takes 4.5 kB."""
 EXAMPLE_NAME = "held-out rows"
-REQUEST_ID_HEADER = "X-Request-Id"
 
 HEADERS: dict[str, tuple[str, Part]] = {
     RELEASE_HEADER: ("The release that made the answer.", {"type": "string"}),
@@ -80,7 +79,7 @@ def refusals(*statuses: HTTPStatus) -> Part:
 
 def example_rows(card: ModelCard) -> list[int]:
     """Return the held-out rows that are shown: the first with every value in the range of training, if there are."""
-    return sorted(range(len(card.examples.raw)), key=lambda row: out_of_range(card, row))[:EXAMPLE_ROWS]
+    return sorted(range(len(card.examples.raw)), key=lambda row: out_of_range(card, row))[:SHOWN_ROWS]
 
 
 def out_of_range(card: ModelCard, row: int) -> int:

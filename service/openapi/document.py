@@ -11,6 +11,7 @@ from service.contract.routes import (
     JSON_MEDIA_TYPE,
     MODELS_ROUTE,
     NPY_MEDIA_TYPE,
+    REQUEST_ID_HEADER,
     Features,
     Predictions,
     RawPredictions,
@@ -21,7 +22,6 @@ from service.models.release import Release
 from service.openapi.components import (
     EXAMPLE_NAME,
     PARAMETERS,
-    REQUEST_ID_HEADER,
     Part,
     example_rows,
     headers,
@@ -81,7 +81,7 @@ def make_openapi(release: Release, endpoints: Iterable[Endpoint], *, max_body_by
         "info": {"title": "archscale", "version": release.version, "description": _introduction(release)},
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": {
-            **{one.route: {"post": _post(one, release, max_body_bytes)} for one in endpoints},
+            **{endpoint.route: {"post": _post(endpoint, release, max_body_bytes)} for endpoint in endpoints},
             **_documents(release),
             **{
                 route: _read("Operate", summary, {media_type: {}})

@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 import threading
+import tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from service import __version__
 from service.container import MIB, ContainerError, check_folder, check_memory, check_port, memory_limit
 from service.image import HEALTH_CHECK, make_image
+from tests.commands import ROOT
 
 
 @pytest.mark.parametrize(
@@ -71,3 +74,8 @@ def test_the_health_check_asks_the_service_itself_whatever_proxy_the_container_h
         checked = subprocess.run([sys.executable, "-c", HEALTH_CHECK], env=os.environ | environment, check=False)
     assert (checked.returncode == 0, asked) == (status == 200, ["/readyz"])
     assert f'"{HEALTH_CHECK}"]' in "".join(make_image("release").post_commands)
+
+
+def test_the_image_names_the_version_of_the_project() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
+    assert f"image.version={__version__} " in "".join(make_image("release").post_commands)
