@@ -115,13 +115,11 @@ def _read_echo(members: Members, parameters: Members) -> Members:
         if not isinstance(identifier, str):
             raise unprocessable(f"'id' must be text, however: {kind_of(identifier)}.", rule="id")
         echo["id"] = identifier
-    if kept := {key: value for key, value in parameters.items() if _is_echoed(key, value)}:
+    kept = {key: value for key, value in parameters.items() if isinstance(value, str | int | float)}
+    kept.pop(BINARY_OUTPUT, None)
+    if kept:
         echo["parameters"] = kept
     return echo
-
-
-def _is_echoed(key: str, value: object) -> bool:
-    return key != BINARY_OUTPUT and isinstance(value, str | int | float)
 
 
 def _wants_binary(outputs: Any, *, default: bool) -> bool:

@@ -13,7 +13,7 @@ from service.codec.tensors import BINARY_MEDIA_TYPE, HEADER_LENGTH_HEADER
 from service.contract.names import FEATURES, PREDICTION, RAW, RAW_SUFFIX
 from service.contract.routes import JSON_MEDIA_TYPE, REQUEST_ID_HEADER
 from service.models.release import Release
-from service.openapi.components import MORE_HEADERS, REFUSALS, Part, headers, refer_to
+from service.openapi.components import MORE_HEADERS, REFUSALS, Part, headers, read_path, refer_to
 from service.openapi.schemas import BINARY, describe_models, refer
 
 TAG = "Open Inference Protocol"
@@ -193,14 +193,7 @@ def _in_path(name: str, values: list[str]) -> Part:
 
 
 def _read(summary: str, model: type[BaseModel], statuses: tuple[HTTPStatus, ...]) -> Part:
-    """Return a path that is answered to GET and, without the body, to HEAD."""
-    operation: Part = {"tags": [TAG], "summary": summary, "parameters": [refer_to("parameters", REQUEST_ID_HEADER)]}
-    answer = {"description": "The answer.", "headers": headers()}
-    content = {"content": {JSON_MEDIA_TYPE: {"schema": refer(model)}}}
-    return {
-        "get": operation | {"responses": {"200": answer | content, **_refusals(statuses)}},
-        "head": operation | {"responses": {"200": answer, **_refusals(statuses)}},
-    }
+    return read_path(TAG, summary, {JSON_MEDIA_TYPE: {"schema": refer(model)}}, _refusals(statuses))
 
 
 def _infer(release: Release) -> Part:
