@@ -89,8 +89,7 @@ BENTO = archscale:$(notdir $(shell $(BIN)/bentoml get archscale:latest --output 
 image: bento  ## build an image from the newest release, with its SBOM (needs docker or podman)
 	$(BIN)/bentoml containerize $(BENTO) --backend $(ENGINE) $(if $(filter podman,$(ENGINE)),--opt format=docker) \
 		--opt build-arg=REVISION=$$(git rev-parse HEAD) $(IMAGE_OPTIONS)
-	$(ENGINE) run --rm --interactive --network none --entrypoint python $(BENTO) - $(BENTO) \
-		< deploy/inventory.py > sbom.json
+	$(BIN)/python deploy/inventory.py $(ENGINE) $(BENTO) > sbom.json
 	@echo "SBOM: sbom.json"
 
 # Set UV_FIND_LINKS to a folder with PyTorch's CPU wheel, or the lock will list CUDA packages. '+cpu' is what keeps

@@ -18,14 +18,11 @@ from service.contract.card import DataSource, Examples, Metrics, ModelCard, RawF
 from service.contract.files import (
     CARD_FILE,
     EXAMPLE_ROWS,
-    HELD_OUT_FILE,
     NETWORK_FILE,
     PIPELINE_FILE,
     PREPROCESSING_ONNX_FILE,
-    PREPROCESSING_SKOPS_FILE,
     SUMMARY_FILE,
     TRACE_FILE,
-    WEIGHTS_FILE,
 )
 from service.contract.names import Task
 from service.contract.policies import PARITY_TOLERANCE
@@ -37,6 +34,9 @@ from training.jobs import Trial, TrialJob
 from training.store import Files
 from training.summary import Summary
 
+WEIGHTS_FILE = "weights.safetensors"
+PREPROCESSING_SKOPS_FILE = "preprocessing.skops"
+HELD_OUT_FILE = "held_out.parquet"
 LIBRARIES = ("torch", "scikit-learn", "numpy", "onnx", "onnxruntime", "bentoml")
 
 
