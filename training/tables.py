@@ -10,7 +10,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from training.data import Table
-from training.errors import UserError
+from training.errors import UserError, first_line
 from training.options import TaskChoice
 from training.targets import decide_target
 
@@ -51,9 +51,8 @@ def _read(path: Path) -> pa.Table:
         options = pa.csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
         return pa.csv.read_csv(path, convert_options=options)
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
         raise UserError(
-            f"{path.name}: a table must be a readable CSV or Parquet file, however: {reason}. Mend the file."
+            f"{path.name}: a table must be a readable CSV or Parquet file, however: {first_line(error)}. Mend the file."
         ) from error
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from service.contract.card import EpochTrace
-from training.errors import TrainingError
+from training.errors import TrainingError, first_line
 from training.interrupts import interrupts_ignored
 from training.jobs import Trial, TrialJob
 
@@ -54,7 +54,8 @@ def _work(connection: Connection) -> None:
         try:
             connection.send(train(connection.recv(), memory=memory, on_epoch=connection.send))
         except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError when memory is short
-            reason = str(error).splitlines()[0]
-            connection.send(TrainingError(f"training must end with a network, however: {reason}. Train a smaller one."))
+            connection.send(
+                TrainingError(f"training must end with a network, however: {first_line(error)}. Train a smaller one.")
+            )
         except TrainingError as error:
             connection.send(error)
