@@ -8,9 +8,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from service.contract.card import EpochTrace, Metrics
-from training.options import Architecture, Options
+from training.architectures import Architecture
+from training.options import TrainingOptions
 from training.run import OnEpoch
-from training.summary import ArchitectureSummary, Summary
+from training.summary import NetworkSummary, TrainingSummary
 
 SHOWN_EPOCHS = 5
 """Rows of the training trace: the first epoch, the last, and what lies evenly between."""
@@ -18,7 +19,7 @@ MEGABYTE = 1e6
 
 
 @contextmanager
-def show_progress(options: Options) -> Iterator[OnEpoch]:
+def show_progress(options: TrainingOptions) -> Iterator[OnEpoch]:
     """Show a bar for each architecture on standard error while it trains; nothing where that is no terminal."""
     console = Console(stderr=True)
     columns = (
@@ -28,7 +29,10 @@ def show_progress(options: Options) -> Iterator[OnEpoch]:
         TextColumn("{task.fields[loss]}"),
     )
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
-        bars = {one.name: progress.add_task(one.name, total=options.epochs, loss="") for one in options.architectures}
+        bars = {
+            architecture.name: progress.add_task(architecture.name, total=options.epochs, loss="")
+            for architecture in options.architectures
+        }
 
         def on_epoch(architecture: Architecture, entry: EpochTrace) -> None:
             progress.update(bars[architecture.name], advance=1, loss=f"loss {entry.validation_loss:.3f}")
@@ -36,7 +40,7 @@ def show_progress(options: Options) -> Iterator[OnEpoch]:
         yield on_epoch
 
 
-def show_summary(summary: Summary) -> None:
+def show_summary(summary: TrainingSummary) -> None:
     """Print everything that the run found."""
     console = Console(highlight=False)
     console.print(_data_lines(summary))
@@ -49,7 +53,7 @@ def show_summary(summary: Summary) -> None:
     console.print(f"Saved release [bold]{summary.release}[/bold]. Serve it with: bentoml serve")
 
 
-def _data_lines(summary: Summary) -> str:
+def _data_lines(summary: TrainingSummary) -> str:
     data = summary.data
     lines = [
         f"Data: {data.source}, {data.rows:,} rows of {data.raw_features} raw columns ({data.features} features); "
@@ -63,7 +67,7 @@ def _data_lines(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _trace_table(name: str, architecture: ArchitectureSummary) -> Table:
+def _trace_table(name: str, architecture: NetworkSummary) -> Table:
     table = Table(title=f"Training trace: {name} ({architecture.depth} x {architecture.width})", title_justify="left")
     regression = architecture.test.r2 is not None
     for heading in ("epoch", "train loss", "val. loss", "val. R2" if regression else "val. accuracy"):
@@ -88,7 +92,7 @@ def _evenly(trace: list[EpochTrace]) -> list[EpochTrace]:
     return [entry for entry in trace if entry.epoch in chosen]
 
 
-def _comparison_table(summary: Summary) -> Table:
+def _comparison_table(summary: TrainingSummary) -> Table:
     table = Table(title="Comparison", title_justify="left")
     table.add_column("")
     for name in summary.architectures:
@@ -99,36 +103,36 @@ def _comparison_table(summary: Summary) -> Table:
     for label, show, value in _rows(summary):
         values = [value(architecture) for architecture in summary.architectures.values()]
         ratios = [f"{other / values[0]:.2f}" if values[0] else "-" for other in values[1:]]
-        table.add_row(label, *(show.format(one) for one in values), *ratios)
+        table.add_row(label, *(show.format(number) for number in values), *ratios)
     return table
 
 
-Value = Callable[[ArchitectureSummary], float]
+Value = Callable[[NetworkSummary], float]
 
 
-def _rows(summary: Summary) -> list[tuple[str, str, Value]]:
+def _rows(summary: TrainingSummary) -> list[tuple[str, str, Value]]:
     """Label, format and value of each line of the comparison."""
     cost: list[tuple[str, str, Value]] = [
-        ("weights and biases", "{:,.0f}", lambda one: one.parameters),
-        ("bytes of the graph", "{:,.0f}", lambda one: one.bytes),
-        ("seconds an epoch", "{:.3f}", lambda one: one.train_seconds / len(one.trace)),
-        ("seconds in all", "{:.2f}", lambda one: one.train_seconds),
-        ("peak memory, MB", "{:.1f}", lambda one: one.peak_memory_bytes / MEGABYTE),
+        ("weights and biases", "{:,.0f}", lambda network: network.parameters),
+        ("bytes of the graph", "{:,.0f}", lambda network: network.bytes),
+        ("seconds an epoch", "{:.3f}", lambda network: network.train_seconds / len(network.trace)),
+        ("seconds in all", "{:.2f}", lambda network: network.train_seconds),
+        ("peak memory, MB", "{:.1f}", lambda network: network.peak_memory_bytes / MEGABYTE),
     ]
     quality: list[tuple[str, str, Value]] = [
-        (f"held-out {label}", "{:.4f}", lambda one, name=name: getattr(one.test, name))  # type: ignore[misc]
+        (f"held-out {label}", "{:.4f}", lambda network, name=name: getattr(network.test, name))  # type: ignore[misc]
         for name, label in _metric_labels(summary).items()
     ]
     return cost + quality
 
 
-def _metric_labels(summary: Summary) -> dict[str, str]:
+def _metric_labels(summary: TrainingSummary) -> dict[str, str]:
     if summary.data.task == "regression":
         return {"loss": "loss", "r2": "R2", "rmse": "RMSE"}
     return {"loss": "log loss", "accuracy": "accuracy", "auc": "AUC", "brier": "Brier score"}
 
 
-def _difference_lines(summary: Summary) -> list[str]:
+def _difference_lines(summary: TrainingSummary) -> list[str]:
     quality = "negative squared error" if summary.data.task == "regression" else "accuracy"
     return [
         f"{name} less {gap.best}, {quality}: {gap.mean:+.4g} (95 % interval {gap.low:+.4g} to {gap.high:+.4g}, paired "
@@ -141,7 +145,7 @@ def _verdict(name: str, best: str, *, low: float, high: float) -> str:
     return "no difference shown." if low <= 0 <= high else f"{best} is better than {name}."
 
 
-def _baseline_table(summary: Summary) -> Table:
+def _baseline_table(summary: TrainingSummary) -> Table:
     table = Table(title="Is a network needed at all? Baselines on the same held-out rows", title_justify="left")
     table.add_column("")
     labels = _metric_labels(summary)

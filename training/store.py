@@ -23,8 +23,7 @@ from bentoml.exceptions import BentoMLException
 
 from service.contract.files import ReleaseManifest, entry_name
 from service.contract.names import EVALUATION, PREPROCESSING
-from training.errors import TrainingError, first_line
-from training.interrupts import interrupts_ignored
+from training.errors import TrainingError, first_line, interrupts_ignored
 
 STAGING_PREFIX = "archscale-"
 LATEST = "latest"

@@ -22,8 +22,8 @@ class DataSummary(Frozen):
     fingerprint: str
 
 
-class ArchitectureSummary(Frozen):
-    """One trained architecture: what it is, what it cost, and how good it is."""
+class NetworkSummary(Frozen):
+    """A trained architecture: what it is, what it cost, and how good it is."""
 
     depth: int
     width: int
@@ -36,14 +36,17 @@ class ArchitectureSummary(Frozen):
 
 
 class BaselineSummary(Frozen):
-    """One yardstick."""
+    """A yardstick's held-out quality and the seconds that fitting it took."""
 
     test: Metrics
     train_seconds: float
 
 
-class DifferenceSummary(Frozen):
-    """Held-out accuracy (or negative squared error) less that of the best architecture, with its 95 % interval."""
+class QualityGap(Frozen):
+    """An architecture's mean quality less the best one's over the same held-out rows, and its 95 % interval.
+
+    Quality is accuracy (classification) or the negative squared error in the target's squared unit (regression).
+    """
 
     best: str
     mean: float
@@ -51,12 +54,12 @@ class DifferenceSummary(Frozen):
     high: float
 
 
-class Summary(Frozen):
+class TrainingSummary(Frozen):
     """All that a run found."""
 
     release: str
     seed: int
     data: DataSummary
-    architectures: dict[str, ArchitectureSummary]
-    differences: dict[str, DifferenceSummary]
+    architectures: dict[str, NetworkSummary]
+    differences: dict[str, QualityGap]
     baselines: dict[str, BaselineSummary]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from training.architectures import Architecture
 from training.errors import TrainingError
-from training.options import Architecture
-from training.trial import run_trial
+from training.process import run_job
 
 
 class HungryJob:
@@ -21,4 +21,4 @@ class HungryJob:
 def test_memory_that_runs_out_is_named_though_pythons_error_has_no_message() -> None:
     job: Any = HungryJob()
     with pytest.raises(TrainingError, match="must end with a network, however: MemoryError"):
-        run_trial(job, on_epoch=lambda entry: None)
+        run_job(job, on_epoch=lambda entry: None)
