@@ -24,12 +24,14 @@ def main() -> int:
 
 
 def _fit(options: TrainingOptions) -> None:
-    # Imported here: bad options are answered at once, not after seconds of imports.
+    # Imported here: bad options are answered at once, and the reader knows what goes on in the seconds of imports.
     from training.console import show_progress, show_summary
-    from training.run import run_training
 
-    with show_progress(options) as on_epoch:
-        summary = run_training(options, on_epoch=on_epoch)
+    with show_progress(options) as progress:
+        progress.show_stage("loading the libraries")
+        from training.run import run_training
+
+        summary = run_training(options, on_stage=progress.show_stage, on_epoch=progress.show_epoch)
     show_summary(summary)
     if options.summary is not None:
         _write(options.summary, summary.model_dump_json(indent=2, exclude_none=True))

@@ -9,7 +9,6 @@ from importlib.metadata import version
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
-import skops.io
 from numpy.typing import NDArray
 from safetensors.numpy import save
 from sklearn.pipeline import Pipeline
@@ -159,6 +158,8 @@ def _make_examples(prepared: Prepared, predictions: NDArray[np.float32]) -> Exam
 
 def preprocessing_files(preprocessing: Pipeline) -> Files:
     """Return the fitted pipeline as scikit-learn reads it and as a graph."""
+    import skops.io  # takes seconds, since it imports torch: a wrong table is answered before
+
     return {
         PREPROCESSING_SKOPS_FILE: skops.io.dumps(preprocessing),
         PREPROCESSING_ONNX_FILE: preprocessing_graph(preprocessing),

@@ -1,43 +1,68 @@
-"""What a training run shows: a progress bar while it trains, then trace, comparison and baselines."""
+"""What a training run shows: how far it is, then what it found. Imports nothing that takes seconds."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from service.contract.card import EpochTrace, Metrics
 from training.architectures import Architecture
 from training.options import TrainingOptions
-from training.run import OnEpoch
 from training.summary import NetworkSummary, TrainingSummary
 
 SHOWN_EPOCHS = 5
 """Rows of the training trace: the first epoch, the last, and what lies evenly between."""
 MEGABYTE = 1e6
+SECONDS_BETWEEN_LINES = 10.0
+"""A log gets no more lines than this of an architecture's epochs: some hundred in an hour."""
+
+
+class RunProgress:
+    """Shows how far a run is: bars on standard error where that is a terminal, else lines on standard output."""
+
+    def __init__(self, options: TrainingOptions) -> None:
+        self.epochs = options.epochs
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
+        self.bars = Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+        self.stage_bar = self.bars.add_task("", total=None, note="")
+        self.network_bars = {
+            architecture.name: self.bars.add_task(architecture.name, total=self.epochs, note="")
+            for architecture in options.architectures
+        }
+        self.last_line = 0.0
+
+    def show_stage(self, stage: str) -> None:
+        """Say what begins, such as 'fitting the baselines'."""
+        self.bars.update(self.stage_bar, description=stage)
+        self._print_line(f"{stage} ...")
+
+    def show_epoch(self, architecture: Architecture, entry: EpochTrace) -> None:
+        """Say that an epoch has ended: each on a terminal, the last and those some seconds apart elsewhere."""
+        note = f"epoch {entry.epoch} of {self.epochs}, loss {entry.validation_loss:.3f}"
+        self.bars.update(self.network_bars[architecture.name], advance=1, note=note)
+        if entry.epoch == self.epochs or time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
+            self._print_line(f"{architecture.name}: {note}")
+
+    def _print_line(self, line: str) -> None:
+        if self.bars.disable:
+            print(line, flush=True)
+            self.last_line = time.monotonic()
 
 
 @contextmanager
-def show_progress(options: TrainingOptions) -> Iterator[OnEpoch]:
-    """Show a bar for each architecture on standard error while it trains; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("training {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[loss]}"),
-    )
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
-        bars = {
-            architecture.name: progress.add_task(architecture.name, total=options.epochs, loss="")
-            for architecture in options.architectures
-        }
-
-        def on_epoch(architecture: Architecture, entry: EpochTrace) -> None:
-            progress.update(bars[architecture.name], advance=1, loss=f"loss {entry.validation_loss:.3f}")
-
-        yield on_epoch
+def show_progress(options: TrainingOptions) -> Iterator[RunProgress]:
+    """Say at once what is going to be trained, then show how far it is."""
+    names = [f"{shape.name} ({shape.depth} layers of {shape.width})" for shape in options.architectures]
+    table = f"{options.data}, to predict '{options.target}'" if options.data else "a generated table"
+    print(f"Training {' and '.join(names)} for {options.epochs} epochs on {table}.", flush=True)
+    progress = RunProgress(options)
+    with progress.bars:
+        yield progress
+        progress.bars.update(progress.stage_bar, visible=False)
 
 
 def show_summary(summary: TrainingSummary) -> None:

@@ -19,16 +19,21 @@ from training.summary import BaselineSummary, DataSummary, NetworkSummary, Train
 from training.tables import DataTable, best_possible_accuracy, fingerprint, read_table
 
 METRICS_OF: dict[Task, tuple[str, ...]] = {"classification": ("accuracy", "auc"), "regression": ("r2",)}
-OnEpoch = Callable[[Architecture, EpochTrace], None]
 
 
-def run_training(options: TrainingOptions, *, on_epoch: OnEpoch) -> TrainingSummary:
-    """Train what ``options`` asks for and save it; ``on_epoch`` hears of every epoch.
+def run_training(
+    options: TrainingOptions,
+    *,
+    on_stage: Callable[[str], None],
+    on_epoch: Callable[[Architecture, EpochTrace], None],
+) -> TrainingSummary:
+    """Train what ``options`` asks for and save it; ``on_stage`` hears what begins, ``on_epoch`` of every epoch.
 
     Raise UserError for a table or option that can't be used, TrainingError where a gate, a network or the store
     refuses. Nothing is saved then.
     """
     store.check_writable()
+    on_stage("preparing the table")
     table = (
         generate_table(seed=options.seed)
         if options.data is None or options.target is None
@@ -39,10 +44,13 @@ def run_training(options: TrainingOptions, *, on_epoch: OnEpoch) -> TrainingSumm
     prepared = _prepare(options, table, parts)
     trained = {}
     for job in _make_jobs(options, prepared, parts):
+        on_stage(f"training {job.architecture.name}")
         result = run_job(job, on_epoch=lambda entry, job=job: on_epoch(job.architecture, entry))  # type: ignore[misc]
         trained[job.architecture.name] = make_trained(prepared, job, result)
+    on_stage("fitting the baselines")
     summary = _summarise(options, prepared, trained, _fit_baselines(options, prepared, parts))
     _check_gates(options, summary)
+    on_stage("saving the release")
     store.save_release(
         prepared.release,
         architectures={name: network.files for name, network in trained.items()},
