@@ -25,9 +25,9 @@ def main() -> int:
 
 def _fit(options: TrainingOptions) -> None:
     # Imported here: bad options are answered at once, and the reader knows what goes on in the seconds of imports.
-    from training.console import show_progress, show_summary
+    from training.console import show_summary, show_training
 
-    with show_progress(options) as progress:
+    with show_training(options) as progress:
         progress.show_stage("loading the libraries")
         from training.run import run_training
 

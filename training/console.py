@@ -54,7 +54,7 @@ class RunProgress:
 
 
 @contextmanager
-def show_progress(options: TrainingOptions) -> Iterator[RunProgress]:
+def show_training(options: TrainingOptions) -> Iterator[RunProgress]:
     """Say at once what is going to be trained, then show how far it is."""
     names = [f"{shape.name} ({shape.depth} layers of {shape.width})" for shape in options.architectures]
     table = f"{options.data}, to predict '{options.target}'" if options.data else "a generated table"

@@ -7,7 +7,7 @@ import pytest
 
 from service.contract.card import EpochTrace
 from tests.commands import ROOT
-from training.console import show_progress
+from training.console import show_training
 from training.options import parse_options
 
 EPOCHS = 500
@@ -18,7 +18,7 @@ def show_quick_run() -> None:
     """As a run whose epochs take no time at all."""
     table = ("--data", "measurements.csv", "--target", "failed")
     options = parse_options([*table, "--architecture", "small=2x50", "--epochs", str(EPOCHS)])
-    with show_progress(options) as progress:
+    with show_training(options) as progress:
         progress.show_stage("training small")
         for epoch in range(1, EPOCHS + 1):
             entry = EpochTrace(epoch=epoch, train_loss=1.0, validation_loss=2 / epoch, observation="")
