@@ -22,8 +22,8 @@ class DataSummary(Frozen):
     fingerprint: str
 
 
-class ArchitectureSummary(Frozen):
-    """One trained architecture: what it is, what it cost, and how good it is."""
+class NetworkSummary(Frozen):
+    """A trained architecture: what it is, what it cost, and how good it is."""
 
     depth: int
     width: int
@@ -36,18 +36,18 @@ class ArchitectureSummary(Frozen):
 
 
 class BaselineSummary(Frozen):
-    """One yardstick."""
+    """A yardstick's held-out quality and the seconds that fitting it took."""
 
     test: Metrics
     train_seconds: float
 
 
-class Summary(Frozen):
+class TrainingSummary(Frozen):
     """All that a run found."""
 
     release: str
     seed: int
     data: DataSummary
-    architectures: dict[str, ArchitectureSummary]
+    architectures: dict[str, NetworkSummary]
     differences: dict[str, Difference]
     baselines: dict[str, BaselineSummary]

@@ -91,7 +91,7 @@ def test_modules_take_the_options_that_are_typed() -> None:
     for _, module, *words in typed()["python"]:
         match module:
             case "training":
-                training_options.parse(words)
+                training_options.parse_options(words)
             case "loadtest":
                 loadtest_options.parse(words)
             case _:

@@ -86,7 +86,7 @@ def test_the_summary_says_what_was_trained_and_how_good_it_is(diabetes_csv: Path
 
 def test_the_same_seed_gives_the_same_weights(cancer_csv: Path, tmp_path: Path) -> None:
     found = []
-    for name in ("one", "two"):
+    for name in ("first", "second"):
         home = tmp_path / name
         ended = train(home, "--data", str(cancer_csv), "--target", "diagnosis", "--epochs", "1", "--seed", "5")
         assert ended.returncode == 0, ended.stderr
