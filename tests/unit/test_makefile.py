@@ -1,0 +1,27 @@
+"""What the Makefile promises beyond its commands."""
+
+import re
+import subprocess
+from pathlib import Path
+
+MAKEFILE = Path(__file__).parents[2] / "Makefile"
+
+
+def make(target: str, folder: Path) -> str:
+    command = ["make", "--file", str(MAKEFILE), target]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def test_help_shows_every_target(tmp_path: Path) -> None:
+    targets = re.search(r"^\.PHONY: (.*)$", MAKEFILE.read_text(), re.MULTILINE)
+    assert targets
+    shown = [line.split()[0] for line in make("help", tmp_path).splitlines()]
+    assert sorted(shown) == sorted(targets[1].split())
+
+
+def test_clean_keeps_measured_results(tmp_path: Path) -> None:
+    results = tmp_path / "results/results.json"
+    results.parent.mkdir()
+    results.touch()
+    make("clean", tmp_path)
+    assert results.exists()
