@@ -1,5 +1,6 @@
 """What the Makefile promises beyond its commands."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,8 +9,10 @@ MAKEFILE = Path(__file__).parents[2] / "Makefile"
 
 
 def make(target: str, folder: Path) -> str:
-    command = ["make", "--file", str(MAKEFILE), target]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    # `make test` runs this: a make within make would take over its flags, and say which folder it enters.
+    command = ["make", "--no-print-directory", "--file", str(MAKEFILE), target]
+    environment = {**os.environ, "MAKEFLAGS": ""}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def test_help_shows_every_target(tmp_path: Path) -> None:
