@@ -13,7 +13,7 @@ help:  ## show this list
 
 # `pip config list` names the environment's settings as well as those of its files.
 ADVISE_CPU_BUILD = if [ "$$(uname)" = Linux ] && ! ls $(VENV)/lib/*/site-packages/torch >/dev/null 2>&1 \
-	&& ! $(BIN)/python -m pip config list | grep -qE 'index-url|find-links'; then \
+	&& ! $(BIN)/python -m pip config list | grep -E 'index-url|find-links' >/dev/null; then \
 	echo "On Linux the package index's PyTorch brings 3 GB of CUDA packages, which nothing here needs. To have its CPU build:"; \
 	echo 'stop this, set PIP_EXTRA_INDEX_URL to the index that https://pytorch.org/get-started/locally/ names for CPU, start again.'; fi
 INSTALL = $(@D)/bin/python -m pip install --disable-pip-version-check
