@@ -41,7 +41,7 @@ class Searched:
     @property
     def found(self) -> Interval | None:
         """Over the blocks that found one."""
-        ends = [(one.rate, one.next_rate) for one in self.capacities if one.rate and one.next_rate]
+        ends = [(found.rate, found.next_rate) for found in self.capacities if found.rate and found.next_rate]
         return bracketed([low for low, _ in ends], [high for _, high in ends])
 
     @property
@@ -98,8 +98,8 @@ def tell_search(searched: Searched) -> str:
     """Say what was found, and what had to be."""
     ideal, off = geometric(searched.ideal), searched.off
     low, high = np.quantile(searched.ideal, (0.05, 0.95))
-    rates = ", ".join(f"{one.rate:.0f}" if one.rate else one.outcome for one in searched.capacities)
-    invalid = sum(not one.valid for one in searched.trials)
+    rates = ", ".join(f"{found.rate:.0f}" if found.rate else found.outcome for found in searched.capacities)
+    invalid = sum(not trial.valid for trial in searched.trials)
     verdict = "nothing found" if off is None else f"{off:+.1%}, {'right' if abs(off) <= TOLERANCE else 'NOT right'}"
     return (
         f"Capacity of M/D/1, {QUICK.mean * 1000:g} ms of service, p99 <= {SLO_MS:g} ms: {true_capacity():.0f}/s. "
