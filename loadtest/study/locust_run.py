@@ -14,7 +14,7 @@ from loadtest.record.samples import Samples, files_of, load_all
 from loadtest.study.processors import on
 from loadtest.target.server import PROJECT
 
-LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+LOCUSTFILE = PROJECT / "loadtest" / "locustfile.py"
 START_SECONDS = 60.0
 """What Locust may take for its start and its end, over the seconds of the load."""
 CLOSED_STOP_SECONDS = "5"
