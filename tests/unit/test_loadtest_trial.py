@@ -11,7 +11,7 @@ from loadtest.record.samples import CUT_OFF, DROPPED, Samples
 from loadtest.study.conclusion import summarise
 from loadtest.target.counters import Counters
 from loadtest.target.server import Use
-from loadtest.target.usage import Reading, between
+from loadtest.target.usage import Reading, spent_between
 
 BEGIN = 1000.0
 """Instant of the first arrival."""
@@ -72,7 +72,7 @@ def conclude(
     phase: Phase = "curve",
     slo_p99_ms: float = 50,
 ) -> Trial:
-    spent = between(before, after, load)
+    spent = spent_between(before, after, load)
     return summarise(samples, load, spent, slo_p99_ms=slo_p99_ms, phase=phase, block=2, number=7)
 
 
