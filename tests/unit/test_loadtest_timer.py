@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
-from loadtest.generator.alarm import Alarm
+from loadtest.generator.timer import Alarm
 
 
 @pytest.fixture(params=["timerfd", "elsewhere"])
