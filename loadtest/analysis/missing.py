@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from loadtest.record.results import Phase, Results
+from loadtest.record.results import SWEEP_BLOCKS, Phase, Results
 
 WHOLE: tuple[Phase, ...] = ("in flight", "search", "curve", "rows")
 QUICK: tuple[Phase, ...] = ("saturation", "curve")
@@ -23,12 +23,12 @@ def find_missing(results: Results) -> tuple[str, ...]:
 
 
 def _missing(results: Results) -> Iterator[str]:
-    asked = results.settings.blocks
     for phase in QUICK if results.settings.quick else WHOLE:
+        asked = min(results.settings.blocks, SWEEP_BLOCKS) if phase in SWEEPS else results.settings.blocks
         done = min((_count_blocks(results, phase, name) for name in results.settings.architectures), default=0)
         if done == 0:
             yield NAMES[phase]
-        elif done < asked and phase not in SWEEPS:
+        elif done < asked:
             yield f"{NAMES[phase]} in {asked - done} of {asked} blocks"
     if results.settings.host is None and set(results.alone) != set(results.settings.architectures):
         yield "each architecture alone"

@@ -204,7 +204,7 @@ from loadtest.options import parse
 from loadtest.study.phases import find_capacities, sweep_in_flight
 from loadtest.study.study import open_study
 options = parse(sys.argv[1:])
-with open_study(options.settings, options.folder, lambda what, seconds: None) as study:
+with open_study(options.settings, options.folder, lambda what: None) as study:
     study.measure(study.closed_load("large", 1, 1.0), "in flight", 1)
     find_capacities(study)
 """

@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.record.intervals import Interval, bracketed, paired_ratio
 from loadtest.study import slo as rule
-from loadtest.study.search import RESOLUTION, Answer, Found, Probe, dither, search
+from loadtest.study.search import RESOLUTION, Found, Judgement, Probe, dither, search
 from loadtest.study.slo import allowed_late
 from tests.intervals import covers
 from tests.queues import Queue, exponential, mm1_capacity, mm1_quantile
@@ -32,7 +32,7 @@ NOISE = 0.02
 def make_probe(rng: np.random.Generator, mean: float, noise: float = NOISE) -> Probe:
     """Run one simulated trial and judge it. mean: seconds of work, on this block's machine."""
 
-    def probe(rate: float) -> Answer:
+    def probe(rate: float) -> Judgement:
         work = mean * math.exp(rng.normal(0, noise))
         latency = Queue(exponential(work)).run(rng, rate, SECONDS, WARM_UP_SECONDS)
         return judge(int((latency > SLO).sum()), len(latency))
@@ -74,7 +74,7 @@ def estimate_capacity(found: list[Found]) -> Interval:
 def test_without_chance_the_rule_costs_as_much_rate_as_it_costs_late_requests() -> None:
     """The search ends below the capacity, by no more than its 5 % and the late requests that the rule holds back."""
 
-    def probe(rate: float) -> Answer:
+    def probe(rate: float) -> Judgement:
         requests = round(rate * SECONDS)
         return judge(round(requests * min(1.0, math.exp(-(1 / MEAN - rate) * SLO))), requests)
 
