@@ -27,8 +27,8 @@ class OutOfTimeError(Exception):
 class Deadline:
     """announced: seconds of the whole study, from ``began`` on the clock; infinite where nothing was announced."""
 
-    announced: float
-    began: float
+    announced: float = math.inf
+    began: float = 0.0
     clock: Callable[[], float] = time.monotonic
     spare: float = 0.0
     """Seconds left for trials that are run again."""
@@ -40,16 +40,6 @@ class Deadline:
     """Whether anything was left out."""
     _expected: float = 0.0
     _taken: float = 0.0
-
-    @classmethod
-    def announce(cls, seconds: float, began: float, clock: Callable[[], float]) -> "Deadline":
-        """Make the deadline of a study that should take so long."""
-        return cls(seconds, began, clock, spare=SPARE * seconds)
-
-    @classmethod
-    def never(cls) -> "Deadline":
-        """Make one that never comes, and leaves no time to run a trial again."""
-        return cls(math.inf, 0.0)
 
     @property
     def left(self) -> float:
@@ -70,10 +60,6 @@ class Deadline:
         if not self.allows(seconds):
             self.missed = True
             raise OutOfTimeError
-
-    def require_block(self) -> None:
-        """Raise OutOfTimeError unless another block of the part under way would end in time."""
-        self.require(self.block_seconds)
 
     def note(self, expected: float, taken: float) -> None:
         """Learn from a trial that should have taken ``expected`` seconds."""

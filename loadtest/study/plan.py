@@ -11,31 +11,13 @@ from math import ceil, inf
 
 from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Settings
-from loadtest.study.deadline import LEAST_SECONDS, LONGEST, Deadline, OutOfTimeError
-from loadtest.study.phases import (
-    ALONE_SECONDS,
-    CURVE,
-    IN_FLIGHT,
-    QUICK_SHARE,
-    READY_SECONDS,
-    ROWS,
-    START_SHARE,
-    find_capacities,
-    judged_seconds,
-    make_kind,
-    measure_alone,
-    measure_common_rate,
-    measure_curve,
-    measure_saturation,
-    sweep_in_flight,
-    sweep_of,
-    sweep_rows,
-)
+from loadtest.study import phases
+from loadtest.study.deadline import LEAST_SECONDS, LONGEST, SPARE, Deadline, OutOfTimeError
 from loadtest.study.study import OVERHEAD_SECONDS, Study
 from loadtest.target.connection import accepts_body
 
-FIRST_PROBES, LATER_PROBES = 11, 9
-"""Trials of a search on average."""
+PROBES, MORE_PROBES = 9, 2
+"""Trials of a search on average, and how many more the first one takes."""
 LARGE_BODIES_SECONDS = 4.0
 """Of a sweep over rows: Locust encodes large bodies before it sends them."""
 END_SECONDS = 4.0
@@ -46,17 +28,12 @@ REQUESTS = 3
 
 @dataclass(frozen=True)
 class Part:
-    """One phase. Seconds are those of a block for all architectures; its first block may take longer."""
+    """One phase. seconds: of a block for all architectures; more_at_first: that the first block takes beyond these."""
 
     measure: Callable[[Study], None]
     blocks: int
-    block_seconds: float
-    first_seconds: float
-
-    @property
-    def seconds(self) -> float:
-        """That the whole part should take."""
-        return self.first_seconds + (self.blocks - 1) * self.block_seconds
+    seconds: float
+    more_at_first: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,42 +48,43 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
     """Say what is measured. rates: requests/s that each architecture answers, roughly; infinite where unknown."""
 
     def opened(rate: float) -> float:
-        return settings.warm_up_seconds + judged_seconds(settings, rate) + OVERHEAD_SECONDS
+        return settings.warm_up_seconds + phases.judged_seconds(settings, rate) + OVERHEAD_SECONDS
 
     def closed(seconds: float) -> float:
         return len(rates) * (ceil(settings.warm_up_seconds + seconds) + OVERHEAD_SECONDS)
 
-    blocks, seconds = sweep_of(settings)
+    blocks, seconds = phases.sweep_of(settings)
     if settings.quick:
         parts = [
-            _part(measure_saturation, settings.blocks, closed(settings.seconds)),
-            _part(measure_common_rate, settings.blocks, len(rates) * opened(QUICK_SHARE * min(rates))),
+            Part(phases.measure_saturation, settings.blocks, closed(settings.seconds)),
+            Part(phases.measure_common_rate, settings.blocks, len(rates) * opened(phases.QUICK_SHARE * min(rates))),
         ]
     else:
-        search = sum(opened(START_SHARE * rate) for rate in rates)
-        curve = sum(opened(START_SHARE * rate * share) for rate in rates for share in CURVE)
+        search = sum(opened(phases.START_SHARE * rate) for rate in rates)
+        curve = sum(opened(phases.START_SHARE * rate * share) for rate in rates for share in phases.CURVE)
         parts = [
-            _part(sweep_in_flight, blocks, len(IN_FLIGHT) * closed(seconds)),
-            Part(find_capacities, settings.blocks, LATER_PROBES * search, FIRST_PROBES * search),
-            _part(measure_curve, settings.blocks, curve),
-            _part(sweep_rows, blocks, len(ROWS) * closed(seconds) + len(rates) * LARGE_BODIES_SECONDS),
+            Part(phases.sweep_in_flight, blocks, len(phases.IN_FLIGHT) * closed(seconds)),
+            Part(phases.find_capacities, settings.blocks, PROBES * search, MORE_PROBES * search),
+            Part(phases.measure_curve, settings.blocks, curve),
+            Part(phases.sweep_rows, blocks, len(phases.ROWS) * closed(seconds) + len(rates) * LARGE_BODIES_SECONDS),
         ]
     around = END_SECONDS
     if settings.host is None:
-        parts.append(_part(measure_alone, 1, closed(ALONE_SECONDS) + len(rates) * 2 * READY_SECONDS))
-        around += READY_SECONDS
-    return Plan(tuple(parts), max(LEAST_SECONDS, around + sum(part.seconds for part in parts)))
-
-
-def _part(measure: Callable[[Study], None], blocks: int, block_seconds: float) -> Part:
-    return Part(measure, blocks, block_seconds, block_seconds)
+        parts.append(
+            Part(phases.measure_alone, 1, closed(phases.ALONE_SECONDS) + len(rates) * 2 * phases.READY_SECONDS)
+        )
+        around += phases.READY_SECONDS
+    return Plan(
+        tuple(parts),
+        max(LEAST_SECONDS, around + sum(part.blocks * part.seconds + part.more_at_first for part in parts)),
+    )
 
 
 def expect_rates(study: Study) -> list[float]:
     """Ask each architecture a few times, one request at a time; infinite where it does not answer."""
     rates = []
     for name in study.settings.architectures:
-        kind, took = make_kind(study, name, study.settings.rows), list[float]()
+        kind, took = phases.make_kind(study, name, study.settings.rows), list[float]()
         with suppress(MeasurementError):
             for payload in kind.payloads[:REQUESTS]:
                 began = time.perf_counter()
@@ -121,10 +99,11 @@ def run(study: Study, plan: Plan) -> str | None:
 
     Raises MeasurementError, and InputError where the service no longer says what it serves.
     """
-    deadline = study.deadline = Deadline.announce(plan.seconds, study.began, study.clock)
+    deadline = study.deadline = Deadline(plan.seconds, study.began, study.clock, spare=SPARE * plan.seconds)
     for place, part in enumerate(plan.parts):
-        deadline.block_seconds = part.block_seconds
-        deadline.reserved = END_SECONDS + sum(later.first_seconds for later in plan.parts[place + 1 :])
+        deadline.block_seconds = part.seconds
+        later = plan.parts[place + 1 :]
+        deadline.reserved = END_SECONDS + sum(follows.seconds + follows.more_at_first for follows in later)
         with suppress(OutOfTimeError):
             part.measure(study)
     if not deadline.missed:

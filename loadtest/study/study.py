@@ -59,7 +59,7 @@ class Study:
     environment: Environment
     folder: Path
     tell: Tell
-    deadline: Deadline = field(default_factory=Deadline.never)
+    deadline: Deadline = field(default_factory=Deadline)
     clock: Callable[[], float] = time.monotonic
     trials: list[Trial] = field(default_factory=list)
     capacities: list[Capacity] = field(default_factory=list)
@@ -161,7 +161,7 @@ class Study:
         order = list(self.settings.architectures)
         for block in range(1, blocks + 1):
             if block > 1:
-                self.deadline.require_block()
+                self.deadline.require(self.deadline.block_seconds)
             if block % 2:
                 shuffler.shuffle(order)
             for name in order if block % 2 else order[::-1]:

@@ -99,9 +99,11 @@ def test_a_study_compared_with_itself_is_not_worse(whole: tuple[str, Path]) -> N
         assert "INVALID" in output
 
 
-def test_a_quick_study_of_a_running_service(service: Server, tmp_path: Path) -> None:
-    code, output, errors = run("--host", service.url, "--output", str(tmp_path), *QUICK)
+def test_a_quick_study_of_a_running_service_past_a_proxy_that_is_not_there(service: Server, tmp_path: Path) -> None:
+    proxy = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+    code, output, errors = run("--host", service.url, "--output", str(tmp_path), *QUICK, **proxy)
     assert code == 0, errors
+    assert errors.startswith("Measures small, large: about 60 s, 90 s at most.")
     results = load_results(tmp_path)
     assert [(one.phase, one.load.architecture) for one in results.trials if not one.replaced] == [
         (phase, name)

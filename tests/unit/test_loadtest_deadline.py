@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.study.deadline import LONGEST, SPARE, Deadline, OutOfTimeError
+from loadtest.study.deadline import LONGEST, Deadline, OutOfTimeError
 
 
 class Clock:
@@ -23,7 +23,7 @@ def clock() -> Clock:
 @pytest.fixture
 def deadline(clock: Clock) -> Deadline:
     """Of a study that was announced to take 100 s."""
-    return Deadline.announce(100, clock.now, clock)
+    return Deadline(100, clock.now, clock, spare=30)
 
 
 def test_what_ends_at_the_last_moment_may_begin_and_a_second_more_may_not(deadline: Deadline, clock: Clock) -> None:
@@ -41,9 +41,8 @@ def test_the_first_blocks_of_later_parts_are_left_their_time(deadline: Deadline)
 
 
 def test_what_may_not_begin_is_remembered_as_left_out(deadline: Deadline) -> None:
-    deadline.block_seconds = 151
     with pytest.raises(OutOfTimeError):
-        deadline.require_block()
+        deadline.require(151)
     assert deadline.missed
 
 
@@ -61,9 +60,8 @@ def test_a_fast_machine_is_not_expected_to_stay_so(deadline: Deadline) -> None:
 
 
 def test_trials_are_run_again_out_of_the_spare_time(deadline: Deadline) -> None:
-    assert deadline.spare == 100 * SPARE
     assert [deadline.grants_retry(12) for _ in range(3)] == [True, True, False]
-    assert deadline.spare == pytest.approx(100 * SPARE - 24)
+    assert deadline.spare == pytest.approx(30 - 24)
 
 
 def test_no_trial_is_run_again_that_would_not_end_in_time(deadline: Deadline, clock: Clock) -> None:
@@ -73,6 +71,6 @@ def test_no_trial_is_run_again_that_would_not_end_in_time(deadline: Deadline, cl
 
 
 def test_without_an_announcement_anything_may_begin_but_nothing_again() -> None:
-    deadline = Deadline.never()
+    deadline = Deadline()
     deadline.require(1e9)
     assert not deadline.grants_retry(1)

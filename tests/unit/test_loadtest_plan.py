@@ -1,5 +1,6 @@
 """Whole studies on simulated time: they end when they said, whatever the machine does."""
 
+import itertools
 import math
 import sys
 from collections import Counter
@@ -38,12 +39,13 @@ QUICK = {"quick": True, "blocks": 3}
 class Machine:
     """Measures trials as a queue's formulas make them, on its own time.
 
-    slowness: times the seconds that a trial should take; disturbed: every trial fails a gate; wavering: trials at one
-    rate hold the SLO and miss it in turn.
+    slowness: times the seconds that a trial should take; disturbed: every trial fails a gate; verdicts: of the trials,
+    in turn, whatever was offered.
     """
 
-    def __init__(self, slowness: float = 1.0, *, disturbed: bool = False, wavering: bool = False) -> None:
-        self.slowness, self.disturbed, self.wavering = slowness, disturbed, wavering
+    def __init__(self, slowness: float = 1.0, *, disturbed: bool = False, verdicts: tuple[Verdict, ...] = ()) -> None:
+        self.slowness, self.disturbed = slowness, disturbed
+        self.verdicts = itertools.cycle(verdicts) if verdicts else None
         self.now = 0.0
         self.run = Run(rows=SETTINGS.rows, seed=1)
 
@@ -56,8 +58,9 @@ class Machine:
         if load.rate is None:
             trial = self.run.closed(phase, block, profile, load.in_flight or 0, load.rows)
         else:
-            verdicts: tuple[Verdict, Verdict] = ("pass", "fail")
-            trial = self.run.open(phase, block, profile, load.rate, verdicts[number % 2] if self.wavering else None)
+            trial = self.run.open(phase, block, profile, load.rate)
+        if self.verdicts is not None:
+            trial = trial.model_copy(update={"verdict": next(self.verdicts), "gates": []})
         gates = [studies.LATE] if self.disturbed else trial.gates
         return trial.model_copy(update={"number": number, "load": load, "gates": gates})
 
@@ -127,7 +130,7 @@ def test_where_every_trial_fails_a_gate_a_study_still_ends_in_time(
 def test_on_a_slow_machine_a_study_ends_in_time_and_says_what_it_left_out(
     slowness: float, settings: dict[str, object], study_on: Callable[..., Study]
 ) -> None:
-    study = study_on(Machine(slowness, disturbed=True, wavering=True), **settings)
+    study = study_on(Machine(slowness, disturbed=True), **settings)
     partial, share = carry_out(study)
     # What is not known of the pace is that of the first trial.
     assert share <= LONGEST + slowness * (SETTINGS.seconds + 10) / make_plan(study.settings, RATES).seconds
@@ -147,8 +150,9 @@ def test_a_block_of_everything_comes_before_all_blocks_of_the_beginning(
     assert [1 in blocks_of(study, phase) for phase in phases] == [True] * 4
 
 
-def test_a_search_has_a_bound_on_its_trials(study_on: Callable[..., Study]) -> None:
-    study = study_on(Machine(wavering=True))
+@pytest.mark.parametrize("verdicts", [("pass",), ("fail", "pass"), ("pass", "undecided", "fail")])
+def test_a_search_has_a_bound_on_its_trials(verdicts: tuple[Verdict, ...], study_on: Callable[..., Study]) -> None:
+    study = study_on(Machine(verdicts=verdicts), blocks=2)
     study.measure(study.closed_load("small", 16, 4), "in flight", 1)
     study.measure(study.closed_load("large", 16, 4), "in flight", 1)
     phases.find_capacities(study)
