@@ -74,8 +74,8 @@ def test_a_whole_study_measures_every_phase_and_each_architecture_alone(whole: t
     results = load_results(whole[1])
     assert (results.release, results.partial) == (release, None)
     assert {trial.phase for trial in results.trials} >= {"in flight", "search", "rows"}
-    assert {one.architecture for one in results.capacities} == set(results.alone) == {"small", "large"}
-    assert all(50e6 < one.worker_memory_bytes <= 180e6 for one in results.alone.values())
+    assert {capacity.architecture for capacity in results.capacities} == set(results.alone) == {"small", "large"}
+    assert all(50e6 < alone.worker_memory_bytes <= 180e6 for alone in results.alone.values())
     assert all(not trial.failures for trial in results.trials if trial.verdict != "fail")
 
 
@@ -84,7 +84,7 @@ def test_a_whole_study_writes_its_reports_and_every_request(whole: tuple[str, Pa
     output, folder = whole
     assert outputs(folder) == ALL_OUTPUTS
     trials = load_results(folder).trials
-    assert {file.stem for file in (folder / "samples").glob("[0-9]*.npz")} == {f"{one.number:04}" for one in trials}
+    assert {file.stem for file in (folder / "samples").glob("[0-9]*.npz")} == {f"{trial.number:04}" for trial in trials}
     assert output.startswith("At p99 <= 50 ms")
     assert str(folder / "report.html") in output
 
@@ -105,10 +105,10 @@ def test_a_quick_study_of_a_running_service_past_a_proxy_that_is_not_there(servi
     assert code == 0, errors
     assert errors.startswith("Measures small, large: about 60 s, 90 s at most.")
     results = load_results(tmp_path)
-    assert [(one.phase, one.load.architecture) for one in results.trials if not one.replaced] == [
+    assert [(trial.phase, trial.load.architecture) for trial in results.trials if not trial.replaced] == [
         (phase, name)
         for phase in ("saturation", "curve")
-        for name in dict.fromkeys(one.load.architecture for one in results.trials if one.phase == phase)
+        for name in dict.fromkeys(trial.load.architecture for trial in results.trials if trial.phase == phase)
     ]
     assert results.alone == {}
     assert output.startswith("In a closed loop of 16 users")
@@ -116,7 +116,7 @@ def test_a_quick_study_of_a_running_service_past_a_proxy_that_is_not_there(servi
 
 def test_both_architectures_of_a_block_meet_the_same_arrivals(service: Server, tmp_path: Path) -> None:
     run("--host", service.url, "--output", str(tmp_path), *QUICK)
-    curve = [one.load for one in load_results(tmp_path).trials if one.phase == "curve"]
+    curve = [trial.load for trial in load_results(tmp_path).trials if trial.phase == "curve"]
     assert {load.architecture for load in curve} == {"small", "large"}
     assert len({(load.seed, load.rate, load.seconds) for load in curve}) == 1
 

@@ -65,7 +65,7 @@ def compare(seed: int, means: list[float]) -> Interval:
 
 
 def estimate_capacity(found: list[Found]) -> Interval:
-    ends = [(one.rate, one.next_rate) for one in found if one.rate and one.next_rate]
+    ends = [(block.rate, block.next_rate) for block in found if block.rate and block.next_rate]
     interval = bracketed([low for low, _ in ends], [high for _, high in ends])
     assert interval is not None
     return interval
@@ -96,7 +96,7 @@ def test_a_whole_study_finds_the_capacity_within_5_percent() -> None:
     capacity = mm1_capacity(SLO, MEAN)
     for seed in range(20):
         (found,) = study(seed, [MEAN], drift=0, noise=0)
-        assert all(one.outcome == "found" for one in found)
+        assert all(block.outcome == "found" for block in found)
         assert estimate_capacity(found).estimate == pytest.approx(capacity, rel=0.05)
 
 
