@@ -22,7 +22,7 @@ LARGE_BODIES_SECONDS = 4.0
 """Of a sweep over rows: Locust encodes large bodies before it sends them."""
 END_SECONDS = 4.0
 """The service is stopped, and the report written."""
-REQUESTS = 3
+REQUESTS = 10
 """To see how long one takes: the fastest is the least disturbed."""
 
 
