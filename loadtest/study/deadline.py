@@ -3,7 +3,8 @@
 A study announces how long it takes, and ends within ``LONGEST`` times that, however disturbed the machine is. What
 can't end in time is not begun: no trial, no second attempt at one, and no block of repeats. Each part of a study leaves
 to those after it the time for their first block: one block of everything says more than all blocks of the beginning.
-How long things take is what they should take, times the ``pace`` that the trials so far have shown.
+How long things take is what they should take, times the ``pace`` that the trials so far have shown. A first block
+itself goes on while the parts after it are left what they should take: a whole one of few parts says more than pieces.
 """
 
 import math
@@ -51,13 +52,16 @@ class Deadline:
         """How many times longer than they should trials have taken so far; 1 at least."""
         return max(1.0, self._taken / self._expected) if self._expected else 1.0
 
-    def allows(self, seconds: float) -> bool:
-        """Whether what should take so long would end in time."""
-        return self.pace * (seconds + self.reserved) <= self.left
-
     def require(self, seconds: float) -> None:
-        """Raise OutOfTimeError unless what should take so long would end in time."""
-        if not self.allows(seconds):
+        """Raise OutOfTimeError where a trial that should take so long would not end in time."""
+        self._require(self.pace * seconds + self.reserved)
+
+    def require_block(self) -> None:
+        """Raise OutOfTimeError where another block would not end in time for the parts that follow, at this pace."""
+        self._require(self.pace * (self.block_seconds + self.reserved))
+
+    def _require(self, seconds: float) -> None:
+        if seconds > self.left:
             self.missed = True
             raise OutOfTimeError
 
@@ -69,7 +73,7 @@ class Deadline:
     def grants_retry(self, seconds: float) -> bool:
         """Whether a trial that should take so long may be run again: then it is paid for."""
         cost = self.pace * seconds
-        if cost > self.spare or not self.allows(seconds):
+        if cost > self.spare or cost + self.pace * self.reserved > self.left:
             return False
         self.spare -= cost
         return True

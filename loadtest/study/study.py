@@ -161,7 +161,7 @@ class Study:
         order = list(self.settings.architectures)
         for block in range(1, blocks + 1):
             if block > 1:
-                self.deadline.require(self.deadline.block_seconds)
+                self.deadline.require_block()
             if block % 2:
                 shuffler.shuffle(order)
             for name in order if block % 2 else order[::-1]:

@@ -26,32 +26,46 @@ def deadline(clock: Clock) -> Deadline:
     return Deadline(100, clock.now, clock, spare=30)
 
 
+def may_begin(deadline: Deadline, seconds: float) -> bool:
+    """Whether a trial of so many seconds may."""
+    try:
+        deadline.require(seconds)
+    except OutOfTimeError:
+        return False
+    return True
+
+
 def test_what_ends_at_the_last_moment_may_begin_and_a_second_more_may_not(deadline: Deadline, clock: Clock) -> None:
     clock.now += 100
     assert deadline.left == 100 * LONGEST - 100
-    assert deadline.allows(50)
-    assert not deadline.allows(51)
+    assert may_begin(deadline, 50)
     assert not deadline.missed
+    assert not may_begin(deadline, 51)
+    assert deadline.missed
 
 
 def test_the_first_blocks_of_later_parts_are_left_their_time(deadline: Deadline) -> None:
     deadline.reserved = 100
-    assert deadline.allows(50)
-    assert not deadline.allows(51)
-
-
-def test_what_may_not_begin_is_remembered_as_left_out(deadline: Deadline) -> None:
-    with pytest.raises(OutOfTimeError):
-        deadline.require(151)
-    assert deadline.missed
+    assert may_begin(deadline, 50)
+    assert not may_begin(deadline, 51)
 
 
 def test_on_a_slow_machine_everything_is_expected_to_take_longer(deadline: Deadline) -> None:
     deadline.note(expected=5, taken=5)
     deadline.note(expected=5, taken=15)
     assert deadline.pace == 2
-    assert deadline.allows(75)
-    assert not deadline.allows(76)
+    assert may_begin(deadline, 75)
+    assert not may_begin(deadline, 76)
+
+
+def test_another_block_leaves_later_parts_the_time_that_they_will_take(deadline: Deadline) -> None:
+    deadline.note(expected=5, taken=10)
+    deadline.reserved, deadline.block_seconds = 60, 15
+    deadline.require_block()
+    deadline.block_seconds = 16
+    with pytest.raises(OutOfTimeError):
+        deadline.require_block()
+    assert may_begin(deadline, 16)
 
 
 def test_a_fast_machine_is_not_expected_to_stay_so(deadline: Deadline) -> None:

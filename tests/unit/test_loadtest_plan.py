@@ -150,6 +150,13 @@ def test_a_block_of_everything_comes_before_all_blocks_of_the_beginning(
     assert [1 in blocks_of(study, phase) for phase in phases] == [True] * 4
 
 
+def test_a_first_block_that_goes_slowly_is_not_left_in_pieces(study_on: Callable[..., Study]) -> None:
+    study = study_on(Machine(2.0), blocks=1, seconds=1.0)
+    carry_out(study)
+    users = [(trial.load.architecture, trial.load.in_flight) for trial in study.trials if trial.phase == "in flight"]
+    assert sorted(users) == sorted((name, count) for name in PROFILES for count in phases.IN_FLIGHT)
+
+
 @pytest.mark.parametrize("verdicts", [("pass",), ("fail", "pass"), ("pass", "undecided", "fail")])
 def test_a_search_has_a_bound_on_its_trials(verdicts: tuple[Verdict, ...], study_on: Callable[..., Study]) -> None:
     study = study_on(Machine(verdicts=verdicts), blocks=2)
