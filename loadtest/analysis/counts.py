@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtest.analysis.figures import find_worst
-from loadtest.record.results import Gate, Phase, Results, Trial
+from loadtest.record.results import SWEEP_BLOCKS, Gate, Phase, Results, Trial
 
 WHOLE: tuple[Phase, ...] = ("in flight", "search", "curve", "rows")
 QUICK: tuple[Phase, ...] = ("saturation", "curve")
@@ -112,11 +112,12 @@ def tally_failures(trials: Sequence[Trial]) -> Mapping[str, int]:
 
 def find_missing(results: Results) -> tuple[MissingPhase, ...]:
     """Return the phases that are not whole, by the architecture that was measured the least."""
-    asked, names = results.settings.blocks, results.settings.architectures
+    blocks, names = results.settings.blocks, results.settings.architectures
     missing = []
     for phase in QUICK if results.settings.quick else WHOLE:
+        asked = min(blocks, SWEEP_BLOCKS) if phase in SWEEPS else blocks
         done = min((_count_blocks(results, phase, name) for name in names), default=0)
-        if done == 0 or (done < asked and phase not in SWEEPS):
+        if done < asked:
             missing.append(MissingPhase(phase, asked - done, asked))
     if results.settings.host is None and set(results.alone) != set(names):
         missing.append(MissingPhase(None, 1, 1))

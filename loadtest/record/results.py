@@ -42,6 +42,8 @@ Verdict = Literal["pass", "fail", "undecided"]
 """Whether the SLO was held; see ``loadtest.study.slo``."""
 
 SATURATION_USERS = 16
+SWEEP_BLOCKS = 3
+"""Repeats of a sweep, and of a study with fewer blocks as many as those."""
 ROUNDING = 1 + 1e-9
 """A rate that was computed twice is the same rate."""
 OPERATING_SHARE = 0.7

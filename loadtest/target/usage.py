@@ -35,7 +35,7 @@ class Spent:
     steal_share: float | None
 
 
-def read(counters: Counters | None, server: Server | None) -> Reading:
+def read_usage(counters: Counters | None, server: Server | None) -> Reading:
     """Read this machine's clocks beside what the service counts."""
     times = psutil.cpu_times()
     return Reading(
@@ -46,7 +46,7 @@ def read(counters: Counters | None, server: Server | None) -> Reading:
     )
 
 
-def between(before: Reading, after: Reading, load: Load) -> Spent:
+def spent_between(before: Reading, after: Reading, load: Load) -> Spent:
     """Return what ``load`` cost."""
     all_seconds = after.all_seconds - before.all_seconds
     cpu, waited = _used(before.use, after.use)

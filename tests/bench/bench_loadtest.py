@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from loadtest.record.intervals import median
-from loadtest.study.processors import available
+from loadtest.study.machine import available
 from tests.bench.capacity_search import search_capacity, tell_search
 from tests.bench.known import serve_known
 from tests.bench.law_trials import measure_laws, show_laws

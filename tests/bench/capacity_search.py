@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from loadtest.record.intervals import Interval, bracketed, geometric
 from loadtest.record.results import Capacity, Settings, Trial
 from loadtest.study.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE, find_capacities, measure_saturation
-from loadtest.study.search import Answer, dither, search
+from loadtest.study.search import Judgement, dither, search
 from loadtest.study.slo import judge
 from loadtest.study.study import open_study
 from tests.bench.lines import QUICK
@@ -74,7 +74,7 @@ def search_capacity(host: str, folder: Path) -> Searched:
         processes=1,
         price_per_core_hour=None,
     )
-    with open_study(settings, folder, lambda what, seconds: None) as study:
+    with open_study(settings, folder, lambda what: None) as study:
         measure_saturation(study)
         find_capacities(study)
     ideal = [rate for rate in map(_simulate, range(SIMULATED)) if rate]
@@ -85,7 +85,7 @@ def _simulate(seed: int) -> float | None:
     """Return the middle of what one search finds on simulated time; None where it ends undecided."""
     random, queue = np.random.default_rng(seed), Queue(QUICK.service)
 
-    def probe(rate: float) -> Answer:
+    def probe(rate: float) -> Judgement:
         latency = queue.run(random, rate, SECONDS, WARM_UP_SECONDS)
         return judge(int((latency > SLO_MS / 1000).sum()), len(latency))
 

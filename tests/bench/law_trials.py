@@ -17,8 +17,8 @@ from rich.table import Table
 from loadtest.record.intervals import FEWEST, Interval, geometric
 from loadtest.record.results import Load, Trial
 from loadtest.record.samples import load_samples
-from loadtest.study.trial import Bench, run_trial
-from loadtest.target.counters import settle
+from loadtest.study.trial import Bench, measure_trial
+from loadtest.target.counters import settled_counters
 from tests.bench.lines import LAWS, Floats, Line
 from tests.bench.truths import LEVELS, quantiles_ms, served
 
@@ -104,10 +104,10 @@ def measure_laws(host: str, folder: Path, processor: int) -> list[Run]:
 
 
 def _repeat(bench: Bench, turn: int, line: Line) -> Repeat:
-    counters = settle(bench.host)
+    counters = settled_counters(bench.host)
     assert counters is not None
     number = turn * len(LAWS) + LAWS.index(line)
-    trial = run_trial(bench, _load(line, seed=number), phase="curve", block=turn, number=number)
+    trial = measure_trial(bench, _load(line, seed=number), phase="curve", block=turn, number=number)
     return Repeat(trial, _off_ms(bench.folder / f"{number:04}.npz", line, int(counters.of(line.name, "json"))))
 
 

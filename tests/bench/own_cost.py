@@ -12,11 +12,11 @@ import gevent
 import numpy as np
 from rich.table import Table
 
-from loadtest.generator.alarm import Alarm
+from loadtest.generator.timer import Alarm
 from loadtest.record.intervals import median, paired_ratio
 from loadtest.record.results import Load
 from loadtest.record.samples import Samples, load_samples
-from loadtest.study.processors import on
+from loadtest.study.machine import on
 from loadtest.study.trial import Bench
 from loadtest.target.server import PROJECT
 from tests.bench.known_server import AT_ONCE

@@ -108,4 +108,4 @@ def test_the_page_chooses_users_and_numbers_and_stops_what_can_not_be_asked(serv
         browser.fail("open users must have a rate", **load | {"rate": 0, "seconds": 0}, architecture="large")
         browser.fail("--seed must be a number of at least 0", **load, architecture="large", seed=-1)
         table = browser.run(**load, architecture="large", seed=0)
-        assert [(one["name"], one["num_failures"]) for one in table] == [("/predict/large", 0), ("Aggregated", 0)]
+        assert [(row["name"], row["num_failures"]) for row in table] == [("/predict/large", 0), ("Aggregated", 0)]

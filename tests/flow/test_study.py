@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.analysis.counts import find_missing
 from loadtest.record.results import RESULTS_FILE, Results, load_results
 from loadtest.target.server import Server, serve
 from tests.commands import ROOT
 from tests.flow.loads import Liar, Pretender, pretend
 
-LIMIT_SECONDS = 400
+LIMIT_SECONDS = 900
+"""A study ends within 1.5 times the four minutes that the longest here announces: this is for one that hangs."""
+TIME_WAS_OVER = "its time was over"
+"""What a machine that is too slow or too busy makes of a study: it says so, and what it left out."""
 QUICK = ("--quick", "--blocks", "1", "--seconds", "1", "--rows", "2")
 ONE_TRIAL_SECONDS = 60
 
@@ -72,10 +76,14 @@ def whole(home: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Pa
 @pytest.mark.slow
 def test_a_whole_study_measures_every_phase_and_each_architecture_alone(whole: tuple[str, Path], release: str) -> None:
     results = load_results(whole[1])
-    assert (results.release, results.partial) == (release, None)
-    assert {trial.phase for trial in results.trials} >= {"in flight", "search", "rows"}
-    assert {one.architecture for one in results.capacities} == set(results.alone) == {"small", "large"}
-    assert all(50e6 < one.worker_memory_bytes <= 180e6 for one in results.alone.values())
+    assert results.release == release
+    if results.partial is None:
+        assert {trial.phase for trial in results.trials} >= {"in flight", "search", "rows"}
+        assert {capacity.architecture for capacity in results.capacities} == set(results.alone) == {"small", "large"}
+    else:
+        assert TIME_WAS_OVER in results.partial
+        assert find_missing(results)
+    assert all(50e6 < alone.worker_memory_bytes <= 180e6 for alone in results.alone.values())
     assert all(not trial.failures for trial in results.trials if trial.verdict != "fail")
 
 
@@ -84,8 +92,8 @@ def test_a_whole_study_writes_its_reports_and_every_request(whole: tuple[str, Pa
     output, folder = whole
     assert outputs(folder) == ALL_OUTPUTS
     trials = load_results(folder).trials
-    assert {file.stem for file in (folder / "samples").glob("[0-9]*.npz")} == {f"{one.number:04}" for one in trials}
-    assert output.startswith("At p99 <= 50 ms")
+    assert {file.stem for file in (folder / "samples").glob("[0-9]*.npz")} == {f"{trial.number:04}" for trial in trials}
+    assert output.startswith("At p99 <= 50 ms") or TIME_WAS_OVER in " ".join(output.split())
     assert str(folder / "report.html") in output
 
 
@@ -99,14 +107,16 @@ def test_a_study_compared_with_itself_is_not_worse(whole: tuple[str, Path]) -> N
         assert "INVALID" in output
 
 
-def test_a_quick_study_of_a_running_service(service: Server, tmp_path: Path) -> None:
-    code, output, errors = run("--host", service.url, "--output", str(tmp_path), *QUICK)
+def test_a_quick_study_of_a_running_service_past_a_proxy_that_is_not_there(service: Server, tmp_path: Path) -> None:
+    proxy = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+    code, output, errors = run("--host", service.url, "--output", str(tmp_path), *QUICK, **proxy)
     assert code == 0, errors
+    assert errors.startswith("Measures small, large: about 60 s, 90 s at most.")
     results = load_results(tmp_path)
-    assert [(one.phase, one.load.architecture) for one in results.trials if not one.replaced] == [
+    assert [(trial.phase, trial.load.architecture) for trial in results.trials if not trial.replaced] == [
         (phase, name)
         for phase in ("saturation", "curve")
-        for name in dict.fromkeys(one.load.architecture for one in results.trials if one.phase == phase)
+        for name in dict.fromkeys(trial.load.architecture for trial in results.trials if trial.phase == phase)
     ]
     assert results.alone == {}
     assert output.startswith("In a closed loop of 16 users")
@@ -114,7 +124,7 @@ def test_a_quick_study_of_a_running_service(service: Server, tmp_path: Path) -> 
 
 def test_both_architectures_of_a_block_meet_the_same_arrivals(service: Server, tmp_path: Path) -> None:
     run("--host", service.url, "--output", str(tmp_path), *QUICK)
-    curve = [one.load for one in load_results(tmp_path).trials if one.phase == "curve"]
+    curve = [trial.load for trial in load_results(tmp_path).trials if trial.phase == "curve"]
     assert {load.architecture for load in curve} == {"small", "large"}
     assert len({(load.seed, load.rate, load.seconds) for load in curve}) == 1
 
@@ -204,7 +214,7 @@ from loadtest.options import parse
 from loadtest.study.phases import find_capacities, sweep_in_flight
 from loadtest.study.study import open_study
 options = parse(sys.argv[1:])
-with open_study(options.settings, options.folder, lambda what, seconds: None) as study:
+with open_study(options.settings, options.folder, lambda what: None) as study:
     study.measure(study.closed_load("large", 1, 1.0), "in flight", 1)
     find_capacities(study)
 """

@@ -23,7 +23,7 @@ OF_TIME = {"client lateness", "achieved", "service undisturbed", "generator CPU"
 @contextmanager
 def study_of(folder: Path, *arguments: str) -> Iterator[Study]:
     settings = parse(["--rows", "2", *arguments]).settings.model_copy(update={"warm_up_seconds": WARM_UP_SECONDS})
-    with open_study(settings, folder, lambda what, seconds: None) as study:
+    with open_study(settings, folder, lambda what: None) as study:
         yield study
 
 

@@ -11,7 +11,7 @@ from loadtest.record.samples import CUT_OFF, DROPPED, Samples
 from loadtest.study.conclusion import conclude as conclude_trial
 from loadtest.target.counters import Counters
 from loadtest.target.server import Use
-from loadtest.target.usage import Reading, between
+from loadtest.target.usage import Reading, spent_between
 
 BEGIN = 1000.0
 """Instant of the first arrival."""
@@ -72,12 +72,12 @@ def conclude(
     phase: Phase = "curve",
     slo_p99_ms: float = 50,
 ) -> Trial:
-    spent = between(before, after, load)
+    spent = spent_between(before, after, load)
     return conclude_trial(samples, load, spent, slo_p99_ms=slo_p99_ms, phase=phase, block=2, number=7)
 
 
 def gate(trial: Trial, name: str) -> bool | None:
-    (found,) = (one for one in trial.gates if one.name == name)
+    (found,) = (gate for gate in trial.gates if gate.name == name)
     return found.ok
 
 
@@ -102,13 +102,13 @@ def test_a_closed_loop_is_as_fast_as_its_answers_since_the_warm_up_ended() -> No
     trial = conclude(make(together.tolist(), 1000), CLOSED)
     assert trial.answered == 16  # those that ended with the warm-up are counted
     assert trial.requests_per_second == pytest.approx(16 / 3)
-    one = conclude(make([0, 4], [10, 500]), CLOSED)
-    assert one.requests_per_second == pytest.approx(1 / 2.5)
+    short = conclude(make([0, 4], [10, 500]), CLOSED)
+    assert short.requests_per_second == pytest.approx(1 / 2.5)
 
 
 def test_the_warm_up_is_not_left_out_of_failures_nor_of_what_the_service_spent() -> None:
     use = [Use(cpu_seconds=cpu, waited_seconds=0, memory_bytes=77) for cpu in (1.0, 3.5)]
-    before, after = (Reading(counters=None, use=one, steal_seconds=0, all_seconds=0) for one in use)
+    before, after = (Reading(counters=None, use=used, steal_seconds=0, all_seconds=0) for used in use)
     trial = conclude(make([0, 1, 2, 3], failures={0: "wrong value"}), OPEN, before, after)
     assert trial.failures == {"wrong value": 1}
     assert trial.late == 0

@@ -215,8 +215,10 @@ def test_without_the_evaluation_a_gain_has_no_interval() -> None:
 
 def test_a_partial_study_names_what_is_missing() -> None:
     assert summarise_study(partial_study()).missing == (
+        MissingPhase("in flight", blocks=2, asked=3),
         MissingPhase("search", blocks=4, asked=5),
         MissingPhase("curve", blocks=4, asked=5),
+        MissingPhase("rows", blocks=2, asked=3),
         MissingPhase(None, blocks=1, asked=1),
     )
     assert summarise_study(study(SMALL)).missing == ()

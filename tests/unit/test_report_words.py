@@ -164,7 +164,9 @@ def test_a_quick_study_says_that_no_capacity_was_searched_for() -> None:
 
 
 def test_a_partial_study_says_why_and_what_is_missing_and_shows_the_rest() -> None:
-    assert "Partial: the study ended before its end: stopped by Ctrl-C. Missing: the search" in notices(partial_study())
+    assert "Partial: the study ended before its end: stopped by Ctrl-C. Missing: requests in flight" in notices(
+        partial_study()
+    )
     assert "small sustains 98,000 rows/s and large 68,500: ratio 0.70 (no interval)" in verdict(partial_study())
     assert "small was not searched for its capacity" in verdict(begun_study())
 
