@@ -1,23 +1,32 @@
-# Every step of the project. `make run` and `make test` need Python 3.11, pip and make, and nothing else.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Every step of the project. `make run` and `make test` need Python 3.11 to 3.13, pip and make, and nothing else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bench-loadtest bench-image bento image lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bench-loadtest bench-image try-python bento image lock clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
+
+# `pip config list` names the environment's settings as well as those of its files.
+ADVISE_CPU_BUILD = if [ "$$(uname)" = Linux ] && ! ls $(VENV)/lib/*/site-packages/torch >/dev/null 2>&1 \
+	&& ! $(BIN)/python -m pip config list | grep -E 'index-url|find-links' >/dev/null; then \
+	echo "On Linux the package index's PyTorch brings 3 GB of CUDA packages, which nothing here needs. To have its CPU build:"; \
+	echo 'stop this, set PIP_EXTRA_INDEX_URL to the index that https://pytorch.org/get-started/locally/ names for CPU, start again.'; fi
+INSTALL = $(@D)/bin/python -m pip install --disable-pip-version-check
 
 setup: $(STAMP)  ## make .venv with the locked packages
 
 # The stamp is written last: an installation that was cut short is done again.
 $(STAMP): requirements/dev.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"Python must be 3.11, however: {v[0]}.{v[1]}. Run: make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13) and f"Python must be 3.11 to 3.13, however: {v[0]}.{v[1]}. Run: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@echo 'Installing the locked packages into $(VENV): some 400 MB, a few minutes.'
+	@$(ADVISE_CPU_BUILD)
+	$(INSTALL) -r requirements/dev.txt
 	touch $@
 
 run: setup  ## train both architectures, serve them, load them, print the comparison and where the report is
@@ -44,6 +53,10 @@ serve: setup  ## serve the newest release on port 3000
 loadtest: setup  ## find out which architecture of the newest release scales: some 20 minutes
 	$(BIN)/python -m loadtest
 
+.PHONY: picture
+picture: setup  ## make the README's picture of the newest study in results/, or of RESULTS=FOLDER (needs chromium)
+	$(BIN)/python -m tests.picture $(RESULTS)
+
 # Needs a release in the store.
 fuzz: setup  ## ask the service thousands of generated requests, and the decoders millions of broken bodies
 	$(BIN)/python -m tests.bench.fuzz_contract
@@ -51,31 +64,41 @@ fuzz: setup  ## ask the service thousands of generated requests, and the decoder
 
 bench: bench-training bench-serving bench-shape bench-decoding  ## time training and serving against their peers, interleaved
 
-bench-training: setup
+bench-training: setup  ## time training against scikit-learn
 	$(BIN)/python -m tests.bench.bench_training
 
 # Needs two processors, a release in the store, and Debian's wrk.
-bench-serving: setup .venv-peers/.installed .venv-mlserver/.installed
+bench-serving: setup .venv-peers/.installed .venv-mlserver/.installed  ## compare the service with its peers
 	$(BIN)/python -m tests.bench.peers
 
-bench-shape: setup
+bench-shape: setup  ## take the shape of the process apart: what each part does to throughput
 	$(BIN)/python -m tests.bench.bench_shape
 
-bench-decoding: setup
+bench-decoding: setup  ## time the reading of bodies, and its strictness
 	$(BIN)/python -m tests.bench.bench_decoding
 
 # Needs two processors that nobody else uses for eight minutes.
 bench-loadtest: setup  ## load servers whose latencies and capacity are known, and measure what the load test costs
 	$(BIN)/python -m tests.bench.bench_loadtest
 
-bench-image: setup
+# Needs root, podman, runc, mmdebstrap, wrk, and a release in the store.
+bench-image: setup  ## build the image; size, start, stop, memory and throughput of it
 	$(BIN)/python -m tests.bench.bench_image
+
+# Needs a release in the store.
+try-python: setup  ## try the service with another Python: make try-python PYTHON=/path/to/python3.13
+	$(PYTHON) -m venv --clear .venv-tried
+	.venv-tried/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/service.txt
+	.venv-tried/bin/python -m pip install --disable-pip-version-check --constraint requirements/dev.txt pytest hypothesis httpx
+	.venv-tried/bin/python -m pytest --noconftest $$(grep -LE '^ *(from|import) (training|loadtest|tests)' tests/unit/*.py)
+	.venv-tried/bin/python -m tests.bench.try_python $(BIN)/python
 
 .venv-peers/.installed: tests/bench/peers/requirements.txt
 .venv-mlserver/.installed: tests/bench/peers/requirements-mlserver.txt
 .venv-peers/.installed .venv-mlserver/.installed:
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@echo 'Installing peers into $(@D): a few minutes.'
+	$(INSTALL) -r $<
 	touch $@
 
 bento: setup  ## build the Bento from the newest release
@@ -87,20 +110,15 @@ BENTO = archscale:$(notdir $(shell $(BIN)/bentoml get archscale:latest --output 
 image: bento  ## build an image from the newest release, with its SBOM (needs docker or podman)
 	$(BIN)/bentoml containerize $(BENTO) --backend $(ENGINE) $(if $(filter podman,$(ENGINE)),--opt format=docker) \
 		--opt build-arg=REVISION=$$(git rev-parse HEAD) $(IMAGE_OPTIONS)
-	$(ENGINE) run --rm --interactive --network none --entrypoint python $(BENTO) - $(BENTO) \
-		< deploy/inventory.py > sbom.json
+	$(BIN)/python deploy/inventory.py $(ENGINE) $(BENTO) > sbom.json
 	@echo "SBOM: sbom.json"
 
-# Set UV_FIND_LINKS to a folder with PyTorch's CPU wheel, or the lock will list CUDA packages. '+cpu' is what keeps
-# uv to that wheel; the lock itself names the version alone, which every index has.
-lock: setup  ## resolve the versions in requirements/ anew
-	$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --output-file requirements/service.txt
-	sed -i 's/^torch==.*/&+cpu/' requirements/dev.txt
-	$(BIN)/uv pip compile --quiet pyproject.toml --group dev --python-version 3.11 --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --constraint requirements/service.txt \
-		--output-file requirements/dev.txt
-	sed -i 's/+cpu$$//' requirements/dev.txt
+# Versions stay as they are unless pyproject.toml asks for others; add --upgrade to have newer ones.
+LOCK = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --no-header --no-annotate \
+	--no-emit-index-url
+lock: setup  ## resolve the versions in requirements/ anew, for every Python and machine
+	$(LOCK) --generate-hashes --output-file requirements/service.txt
+	$(LOCK) --group dev --constraint requirements/service.txt --output-file requirements/dev.txt
 
-clean:  ## remove what can be made again
-	rm -rf sbom.json $(VENV) .venv-peers .venv-mlserver results .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+clean:  ## remove what can be made again, but no results
+	rm -rf sbom.json $(VENV) .venv-peers .venv-mlserver .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

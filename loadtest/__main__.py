@@ -1,24 +1,20 @@
 """Find out which architecture scales, under open arrivals. Run: python -m loadtest --help."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from loadtest.compare import compare
+from loadtest.compare import compare_results
 from loadtest.options import Options, parse
+from loadtest.progress import show_progress
 from loadtest.record.errors import InputError, MeasurementError
 from loadtest.record.results import Results, Settings, save_results
 from loadtest.report.outputs import save_report, show
-from loadtest.study.phases import estimate_seconds, run
-from loadtest.study.study import Advance, open_study
+from loadtest.study.deadline import LONGEST
+from loadtest.study.plan import expect_rates, make_plan, run
+from loadtest.study.study import open_study
 
-USUAL_ARCHITECTURES = 2
-SPARE_SHARE = 0.3
-"""Of the time that a study takes: what it may spend on trials that fail a gate and are run again."""
 DONE, FAILED, INPUT_WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -27,7 +23,7 @@ def main() -> int:
     try:
         options = parse()
         if options.compare is not None:
-            return compare(*options.compare, tolerance=options.tolerance, console=Console(highlight=False))
+            return compare_results(*options.compare, tolerance=options.tolerance, console=Console(highlight=False))
         return _study(options)
     except InputError as error:
         print(error, file=sys.stderr)
@@ -42,30 +38,28 @@ def main() -> int:
 
 def _study(options: Options) -> int:
     _make_folder(options.folder)
-    results, code = measure(options.settings, options.folder)
+    results, code = measure_study(options.settings, options.folder)
     _save(results, options.folder)
     if code == DONE and options.strict and not results.valid:
         return FAILED
     return code
 
 
-def measure(settings: Settings, folder: Path) -> tuple[Results, int]:
+def measure_study(settings: Settings, folder: Path) -> tuple[Results, int]:
     """Return what was measured, all or a part, and the exit code that this means.
 
     Raises InputError, and MeasurementError or KeyboardInterrupt where nothing was measured.
     """
-    seconds = estimate_seconds(settings, len(settings.architectures) or USUAL_ARCHITECTURES)
-    spare = SPARE_SHARE * seconds
-    with _show_progress(seconds) as advance, open_study(settings, folder, advance, spare_seconds=spare) as study:
-        partial, code = None, DONE
+    with show_progress() as progress, open_study(settings, folder, progress.tell) as study:
+        plan = make_plan(study.settings, expect_rates(study))
+        progress.announce(study.settings.architectures, plan.seconds, LONGEST * plan.seconds)
         try:
-            run(study)
-        except (MeasurementError, KeyboardInterrupt) as error:
+            partial, code = run(study, plan), DONE
+        except (InputError, MeasurementError, KeyboardInterrupt) as error:
             if not study.trials:
                 raise
-            partial, code = (
-                (str(error), FAILED) if isinstance(error, MeasurementError) else ("stopped by Ctrl-C", INTERRUPTED)
-            )
+            stopped = isinstance(error, KeyboardInterrupt)
+            partial, code = ("stopped by Ctrl-C", INTERRUPTED) if stopped else (str(error), FAILED)
         return study.results(partial=partial), code
 
 
@@ -81,31 +75,18 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-@contextmanager
-def _show_progress(seconds: float) -> Iterator[Advance]:
-    """Show a bar and the time left on standard error; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("starting the service", total=seconds)
-
-        def advance(what: str, seconds: float) -> None:
-            progress.update(bar, advance=seconds, description=what)
-
-        yield advance
-
-
 def _save(results: Results, folder: Path) -> None:
     try:
-        files = [*save_report(results, folder), save_results(results, folder)]
+        file = save_results(results, folder)  # first: whatever fails after it, what was measured is kept
+        files = [*save_report(results, folder), file]
     except OSError as error:
         raise MeasurementError(
             f"the results must be written, however: {folder}: {error.strerror}. Make room, or give another --output."
         ) from None
     console = Console(highlight=False)
     show(results, console)
-    for file in files:
-        console.print(str(file), soft_wrap=True, markup=False)
+    for written in files:
+        console.print(str(written), soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":

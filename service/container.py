@@ -60,17 +60,13 @@ def check_port(host: str, port: str) -> None:
     """Raise ContainerError if nobody may listen on the port now."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(probe, host, port)
-
-
-def _bind(probe: socket.socket, host: str, port: str) -> None:
-    try:
-        probe.bind((host, int(port)))
-    except (OSError, OverflowError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a port"
-        raise ContainerError(
-            f"BENTOML_PORT must be a free port, however: {host}:{port}: {reason}. Choose another."
-        ) from None
+        try:
+            probe.bind((host, int(port)))
+        except (OSError, OverflowError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a port"
+            raise ContainerError(
+                f"BENTOML_PORT must be a free port, however: {host}:{port}: {reason}. Choose another."
+            ) from None
 
 
 def main() -> None:

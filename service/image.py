@@ -10,8 +10,9 @@ from pathlib import Path
 
 from bentoml.images import Image
 
+from service import __version__
+
 BASE_IMAGE = "python:3.11-slim-bookworm"
-VERSION = "0.1.0"
 LOCK = Path(__file__).parents[1] / "requirements/service.txt"
 # The template installs whatever uv is newest, unless there is one.
 INSTALLER = (
@@ -22,6 +23,14 @@ INSTALLER = (
 INSTALL_INSTALLER = (
     f"echo '{INSTALLER}' > /installer.txt && "
     "python3 -m pip install --quiet --no-cache-dir --require-hashes --requirement /installer.txt"
+)
+
+# With http.client: urllib would ask a container's HTTP_PROXY for it.
+HEALTH_CHECK = (
+    "import http.client, os, sys; "
+    "server = http.client.HTTPConnection('127.0.0.1:' + os.environ['BENTOML_PORT'], timeout=2); "
+    "server.request('GET', '/readyz'); "
+    "sys.exit(server.getresponse().status != 200)"
 )
 
 # All that is written lies under /tmp: the root file system can be read-only. Hence the modules are compiled here.
@@ -40,8 +49,7 @@ LABEL org.opencontainers.image.title=archscale \\
       org.opencontainers.image.version={version} \\
       org.opencontainers.image.revision=$REVISION \\
       archscale.release={release}
-HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=2 CMD ["python", "-c", \\
-    "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['BENTOML_PORT'] + '/readyz', None, 2)"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=2 CMD ["python", "-c", "{health_check}"]
 STOPSIGNAL SIGTERM
 CMD ["python", "-m", "service.container"]
 """
@@ -49,11 +57,12 @@ CMD ["python", "-m", "service.container"]
 
 def make_image(release: str) -> Image:
     """Return the image of a Bento of ``release``: the locked packages, each checked against its hash, and no tools."""
+    final_stage = FINAL_STAGE.format(base=BASE_IMAGE, version=__version__, release=release, health_check=HEALTH_CHECK)
     return Image(
         base_image=BASE_IMAGE,
         distro="plain",  # a name that BentoML does not know: for 'debian' it installs compilers and git
         lock_python_packages=False,  # they are locked; resolving again over the network would drop their hashes
         python_requirements=LOCK.read_text(),
         commands=[INSTALL_INSTALLER],
-        post_commands=["uv pip check\n" + FINAL_STAGE.format(base=BASE_IMAGE, version=VERSION, release=release)],
+        post_commands=[f"uv pip check\n{final_stage}"],
     )

@@ -4,7 +4,6 @@ Importing this module opens the release, because BentoML needs the class with it
 """
 
 import functools
-import logging
 import os
 import sys
 from typing import Any
@@ -22,15 +21,14 @@ from service.image import make_image
 from service.models.endpoints import make_endpoints
 from service.models.inference import Models, load_models
 from service.models.release import Release, ReleaseError, open_release
-from service.settings import Settings, SettingsError, load_settings
+from service.settings import ServiceSettings, SettingsError, load_settings
 from service.web import http_protocol, worker
 from service.web.apis import declare_apis
-from service.web.front import Front
 
 USER_ERROR = 2
 
 
-def _open() -> tuple[Settings, Release]:
+def _open() -> tuple[ServiceSettings, Release]:
     """Read the settings and open the release, or end this process with one line that says what to do."""
     try:
         settings = load_settings()
@@ -67,6 +65,8 @@ class FrontedService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """Wrap BentoML's application, in the process that is about to serve it."""
+        from service.web.front import Front  # the metrics that it makes belong to a worker alone
+
         http_protocol.install()
         app: Starlette = super().to_asgi(is_main)
         return Front(app, models(), SETTINGS)
@@ -83,10 +83,8 @@ class _Archscale:
     @bentoml.on_startup
     def settle(self) -> None:
         """Leave start-up behind."""
-        worker.settle()
-        # uvicorn asks this logger for handlers, finds BentoML's at the root, and then formats for every request a line
-        # that the root's level drops.
-        logging.getLogger("uvicorn.access").propagate = False
+        worker.silence_uvicorn()
+        worker.freeze_heap()
 
     @bentoml.on_deployment
     @staticmethod

@@ -37,7 +37,7 @@ def _container_limit(cgroup: Path) -> float:
         return math.inf
 
 
-class Settings(BaseSettings):
+class ServiceSettings(BaseSettings):
     """Read from ``ARCHSCALE_...`` by ``load_settings``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -67,15 +67,15 @@ class Settings(BaseSettings):
         return tuple(check_name(name) for name in names)
 
 
-def load_settings() -> Settings:
+def load_settings() -> ServiceSettings:
     """Read the environment; raise SettingsError in one line if a variable is unknown or its value is unusable."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = {PREFIX + name.upper() for name in ServiceSettings.model_fields}
     if unknown := sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
         raise SettingsError(
             f"a setting must be one of {', '.join(sorted(known))}, however: {unknown[0]}. Correct or unset it."
         )
     try:
-        return Settings()
+        return ServiceSettings()
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()

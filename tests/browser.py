@@ -103,15 +103,18 @@ class Browser:
             case "Runtime.consoleAPICalled" if found["type"] in {"error", "warning", "assert"}:
                 self.errors.append(str(found["args"]))
 
-    def open(self, page: Path, screen: Screen, *, scheme: Scheme = "light") -> None:
-        """Show a page on ``screen``, to a reader who prefers ``scheme``; forget what was noted before."""
+    def open(self, page: Path, screen: Screen, *, scheme: Scheme = "light", scale: float = 1) -> None:
+        """Show a page on ``screen``, to a reader who prefers ``scheme``; forget what was noted before.
+
+        scale: pixels of a screenshot for each CSS pixel.
+        """
         self.requests.clear()
         self.errors.clear()
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=screen.width,
             height=screen.height,
-            deviceScaleFactor=1,
+            deviceScaleFactor=scale,
             mobile=screen.width < WIDEST_TELEPHONE,
         )
         self.prefer(scheme)

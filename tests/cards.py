@@ -1,7 +1,6 @@
 """Cards and held-out differences of simulated architectures."""
 
-from loadtest.record.results import Difference
-from service.contract.card import DataSource, Description, EpochTrace, Metrics, RawFeature, Recipe, Target
+from service.contract.card import DataSource, Description, Difference, EpochTrace, Metrics, RawFeature, Recipe, Target
 from tests.simulated import Profile
 
 RELEASE = "20261124t144319-560c96"

@@ -18,7 +18,7 @@ from loadtest.record.results import (
     Load,
     Phase,
     ServerUse,
-    Split,
+    TimeSplit,
     Trial,
     Verdict,
 )
@@ -194,10 +194,10 @@ def _exponential(base_ms: float, scale_ms: float) -> Latency:
     )
 
 
-def _split(latency: Latency, service_ms: float) -> Split:
+def _split(latency: Latency, service_ms: float) -> TimeSplit:
     parse, infer, write = 0.55 * service_ms, 0.35 * service_ms, 0.1 * service_ms
     outside = max(latency.p50_ms - service_ms - 0.2, 0.1)
-    return Split(client_ms=0.2, outside_ms=outside, parse_ms=parse, infer_ms=infer, write_ms=write)
+    return TimeSplit(client_ms=0.2, outside_ms=outside, parse_ms=parse, infer_ms=infer, write_ms=write)
 
 
 def _facts(requests: int, offered: int, *, open: bool, overloaded: bool) -> Facts:
@@ -214,6 +214,6 @@ def _facts(requests: int, offered: int, *, open: bool, overloaded: bool) -> Fact
         all_unanswered=offered - requests,
         wrong={},
         counted=float(requests),
-        busy_seconds=4.1,
         cpu_seconds=4.0,
+        waited_seconds=0.1,
     )

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from training.errors import TrainingError
-from training.options import Options, parse
+from training.options import TrainingOptions, parse_options
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells count it."""
@@ -13,7 +13,7 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the job; return its exit code."""
     try:
-        _fit(parse())
+        _fit(parse_options())
     except TrainingError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -23,13 +23,15 @@ def main() -> int:
     return 0
 
 
-def _fit(options: Options) -> None:
-    # Imported here: bad options are answered at once, not after seconds of imports.
-    from training.console import show_progress, show_summary
-    from training.run import run
+def _fit(options: TrainingOptions) -> None:
+    # Imported here: bad options are answered at once, and the reader knows what goes on in the seconds of imports.
+    from training.console import show_summary, show_training
 
-    with show_progress(options) as on_epoch:
-        summary = run(options, on_epoch=on_epoch)
+    with show_training(options) as progress:
+        progress.show_stage("loading the libraries")
+        from training.run import run_training
+
+        summary = run_training(options, on_stage=progress.show_stage, on_epoch=progress.show_epoch)
     show_summary(summary)
     if options.summary is not None:
         _write(options.summary, summary.model_dump_json(indent=2, exclude_none=True))

@@ -1,61 +1,93 @@
-"""The multilayer perceptron: standardisation inside the network while it trains, folded away when it is exported."""
+"""What a user may train: a named depth and width, and the recipe that suits its size and the rows."""
 
-from itertools import pairwise
+import math
+import re
+from dataclasses import dataclass
+from typing import Self
 
-import torch
-from torch import Tensor, nn
+from service.contract.card import Recipe
+from service.contract.names import check_name, count_features
+from training.errors import UserError
 
-from training.jobs import Layer, TargetScale
-
-SMALLEST_DEVIATION = 0.01
-"""Features vary within 0..1; dividing by less than this would amplify float32 rounding beyond the parity tolerance."""
-
-
-class Network(nn.Module):
-    """ReLU layers of one width between standardised features and one number.
-
-    The number is a logit (classification) or the target in standard deviations (regression).
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, *, features: int, depth: int, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("deviation", torch.ones(features))
-        widths = [features] + [width] * depth
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.output = nn.Linear(width, 1)
-
-    def standardise(self, *, mean: Tensor, deviation: Tensor) -> None:
-        """Set what ``forward`` subtracts and divides by. mean, deviation: (features,); a deviation of 0 counts as 1."""
-        self.mean.copy_(mean)
-        varies = deviation > 0
-        self.deviation.copy_(torch.where(varies, deviation.clamp(min=SMALLEST_DEVIATION), torch.ones_like(deviation)))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """**Shape** features: (n, features) -> (n,)."""
-        x = (features - self.mean) / self.deviation
-        for layer in self.hidden:
-            x = torch.relu(layer(x))
-        output: Tensor = self.output(x)
-        return output.squeeze(1)
+LARGEST_WEIGHT_COUNT = 100_000_000
+"""Weights of one hidden layer: 400 MB of float32. More is a slip of the finger here."""
+LARGEST_DEPTH = 100
+BATCH_SIZE = 128
+STEPS_AT_LEAST = 600
+"""Gradient steps that a run should have: a small table gets smaller batches rather than few steps."""
+SMALLEST_BATCH = 8
+LEARNING_RATE = 0.003
+"""For networks of width 50; it falls with the square root of the width."""
+REFERENCE_WIDTH = 50
+WEIGHT_DECAY = 0.1
+DROPOUT = 0.1
+STRONG_DROPOUT = 0.3
+PARAMETERS_PER_ROW = 5
+"""A network with more weights than this for each training row learns them by heart unless it is held back."""
 
 
-def fold(network: Network, *, target: TargetScale) -> list[Layer]:
-    """Return affine layers that take plain features and end in a logit, or in the target's natural unit.
+@dataclass(frozen=True)
+class Architecture:
+    """A multilayer perceptron: ``depth`` hidden layers of ``width`` units each."""
 
-    Computed in float64: the standardisation goes into the first layer, the target's mean and scale into the last.
-    """
-    layers = [_affine(module) for module in [*network.hidden, network.output]]
-    weight = layers[0].weight / network.deviation.double().numpy()
-    layers[0] = Layer(weight=weight, bias=layers[0].bias - weight @ network.mean.double().numpy())
-    last = layers[-1]
-    layers[-1] = Layer(weight=last.weight * target.scale, bias=last.bias * target.scale + target.mean)
-    return layers
+    name: str
+    depth: int
+    width: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read NAME=DEPTHxWIDTH. Raise UserError where it is none, or too large."""
+        match = re.fullmatch(r"([^=]*)=([0-9]{1,9})x([0-9]{1,9})", text)
+        if match is None:
+            raise UserError(
+                f"--architecture must be NAME=DEPTHxWIDTH, however: {text!r}. "
+                "Write for example --architecture wide=2x400."
+            )
+        try:
+            name = check_name(match[1])
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        depth, width = int(match[2]), int(match[3])
+        if not (1 <= depth <= LARGEST_DEPTH and width >= 1 and width * width <= LARGEST_WEIGHT_COUNT):
+            raise UserError(
+                f"--architecture {name}: the depth must be 1 to {LARGEST_DEPTH} layers and the width 1 to "
+                f"{math.isqrt(LARGEST_WEIGHT_COUNT)} units, however: {depth}x{width}. Write for example {name}=2x50."
+            )
+        return cls(name, depth, width)
+
+    def parameters(self, *, raw_features: int) -> int:
+        """Weights and biases of the exported network for ``raw_features`` columns."""
+        first = (count_features(raw_features) + 1) * self.width
+        return first + (self.depth - 1) * (self.width + 1) * self.width + self.width + 1
 
 
-def _affine(module: nn.Module) -> Layer:
-    assert isinstance(module, nn.Linear)
-    return Layer(weight=module.weight.detach().double().numpy(), bias=module.bias.detach().double().numpy())
+def choose_recipe(
+    architecture: Architecture,
+    *,
+    rows: int,
+    raw_features: int,
+    epochs: int,
+    batch_size: int | None,
+    learning_rate: float | None,
+    seed: int,
+) -> Recipe:
+    """Return the recipe for ``rows`` training rows; None: not given. Raise UserError for a batch larger than these."""
+    if batch_size is None:
+        batch_size = min(rows, max(SMALLEST_BATCH, min(BATCH_SIZE, rows * epochs // STEPS_AT_LEAST)))
+    if batch_size > rows:
+        raise UserError(
+            f"--batch-size must be at most the number of training rows, {rows}, however: {batch_size}. "
+            "Lower it, or leave it out."
+        )
+    large = architecture.parameters(raw_features=raw_features) > PARAMETERS_PER_ROW * rows
+    return Recipe(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate or LEARNING_RATE * math.sqrt(REFERENCE_WIDTH / architecture.width),
+        weight_decay=WEIGHT_DECAY,
+        dropout=STRONG_DROPOUT if large else DROPOUT,
+        seed=seed,
+        optimizer="AdamW",
+        schedule="linear rise, then cosine",
+        selection="weights averaged over about an epoch, at the epoch of lowest validation loss",
+    )

@@ -9,7 +9,6 @@ from importlib.metadata import version
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
-import skops.io
 from numpy.typing import NDArray
 from safetensors.numpy import save
 from sklearn.pipeline import Pipeline
@@ -18,25 +17,26 @@ from service.contract.card import DataSource, Examples, Metrics, ModelCard, RawF
 from service.contract.files import (
     CARD_FILE,
     EXAMPLE_ROWS,
-    HELD_OUT_FILE,
     NETWORK_FILE,
     PIPELINE_FILE,
     PREPROCESSING_ONNX_FILE,
-    PREPROCESSING_SKOPS_FILE,
     SUMMARY_FILE,
     TRACE_FILE,
-    WEIGHTS_FILE,
 )
 from service.contract.names import Task
 from service.contract.policies import PARITY_TOLERANCE
-from training.data import Rows, Table
 from training.errors import TrainingError
-from training.evaluation import measure, predict
-from training.export import network_graph, pipeline_graph, preprocessing_graph, trace_graph
-from training.jobs import Trial, TrialJob
+from training.evaluation import measure_quality, predict
+from training.export import fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
+from training.preprocessing import Rows
+from training.process import TrainingJob, TrainingResult
 from training.store import Files
-from training.summary import Summary
+from training.summary import TrainingSummary
+from training.tables import DataTable
 
+WEIGHTS_FILE = "weights.safetensors"
+PREPROCESSING_SKOPS_FILE = "preprocessing.skops"
+HELD_OUT_FILE = "held_out.parquet"
 LIBRARIES = ("torch", "scikit-learn", "numpy", "onnx", "onnxruntime", "bentoml")
 
 
@@ -45,7 +45,7 @@ class Prepared:
     """What every architecture of a run shares."""
 
     release: str
-    table: Table
+    table: DataTable
     preprocessing: Pipeline
     test: Rows
     source: DataSource
@@ -76,33 +76,34 @@ class Trained:
     predictions: NDArray[np.float32]
 
 
-def make_trained(prepared: Prepared, job: TrialJob, trial: Trial) -> Trained:
-    """Export one trial, prove that its graphs agree with PyTorch, measure it. Raise TrainingError if they differ."""
-    network = network_graph(trial.layers, task=prepared.task)
-    pipeline = pipeline_graph(prepared.preprocessing, trial.layers, task=prepared.task)
-    _check_parity(prepared, trial, network=network, pipeline=pipeline, name=job.architecture.name)
+def make_trained(prepared: Prepared, job: TrainingJob, result: TrainingResult) -> Trained:
+    """Export one network, prove that its graphs agree with PyTorch, measure it. Raise TrainingError if they differ."""
+    layers = fold(result.state, target=job.target_scale)
+    network = network_graph(layers, task=prepared.task)
+    pipeline = pipeline_graph(prepared.preprocessing, layers, task=prepared.task)
+    _check_parity(prepared, result, network=network, pipeline=pipeline, name=job.architecture.name)
     predictions = predict(pipeline, prepared.test.raw)
-    metrics = measure(predictions, target=prepared.test.target, task=prepared.task, scale=prepared.target.scale)
-    card = _make_card(prepared, job, trial, metrics=metrics, size=len(network), predictions=predictions)
+    metrics = measure_quality(predictions, target=prepared.test.target, task=prepared.task, scale=prepared.target.scale)
+    card = _make_card(prepared, job, result, metrics=metrics, size=len(network), predictions=predictions)
     files = {
         NETWORK_FILE: network,
         PIPELINE_FILE: pipeline,
-        TRACE_FILE: trace_graph(trial.layers, task=prepared.task),
-        WEIGHTS_FILE: save(trial.state),
+        TRACE_FILE: trace_graph(layers, task=prepared.task),
+        WEIGHTS_FILE: save(result.state),
         CARD_FILE: card.model_dump_json(exclude_none=True).encode(),
     }
     return Trained(files=files, card=card, predictions=predictions)
 
 
-def _check_parity(prepared: Prepared, trial: Trial, *, network: bytes, pipeline: bytes, name: str) -> None:
+def _check_parity(prepared: Prepared, result: TrainingResult, *, network: bytes, pipeline: bytes, name: str) -> None:
     """Compare both graphs with PyTorch in float64 on the example rows."""
     answers = {
         "network": predict(network, prepared.example_features().astype(np.float32)),
         "pipeline": predict(pipeline, prepared.example_raw),
     }
-    allowed = PARITY_TOLERANCE * (prepared.target.scale + np.abs(trial.reference))
+    allowed = PARITY_TOLERANCE * (prepared.target.scale + np.abs(result.reference))
     for graph, answer in answers.items():
-        gap = np.abs(answer - trial.reference)
+        gap = np.abs(answer - result.reference)
         if not (gap <= allowed).all():
             raise TrainingError(
                 f"the {graph} graph of '{name}' must agree with PyTorch to {PARITY_TOLERANCE:g}, however: it is off by "
@@ -112,8 +113,8 @@ def _check_parity(prepared: Prepared, trial: Trial, *, network: bytes, pipeline:
 
 def _make_card(
     prepared: Prepared,
-    job: TrialJob,
-    trial: Trial,
+    job: TrainingJob,
+    result: TrainingResult,
     *,
     metrics: Metrics,
     size: int,
@@ -137,10 +138,10 @@ def _make_card(
         feature_names=prepared.preprocessing.get_feature_names_out(names).tolist(),
         recipe=job.recipe,
         data=prepared.source,
-        trace=trial.trace,
+        trace=result.trace,
         test=metrics,
-        train_seconds=trial.seconds,
-        peak_memory_bytes=trial.peak_memory,
+        train_seconds=result.seconds,
+        peak_memory_bytes=result.peak_memory,
         libraries={**{name: version(name) for name in LIBRARIES}, "python": platform.python_version()},
         examples=_make_examples(prepared, predictions),
     )
@@ -157,35 +158,21 @@ def _make_examples(prepared: Prepared, predictions: NDArray[np.float32]) -> Exam
 
 def preprocessing_files(preprocessing: Pipeline) -> Files:
     """Return the fitted pipeline as scikit-learn reads it and as a graph."""
+    import skops.io  # takes seconds, since it imports torch: a wrong table is answered before
+
     return {
         PREPROCESSING_SKOPS_FILE: skops.io.dumps(preprocessing),
         PREPROCESSING_ONNX_FILE: preprocessing_graph(preprocessing),
     }
 
 
-def evaluation_files(prepared: Prepared, trained: Mapping[str, Trained], summary: Summary) -> Files:
+def evaluation_files(prepared: Prepared, trained: Mapping[str, Trained], summary: TrainingSummary) -> Files:
     """Return the held-out rows with every architecture's prediction, and the run's summary."""
     columns: dict[str, NDArray[np.generic]] = {
         name: prepared.test.raw[:, index] for index, name in enumerate(prepared.table.raw_names)
     }
     columns[prepared.table.target_name] = prepared.test.target
-    for name, one in trained.items():
-        columns[f"prediction:{name}"] = one.predictions
+    columns |= {f"prediction:{name}": network.predictions for name, network in trained.items()}
     stream = io.BytesIO()
     pa.parquet.write_table(pa.table(columns), stream)
     return {HELD_OUT_FILE: stream.getvalue(), SUMMARY_FILE: summary.model_dump_json(exclude_none=True).encode()}
-
-
-def make_source(table: Table, *, sizes: tuple[int, int, int], seed: int, digest: str, best: float | None) -> DataSource:
-    """Describe the table. sizes: rows to train on, to validate with, and held out."""
-    train, validation, test = sizes
-    return DataSource(
-        source=table.source,
-        fingerprint=digest,
-        rows=table.held_out or len(table.target),
-        train_rows=train,
-        validation_rows=validation,
-        test_rows=test,
-        seed=seed,
-        best_possible_accuracy=best,
-    )

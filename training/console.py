@@ -1,42 +1,71 @@
-"""What a training run shows: a progress bar while it trains, then trace, comparison and baselines."""
+"""What a training run shows: how far it is, then what it found. Imports nothing that takes seconds."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from service.contract.card import EpochTrace, Metrics
-from training.options import Architecture, Options
-from training.run import OnEpoch
-from training.summary import ArchitectureSummary, Summary
+from training.architectures import Architecture
+from training.options import TrainingOptions
+from training.summary import NetworkSummary, TrainingSummary
 
 SHOWN_EPOCHS = 5
 """Rows of the training trace: the first epoch, the last, and what lies evenly between."""
 MEGABYTE = 1e6
+SECONDS_BETWEEN_LINES = 10.0
+"""A log gets no more lines than this of an architecture's epochs: some hundred in an hour."""
+
+
+class RunProgress:
+    """Shows how far a run is: bars on standard error where that is a terminal, else lines on standard output."""
+
+    def __init__(self, options: TrainingOptions) -> None:
+        self.epochs = options.epochs
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
+        self.bars = Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+        self.stage_bar = self.bars.add_task("", total=None, note="")
+        self.network_bars = {
+            architecture.name: self.bars.add_task(architecture.name, total=self.epochs, note="")
+            for architecture in options.architectures
+        }
+        self.last_line = 0.0
+
+    def show_stage(self, stage: str) -> None:
+        """Say what begins, such as 'fitting the baselines'."""
+        self.bars.update(self.stage_bar, description=stage)
+        self._print_line(f"{stage} ...")
+
+    def show_epoch(self, architecture: Architecture, entry: EpochTrace) -> None:
+        """Say that an epoch has ended: each on a terminal, the last and those some seconds apart elsewhere."""
+        note = f"epoch {entry.epoch} of {self.epochs}, loss {entry.validation_loss:.3f}"
+        self.bars.update(self.network_bars[architecture.name], advance=1, note=note)
+        if entry.epoch == self.epochs or time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
+            self._print_line(f"{architecture.name}: {note}")
+
+    def _print_line(self, line: str) -> None:
+        if self.bars.disable:
+            print(line, flush=True)
+            self.last_line = time.monotonic()
 
 
 @contextmanager
-def show_progress(options: Options) -> Iterator[OnEpoch]:
-    """Show a bar for each architecture on standard error while it trains; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("training {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[loss]}"),
-    )
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
-        bars = {one.name: progress.add_task(one.name, total=options.epochs, loss="") for one in options.architectures}
-
-        def on_epoch(architecture: Architecture, entry: EpochTrace) -> None:
-            progress.update(bars[architecture.name], advance=1, loss=f"loss {entry.validation_loss:.3f}")
-
-        yield on_epoch
+def show_training(options: TrainingOptions) -> Iterator[RunProgress]:
+    """Say at once what is going to be trained, then show how far it is."""
+    names = [f"{shape.name} ({shape.depth} layers of {shape.width})" for shape in options.architectures]
+    table = f"{options.data}, to predict '{options.target}'" if options.data else "a generated table"
+    print(f"Training {' and '.join(names)} for {options.epochs} epochs on {table}.", flush=True)
+    progress = RunProgress(options)
+    with progress.bars:
+        yield progress
+        progress.bars.update(progress.stage_bar, visible=False)
 
 
-def show_summary(summary: Summary) -> None:
+def show_summary(summary: TrainingSummary) -> None:
     """Print everything that the run found."""
     console = Console(highlight=False)
     console.print(_data_lines(summary))
@@ -49,7 +78,7 @@ def show_summary(summary: Summary) -> None:
     console.print(f"Saved release [bold]{summary.release}[/bold]. Serve it with: bentoml serve")
 
 
-def _data_lines(summary: Summary) -> str:
+def _data_lines(summary: TrainingSummary) -> str:
     data = summary.data
     lines = [
         f"Data: {data.source}, {data.rows:,} rows of {data.raw_features} raw columns ({data.features} features); "
@@ -63,7 +92,7 @@ def _data_lines(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _trace_table(name: str, architecture: ArchitectureSummary) -> Table:
+def _trace_table(name: str, architecture: NetworkSummary) -> Table:
     table = Table(title=f"Training trace: {name} ({architecture.depth} x {architecture.width})", title_justify="left")
     regression = architecture.test.r2 is not None
     for heading in ("epoch", "train loss", "val. loss", "val. R2" if regression else "val. accuracy"):
@@ -88,7 +117,7 @@ def _evenly(trace: list[EpochTrace]) -> list[EpochTrace]:
     return [entry for entry in trace if entry.epoch in chosen]
 
 
-def _comparison_table(summary: Summary) -> Table:
+def _comparison_table(summary: TrainingSummary) -> Table:
     table = Table(title="Comparison", title_justify="left")
     table.add_column("")
     for name in summary.architectures:
@@ -99,36 +128,36 @@ def _comparison_table(summary: Summary) -> Table:
     for label, show, value in _rows(summary):
         values = [value(architecture) for architecture in summary.architectures.values()]
         ratios = [f"{other / values[0]:.2f}" if values[0] else "-" for other in values[1:]]
-        table.add_row(label, *(show.format(one) for one in values), *ratios)
+        table.add_row(label, *(show.format(number) for number in values), *ratios)
     return table
 
 
-Value = Callable[[ArchitectureSummary], float]
+Value = Callable[[NetworkSummary], float]
 
 
-def _rows(summary: Summary) -> list[tuple[str, str, Value]]:
+def _rows(summary: TrainingSummary) -> list[tuple[str, str, Value]]:
     """Label, format and value of each line of the comparison."""
     cost: list[tuple[str, str, Value]] = [
-        ("weights and biases", "{:,.0f}", lambda one: one.parameters),
-        ("bytes of the graph", "{:,.0f}", lambda one: one.bytes),
-        ("seconds an epoch", "{:.3f}", lambda one: one.train_seconds / len(one.trace)),
-        ("seconds in all", "{:.2f}", lambda one: one.train_seconds),
-        ("peak memory, MB", "{:.1f}", lambda one: one.peak_memory_bytes / MEGABYTE),
+        ("weights and biases", "{:,.0f}", lambda network: network.parameters),
+        ("bytes of the graph", "{:,.0f}", lambda network: network.bytes),
+        ("seconds an epoch", "{:.3f}", lambda network: network.train_seconds / len(network.trace)),
+        ("seconds in all", "{:.2f}", lambda network: network.train_seconds),
+        ("peak memory, MB", "{:.1f}", lambda network: network.peak_memory_bytes / MEGABYTE),
     ]
     quality: list[tuple[str, str, Value]] = [
-        (f"held-out {label}", "{:.4f}", lambda one, name=name: getattr(one.test, name))  # type: ignore[misc]
+        (f"held-out {label}", "{:.4f}", lambda network, name=name: getattr(network.test, name))  # type: ignore[misc]
         for name, label in _metric_labels(summary).items()
     ]
     return cost + quality
 
 
-def _metric_labels(summary: Summary) -> dict[str, str]:
+def _metric_labels(summary: TrainingSummary) -> dict[str, str]:
     if summary.data.task == "regression":
         return {"loss": "loss", "r2": "R2", "rmse": "RMSE"}
     return {"loss": "log loss", "accuracy": "accuracy", "auc": "AUC", "brier": "Brier score"}
 
 
-def _difference_lines(summary: Summary) -> list[str]:
+def _difference_lines(summary: TrainingSummary) -> list[str]:
     quality = "negative squared error" if summary.data.task == "regression" else "accuracy"
     return [
         f"{name} less {gap.best}, {quality}: {gap.mean:+.4g} (95 % interval {gap.low:+.4g} to {gap.high:+.4g}, paired "
@@ -141,7 +170,7 @@ def _verdict(name: str, best: str, *, low: float, high: float) -> str:
     return "no difference shown." if low <= 0 <= high else f"{best} is better than {name}."
 
 
-def _baseline_table(summary: Summary) -> Table:
+def _baseline_table(summary: TrainingSummary) -> Table:
     table = Table(title="Is a network needed at all? Baselines on the same held-out rows", title_justify="left")
     table.add_column("")
     labels = _metric_labels(summary)

@@ -1,4 +1,8 @@
-"""The two ways in which a training run ends without a release, and the exit code of each."""
+"""How a run ends without a release: the two errors and their exit codes, and Ctrl-C where it must wait."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class TrainingError(Exception):
@@ -11,3 +15,18 @@ class UserError(TrainingError):
     """The user's input is wrong: one line that gives rule, fact and remedy, exit code 2."""
 
     exit_code = 2
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its name where it has none, as Python's own MemoryError."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+@contextmanager
+def interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C inside. A process that is started inside goes on ignoring it: its parent answers for both."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

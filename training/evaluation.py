@@ -1,32 +1,29 @@
-"""How good predictions are on held-out rows, and whether one architecture's lead is more than luck."""
+"""How good predictions are on held-out rows, whether a lead is more than luck, and what needs no network at all."""
 
+import time
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from service.contract.card import Metrics
+from service.contract.card import Difference, Metrics
 from service.contract.names import PREDICTION, Task
+from training.preprocessing import Rows
+from training.summary import BaselineSummary
 
 CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Difference:
-    """An architecture's mean quality less the best one's over the same rows, and its 95 % interval.
-
-    Quality is accuracy (classification) or the negative squared error in the target's squared unit (regression).
-    """
-
-    architecture: str
-    best: str
-    mean: float
-    low: float
-    high: float
+LOGISTIC_ITERATIONS = 1000
 
 
 def predict(graph: bytes, rows: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -36,7 +33,9 @@ def predict(graph: bytes, rows: NDArray[np.generic]) -> NDArray[np.float32]:
     return predictions
 
 
-def measure(predictions: NDArray[np.generic], *, target: NDArray[np.float64], task: Task, scale: float) -> Metrics:
+def measure_quality(
+    predictions: NDArray[np.generic], *, target: NDArray[np.float64], task: Task, scale: float
+) -> Metrics:
     """Return the metrics of (n,) predictions. scale: the target's standard deviation in the training split."""
     values = predictions.astype(np.float64)
     if task == "regression":
@@ -50,15 +49,13 @@ def measure(predictions: NDArray[np.generic], *, target: NDArray[np.float64], ta
     )
 
 
-def compare(
+def compare_quality(
     predictions: Mapping[str, NDArray[np.generic]], *, target: NDArray[np.float64], task: Task
-) -> list[Difference]:
+) -> dict[str, Difference]:
     """Compare every architecture with the best, row by row: a paired t interval (Student, 1908)."""
     quality = {name: _quality(values, target=target, task=task) for name, values in predictions.items()}
     best = max(quality, key=lambda name: float(quality[name].mean()))
-    return [
-        _difference(name, best=best, gaps=values - quality[best]) for name, values in quality.items() if name != best
-    ]
+    return {name: _gap(best, values - quality[best]) for name, values in quality.items() if name != best}
 
 
 def _quality(values: NDArray[np.generic], *, target: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
@@ -70,9 +67,43 @@ def _quality(values: NDArray[np.generic], *, target: NDArray[np.float64], task: 
     return -squared
 
 
-def _difference(name: str, *, best: str, gaps: NDArray[np.float64]) -> Difference:
+def _gap(best: str, gaps: NDArray[np.float64]) -> Difference:
     mean = low = high = float(gaps.mean())
     if np.ptp(gaps) > 0:  # equal gaps have no spread to divide by
         interval = stats.ttest_1samp(gaps, 0.0).confidence_interval(CONFIDENCE)
         low, high = float(interval.low), float(interval.high)
-    return Difference(architecture=name, best=best, mean=mean, low=low, high=high)
+    return Difference(best=best, mean=mean, low=low, high=high)
+
+
+def fit_baselines(
+    *, rows: Rows, test: Rows, preprocessing: Pipeline, task: Task, scale: float, seed: int
+) -> dict[str, BaselineSummary]:
+    """Fit each baseline on ``rows`` (all that is not held out) and measure it on ``test``."""
+    results = {}
+    for name, model in _models(preprocessing, task=task, seed=seed).items():
+        started = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a yardstick is shown as it is
+            model.fit(rows.raw, rows.target)
+        seconds = time.perf_counter() - started
+        predictions = model.predict(test.raw) if task == "regression" else model.predict_proba(test.raw)[:, 1]
+        measured = measure_quality(predictions, target=test.target, task=task, scale=scale)
+        results[name] = BaselineSummary(test=measured, train_seconds=seconds)
+    return results
+
+
+def _models(preprocessing: Pipeline, *, task: Task, seed: int) -> dict[str, Pipeline]:
+    """Name -> unfitted model that takes raw rows. The products come from the run's own fitted preprocessing."""
+    products = FrozenEstimator(preprocessing)
+    if task == "regression":
+        return {
+            "mean": make_pipeline(DummyRegressor()),
+            "linear regression": make_pipeline(products, LinearRegression()),
+            "gradient boosting": make_pipeline(HistGradientBoostingRegressor(random_state=seed)),
+        }
+    logistic = LogisticRegression(max_iter=LOGISTIC_ITERATIONS)
+    return {
+        "majority": make_pipeline(DummyClassifier(strategy="prior")),
+        "logistic regression": make_pipeline(products, StandardScaler(), logistic),
+        "gradient boosting": make_pipeline(HistGradientBoostingClassifier(random_state=seed)),
+    }

@@ -2,110 +2,90 @@
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from service.contract.card import EpochTrace, Recipe
-from service.contract.names import Task
-from training.architectures import Network
+from service.contract.card import EpochTrace
 from training.errors import TrainingError
-from training.gradient import Gradient, flatten, summed_loss
-from training.jobs import ScaledRows
-from training.observations import observe
-from training.products import product_columns
+from training.network import EVALUATION_ROWS, Gradient, Network, Products, feature_moments, flatten, summed_loss
+from training.process import PeakMemory, TrainingJob, TrainingResult
 
+MOST_THREADS = 8
+"""More threads than this gain nothing on batches of some hundred rows."""
 WARM_UP = 0.2
 """Share of all steps in which the learning rate rises; it falls along a cosine afterwards (Smith and Topin, 2019)."""
 LOWEST_RATE = 0.01
 """First and last learning rate, as a share of the highest."""
 AVERAGED_EPOCHS = 1.0
 """The kept weights are an exponential average over about this many epochs of steps."""
-EVALUATION_ROWS = 4096
-"""Rows expanded at once where no gradient is needed: bounds memory."""
+FLAT = 0.01
+"""A validation loss within 1 % of the previous one has not moved."""
 
 
-@dataclass(frozen=True)
-class Fit:
-    """The kept network and how it came about; ``seconds``: wall time of the epochs."""
+def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
+    """Train for all epochs of the job's recipe and return the averaged weights of the best one.
 
-    network: Network
-    trace: list[EpochTrace]
-    seconds: float
-
-
-class Products:
-    """Expands scaled columns into features, batch by batch: the products of a large table are never stored."""
-
-    def __init__(self, columns: int) -> None:
-        left, right = product_columns(columns)
-        self.left, self.right = torch.from_numpy(left), torch.from_numpy(right)
-
-    def __call__(self, columns: Tensor) -> Tensor:
-        """**Shape** (n, d) -> (n, d + d (d + 1) / 2).
-
-        Gathers rows of the transpose: four times faster than gathering columns (torch 2.13, 200 rows).
-        """
-        turned = columns.t().contiguous()
-        products = turned.index_select(0, self.left) * turned.index_select(0, self.right)
-        return torch.cat([turned, products]).t()
-
-
-def fit(
-    *,
-    network: Network,
-    train: ScaledRows,
-    validation: ScaledRows,
-    task: Task,
-    recipe: Recipe,
-    on_epoch: Callable[[EpochTrace], None],
-) -> Fit:
-    """Train ``network`` for all epochs of ``recipe`` and return the averaged weights of the best epoch.
-
-    ``on_epoch`` hears of every epoch as it ends. Deterministic for one seed, machine and number of threads.
+    ``on_epoch`` hears of every epoch as it ends. Same job, machine and number of processors: same weights.
     """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(min(MOST_THREADS, processors))
+    torch.manual_seed(job.recipe.seed)
+    network = Network(
+        features=job.reference_features.shape[1], depth=job.architecture.depth, width=job.architecture.width
+    )
+    mean, deviation = feature_moments(torch.from_numpy(job.train.columns))
+    network.standardise(mean=mean, deviation=deviation)
+
     started = time.perf_counter()
-    products = Products(train.columns.shape[1])
+    products = Products(job.train.columns.shape[1])
     average = copy.deepcopy(network)
-    weights, averages = flatten(network), flatten(average)
-    gradient = Gradient(network, dropout=recipe.dropout, task=task)
-    steps = _Steps(weights=weights, averages=averages, gradient=gradient, products=products, train=train, recipe=recipe)
-    judge = _Judge(network=average, products=products, rows=validation, task=task)
-    best, kept = math.inf, averages.clone()
+    descent = _Descent(network, average, products=products, job=job)
+    judge = _Judge(average, products=products, job=job)
+    best, kept = math.inf, descent.averages.clone()
     trace: list[EpochTrace] = []
-    for epoch in range(1, recipe.epochs + 1):
-        train_loss = steps.run_epoch()
-        entry = judge.look(epoch=epoch, train_loss=train_loss, earlier=trace)
+    for _ in range(job.recipe.epochs):
+        entry = judge.look(train_loss=descent.run_epoch(), earlier=trace)
         if entry.validation_loss < best:
-            best, kept = entry.validation_loss, averages.clone()
+            best, kept = entry.validation_loss, descent.averages.clone()
         trace.append(entry)
         on_epoch(entry)
-    averages.copy_(kept)
-    return Fit(network=average, trace=trace, seconds=time.perf_counter() - started)
+    descent.averages.copy_(kept)
+    seconds = time.perf_counter() - started
+
+    peak_memory = memory.peak()
+    state = average.arrays()  # float32: what follows turns the network into float64
+    return TrainingResult(
+        state=state, reference=_answer(average, job), trace=trace, seconds=seconds, peak_memory=peak_memory
+    )
 
 
-class _Steps:
+def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:
+    """Answer the job's reference rows in float64: probabilities, or values in the target's unit."""
+    with torch.no_grad():
+        output = network.double()(torch.from_numpy(job.reference_features))
+    if job.task == "classification":
+        output = torch.sigmoid(output)
+    answers: NDArray[np.float64] = (output * job.target_scale.scale + job.target_scale.mean).numpy()
+    return answers
+
+
+class _Descent:
     """The gradient steps: one permuted copy of the rows an epoch, read in slices."""
 
-    def __init__(
-        self,
-        *,
-        weights: Tensor,
-        averages: Tensor,
-        gradient: Gradient,
-        products: Products,
-        train: ScaledRows,
-        recipe: Recipe,
-    ) -> None:
-        self.weights, self.averages, self.gradient = weights, averages, gradient
-        self.products, self.recipe = products, recipe
-        self.columns, self.target = torch.from_numpy(train.columns), torch.from_numpy(train.target)
-        self.steps_in_epoch = math.ceil(len(train.target) / recipe.batch_size)
+    def __init__(self, network: Network, average: Network, *, products: Products, job: TrainingJob) -> None:
+        self.weights, self.averages = flatten(network), flatten(average)
+        self.gradient = Gradient(network, dropout=job.recipe.dropout, task=job.task)
+        self.products, self.recipe = products, job.recipe
+        self.columns, self.target = torch.from_numpy(job.train.columns), torch.from_numpy(job.train.target)
+        self.steps_in_epoch = math.ceil(len(self.target) / self.recipe.batch_size)
         self.done = 0
-        self.momentum, self.squares = torch.zeros_like(weights), torch.zeros_like(weights)
+        self.momentum, self.squares = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         self.counter = torch.zeros(())
 
     def run_epoch(self) -> float:
@@ -155,11 +135,12 @@ class _Steps:
 class _Judge:
     """Looks at the averaged weights after every epoch, on the validation rows."""
 
-    def __init__(self, *, network: Network, products: Products, rows: ScaledRows, task: Task) -> None:
-        self.network, self.products, self.task = network, products, task
-        self.columns, self.target = torch.from_numpy(rows.columns), torch.from_numpy(rows.target)
+    def __init__(self, network: Network, *, products: Products, job: TrainingJob) -> None:
+        self.network, self.products, self.task = network, products, job.task
+        self.columns, self.target = torch.from_numpy(job.validation.columns), torch.from_numpy(job.validation.target)
 
-    def look(self, *, epoch: int, train_loss: float, earlier: list[EpochTrace]) -> EpochTrace:
+    def look(self, *, train_loss: float, earlier: list[EpochTrace]) -> EpochTrace:
+        epoch = len(earlier) + 1
         output = self._output()
         loss = float(summed_loss(output, self.target, task=self.task)) / len(output)
         if not math.isfinite(loss + train_loss):
@@ -172,7 +153,7 @@ class _Judge:
             validation_r2=self._r2(loss) if self.task == "regression" else None,
             observation="",
         )
-        return entry.model_copy(update={"observation": observe(entry, earlier=earlier)})
+        return entry.model_copy(update={"observation": _observe(entry, earlier=earlier)})
 
     def _output(self) -> Tensor:
         with torch.no_grad():
@@ -186,3 +167,17 @@ class _Judge:
         """Coefficient of determination; 0 where the validation rows do not vary at all."""
         variance = float(self.target.var(correction=0))
         return 1 - loss / variance if variance > 0 else 0.0
+
+
+def _observe(entry: EpochTrace, *, earlier: list[EpochTrace]) -> str:
+    """Say in a word or two how ``entry`` continues the ``earlier`` epochs."""
+    if not earlier:
+        return "first epoch"
+    previous = earlier[-1]
+    change = (entry.validation_loss - previous.validation_loss) / max(previous.validation_loss, 1e-12)
+    movement = "flat" if abs(change) <= FLAT else "falling" if change < 0 else "rising"
+    if entry.validation_loss < min(seen.validation_loss for seen in earlier):
+        return f"{movement}, best so far"
+    if movement == "rising" and entry.train_loss < previous.train_loss:
+        return "rising, overfitting"
+    return movement

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data import Table
+from training.tables import DataTable
 
 TRAINING_ROWS = 10_000
 HELD_OUT_ROWS = 20_000
@@ -49,13 +49,13 @@ SENSORS = (
 )
 
 
-def generate_table(*, seed: int) -> Table:
+def generate_table(*, seed: int) -> DataTable:
     """Return 10,000 rows to learn from, then 20,000 held out, with each row's true probability."""
     rng = np.random.default_rng(seed)
     rows = TRAINING_ROWS + HELD_OUT_ROWS
     deviations = np.column_stack([_draw(sensor, rows=rows, rng=rng) for sensor in SENSORS])
     probability = 1 / (1 + np.exp(-SHARPNESS * _score(deviations)))
-    return Table(
+    return DataTable(
         source="generated",
         raw_names=[sensor.name for sensor in SENSORS],
         raw=deviations * [sensor.spread for sensor in SENSORS] + [sensor.centre for sensor in SENSORS],

@@ -10,36 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
-from service.contract.names import DEFAULT_ARCHITECTURES, check_name, count_features
+from service.contract.names import DEFAULT_ARCHITECTURES
+from training.architectures import Architecture
 from training.errors import UserError
 
 TaskChoice = Literal["auto", "classification", "regression"]
 GATED_METRICS = ("accuracy", "auc", "r2")
 """Metrics for which more is better, so that a minimum makes sense."""
 DEFAULT_TEST_FRACTION = 0.2
-LARGEST_WEIGHT_COUNT = 100_000_000
-"""Weights of one hidden layer: 400 MB of float32. More is a slip of the finger here."""
-LARGEST_DEPTH = 100
 LARGEST_SEED = 2**32 - 1
 """NumPy's and scikit-learn's limit."""
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """A multilayer perceptron: ``depth`` hidden layers of ``width`` units each."""
-
-    name: str
-    depth: int
-    width: int
-
-    def parameters(self, *, raw_features: int) -> int:
-        """Weights and biases of the exported network for ``raw_features`` columns."""
-        first = (count_features(raw_features) + 1) * self.width
-        return first + (self.depth - 1) * (self.width + 1) * self.width + self.width + 1
-
-
-@dataclass(frozen=True)
-class Options:
+class TrainingOptions:
     """A checked command line. None: not given, the run decides."""
 
     data: Path | None
@@ -62,13 +46,13 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message}. See: python -m training --help")
 
 
-def parse(arguments: list[str] | None = None) -> Options:
+def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
     """Read a command line (``sys.argv`` where none is given). Raise UserError with one line for the first fault."""
     given = _parser().parse_args(arguments)
     architectures = _architectures(given.architecture)
     _check_data(given)
     _check_summary(given.summary)
-    return Options(
+    return TrainingOptions(
         data=given.data,
         target=given.target,
         task=given.task,
@@ -169,32 +153,13 @@ def _number(text: str) -> float | None:
 def _architectures(given: list[str]) -> tuple[Architecture, ...]:
     if not given:
         return tuple(Architecture(name, *shape) for name, shape in DEFAULT_ARCHITECTURES.items())
-    architectures = tuple(_architecture(text) for text in given)
+    architectures = tuple(Architecture.parse(text) for text in given)
     names = [architecture.name for architecture in architectures]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(
             f"architectures must have different names, however: '{twice.pop()}' is given twice. Rename one."
         )
     return architectures
-
-
-def _architecture(text: str) -> Architecture:
-    match = re.fullmatch(r"([^=]*)=([0-9]{1,9})x([0-9]{1,9})", text)
-    if match is None:
-        raise UserError(
-            f"--architecture must be NAME=DEPTHxWIDTH, however: {text!r}. Write for example --architecture wide=2x400."
-        )
-    try:
-        name = check_name(match[1])
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    depth, width = int(match[2]), int(match[3])
-    if not (1 <= depth <= LARGEST_DEPTH and width >= 1 and width * width <= LARGEST_WEIGHT_COUNT):
-        raise UserError(
-            f"--architecture {name}: the depth must be 1 to {LARGEST_DEPTH} layers and the width 1 to "
-            f"{math.isqrt(LARGEST_WEIGHT_COUNT)} units, however: {depth}x{width}. Write for example {name}=2x50."
-        )
-    return Architecture(name, depth, width)
 
 
 def _check_data(given: argparse.Namespace) -> None:

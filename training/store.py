@@ -23,8 +23,7 @@ from bentoml.exceptions import BentoMLException
 
 from service.contract.files import ReleaseManifest, entry_name
 from service.contract.names import EVALUATION, PREPROCESSING
-from training.errors import TrainingError
-from training.interrupts import interrupts_ignored
+from training.errors import TrainingError, first_line, interrupts_ignored
 
 STAGING_PREFIX = "archscale-"
 LATEST = "latest"
@@ -152,6 +151,6 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except (OSError, BentoMLException) as error:
         raise TrainingError(
-            f"the model store must be writable, however: {str(error).splitlines()[0]}. "
+            f"the model store must be writable, however: {first_line(error)}. "
             "Free space there, or set BENTOML_HOME to another folder."
         ) from error

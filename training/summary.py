@@ -1,6 +1,6 @@
 """Summary of a run, as ``--summary`` writes it and the evaluation entry keeps it; the console shows nothing else."""
 
-from service.contract.card import EpochTrace, Frozen, Metrics
+from service.contract.card import Difference, EpochTrace, Frozen, Metrics
 from service.contract.names import Task
 
 
@@ -22,8 +22,8 @@ class DataSummary(Frozen):
     fingerprint: str
 
 
-class ArchitectureSummary(Frozen):
-    """One trained architecture: what it is, what it cost, and how good it is."""
+class NetworkSummary(Frozen):
+    """A trained architecture: what it is, what it cost, and how good it is."""
 
     depth: int
     width: int
@@ -36,27 +36,18 @@ class ArchitectureSummary(Frozen):
 
 
 class BaselineSummary(Frozen):
-    """One yardstick."""
+    """A yardstick's held-out quality and the seconds that fitting it took."""
 
     test: Metrics
     train_seconds: float
 
 
-class DifferenceSummary(Frozen):
-    """Held-out accuracy (or negative squared error) less that of the best architecture, with its 95 % interval."""
-
-    best: str
-    mean: float
-    low: float
-    high: float
-
-
-class Summary(Frozen):
+class TrainingSummary(Frozen):
     """All that a run found."""
 
     release: str
     seed: int
     data: DataSummary
-    architectures: dict[str, ArchitectureSummary]
-    differences: dict[str, DifferenceSummary]
+    architectures: dict[str, NetworkSummary]
+    differences: dict[str, Difference]
     baselines: dict[str, BaselineSummary]

@@ -1,39 +1,76 @@
-"""Read a user's CSV or Parquet file into a checked table: every fault is named by file, column and row."""
+"""A table of measurements: read from a user's CSV or Parquet file and checked, every fault named by its place."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from training.data import Table
-from training.errors import UserError
+from service.contract.names import Task
+from training.columns import Column, check_complete, check_ranges, decide_target, read_numbers
+from training.errors import UserError, first_line
 from training.options import TaskChoice
-from training.targets import decide_target
 
 PARQUET_ENDINGS = (".parquet", ".pq")
 FIRST_CSV_ROW = 2
-"""Row 1 of a CSV file is its header, as an editor shows it."""
+"""Row 1 of a CSV file is its header, as an editor shows it; Parquet has none."""
 
 
-def read_table(path: Path, *, target: str, task: TaskChoice) -> Table:
+@dataclass(frozen=True)
+class DataTable:
+    """Checked rows. raw: (n, d) float64, natural units; target: (n,) float64, 0 or 1 for classes.
+
+    ``classes``: the names of 0 and of 1. ``held_out``: the first row that is held out, where the table comes split.
+    ``probability``: (n,) the true probability of the positive class, where it is known.
+    """
+
+    source: str
+    raw_names: list[str]
+    raw: NDArray[np.float64]
+    target_name: str
+    target: NDArray[np.float64]
+    task: Task
+    classes: tuple[str, str] | None = None
+    held_out: int | None = None
+    probability: NDArray[np.float64] | None = None
+
+
+def fingerprint(table: DataTable) -> str:
+    """SHA-256 in hexadecimal over column names, raw values and target."""
+    digest = hashlib.sha256("\0".join([*table.raw_names, table.target_name]).encode())
+    digest.update(np.ascontiguousarray(table.raw).tobytes())
+    digest.update(table.target.tobytes())
+    return digest.hexdigest()
+
+
+def best_possible_accuracy(table: DataTable) -> float | None:
+    """Accuracy over the held-out rows of whoever knows the true probabilities; None where nobody does."""
+    if table.probability is None or table.held_out is None:
+        return None
+    knows = table.probability[table.held_out :] > 0.5
+    return float(np.mean(knows == table.target[table.held_out :]))
+
+
+def read_table(path: Path, *, target: str, task: TaskChoice) -> DataTable:
     """Read ``path`` and check all of it; raise UserError with one line that names the first fault."""
-    columns = _read(path)
-    source = path.name
-    _check_names(columns, source=source, target=target)
-    if columns.num_rows == 0:
-        raise UserError(f"{source}: a table must have rows, however: it has a header alone. Add rows.")
-    raw_names = [name for name in columns.column_names if name != target]
-    raw = np.column_stack([_numbers(columns, name, path=path) for name in raw_names])
-    _check_ranges(raw, raw_names, source=source)
-    _check_complete(columns, target, path=path)
-    decided = decide_target(columns[target], name=target, source=source, task=task)
-    return Table(
-        source=source,
-        raw_names=raw_names,
+    values = _read(path)
+    _check_names(values.column_names, source=path.name, target=target)
+    if values.num_rows == 0:
+        raise UserError(f"{path.name}: a table must have rows, however: it has a header alone. Add rows.")
+    first_row = 1 if _is_parquet(path) else FIRST_CSV_ROW
+    columns = {name: Column(name, values[name], path.name, first_row) for name in values.column_names}
+    target_column = columns.pop(target)
+    raw = np.column_stack([read_numbers(column) for column in columns.values()])
+    check_ranges(raw, list(columns), source=path.name)
+    check_complete(target_column)
+    decided = decide_target(target_column, task=task)
+    return DataTable(
+        source=path.name,
+        raw_names=list(columns),
         raw=raw,
         target_name=target,
         target=decided.values,
@@ -42,23 +79,25 @@ def read_table(path: Path, *, target: str, task: TaskChoice) -> Table:
     )
 
 
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in PARQUET_ENDINGS
+
+
 def _read(path: Path) -> pa.Table:
     if not path.is_file():
         raise UserError(f"--data must name a file, however: {path} is none. Give the path of a CSV or Parquet file.")
     try:
-        if path.suffix.lower() in PARQUET_ENDINGS:
+        if _is_parquet(path):
             return pa.parquet.read_table(path)
         options = pa.csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
         return pa.csv.read_csv(path, convert_options=options)
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
         raise UserError(
-            f"{path.name}: a table must be a readable CSV or Parquet file, however: {reason}. Mend the file."
+            f"{path.name}: a table must be a readable CSV or Parquet file, however: {first_line(error)}. Mend the file."
         ) from error
 
 
-def _check_names(columns: pa.Table, *, source: str, target: str) -> None:
-    names: list[str] = columns.column_names
+def _check_names(names: list[str], *, source: str, target: str) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(
@@ -74,65 +113,3 @@ def _check_names(columns: pa.Table, *, source: str, target: str) -> None:
         raise UserError(
             f"{source}: a table must have a column beside its target, however: '{target}' is the only one. Add columns."
         )
-
-
-def _numbers(columns: pa.Table, name: str, *, path: Path) -> NDArray[np.float64]:
-    """Return one raw column as float64, or say which row holds what is no finite number."""
-    column = columns[name]
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        position = _first_text(column)
-        raise UserError(
-            f"{path.name}: column '{name}' must be numeric, however: row {_shown(position, path)} holds "
-            f"'{column[position].as_py()}'. Clean it or drop the column."
-        )
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        raise UserError(
-            f"{path.name}: column '{name}' must be numeric, however: its type is {kind}. "
-            "Write it as numbers or drop the column."
-        )
-    _check_complete(columns, name, path=path)
-    numbers: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy()
-    bad = np.flatnonzero(~np.isfinite(numbers))
-    if bad.size:
-        raise UserError(
-            f"{path.name}: column '{name}' must be finite, however: row {_shown(int(bad[0]), path)} holds "
-            f"{numbers[bad[0]]}. Clean it or drop the column."
-        )
-    return numbers
-
-
-def _first_text(column: pa.ChunkedArray) -> int:
-    """Position of the first value that is no number; 0 where all would be (a Parquet column of digits)."""
-    for position, value in enumerate(column.to_pylist()):
-        try:
-            float(value if value is not None else "0")
-        except ValueError:
-            return position
-    return 0
-
-
-def _check_complete(columns: pa.Table, name: str, *, path: Path) -> None:
-    column = columns[name]
-    if column.null_count:
-        position = pc.index(pc.is_null(column), value=True).as_py()
-        raise UserError(
-            f"{path.name}: column '{name}' must have a value in every row, however: row {_shown(position, path)} "
-            "holds none. Fill it or drop the row."
-        )
-
-
-def _check_ranges(raw: NDArray[np.float64], names: list[str], *, source: str) -> None:
-    with np.errstate(over="ignore"):
-        spans = raw.max(axis=0) - raw.min(axis=0)
-    for name, span in zip(names, spans, strict=True):
-        if not np.isfinite(span):
-            raise UserError(
-                f"{source}: a column's range must fit float64, however: '{name}' spans more than "
-                f"{np.finfo(np.float64).max:.1e}. Rescale it or drop the column."
-            )
-
-
-def _shown(position: int, path: Path) -> int:
-    """Row number as the reader counts: the line of a CSV file, from 1 in Parquet."""
-    return position + (1 if path.suffix.lower() in PARQUET_ENDINGS else FIRST_CSV_ROW)

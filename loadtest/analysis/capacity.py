@@ -1,23 +1,30 @@
-"""The rate that an architecture sustains: what the searches of all blocks say together."""
+"""The rate that an architecture sustains, as the searches of all blocks say, and its latencies at a share of that."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.analysis.evidence import find_fault, trials_of
-from loadtest.analysis.figures import NOT_MEASURED, Figure, repeated
-from loadtest.record.results import Capacity, Results
+from loadtest.analysis.figures import (
+    NOT_MEASURED,
+    Figure,
+    average,
+    average_percentile,
+    find_failed_gates,
+    repeated,
+    trials_of,
+)
+from loadtest.record.results import OPERATING_SHARE, Capacity, Results, Trial
 
 Outcome = Literal["found", "generator", "none", "undecided", "invalid", "missing"]
 
 
 @dataclass(frozen=True)
 class LowestTried:
-    """The lowest rate that was tried where none was held."""
+    """The lowest rate that was tried where none was held, requests/s, and its p99 in milliseconds."""
 
     rate: float
-    p99_ms: float | None
+    p99_ms: Figure
 
 
 @dataclass(frozen=True)
@@ -38,27 +45,31 @@ class Sustained:
 
 def find_sustained(results: Results, architecture: str) -> Sustained:
     """Combine the capacities of all blocks that were searched."""
-    capacities = [one for one in results.capacities if one.architecture == architecture]
-    fault = find_fault(trials_of(results, "search", architecture))
-    if fault is not None:
-        return Sustained("invalid", Figure(withheld=fault))
+    trials = trials_of(results, "search", architecture)
+    failed = find_failed_gates(trials)
+    if failed:
+        return Sustained("invalid", Figure(withheld=failed))
+    capacities = [capacity for capacity in results.capacities if capacity.architecture == architecture]
     outcome = _combine(capacities)
-    rates = {one.block: _middle(one.rate, one.next_rate) for one in capacities if one.rate is not None}
-    if outcome == "found":
-        return Sustained(outcome, repeated(rates))
-    if outcome == "generator":
-        return Sustained(outcome, repeated(rates, "at least"))
-    if outcome == "none":
-        return Sustained(outcome, Figure(instead="none held"), _find_lowest(results, architecture))
-    return Sustained(outcome, Figure(instead="undecided") if outcome == "undecided" else NOT_MEASURED)
-
-
-def _middle(held: float, missed: float | None) -> float:
-    return held if missed is None else math.sqrt(held * missed)
+    rates = {
+        capacity.block: math.sqrt(capacity.rate * (capacity.next_rate or capacity.rate))
+        for capacity in capacities
+        if capacity.rate is not None
+    }
+    match outcome:
+        case "found":
+            return Sustained(outcome, repeated(rates))
+        case "generator":
+            return Sustained(outcome, repeated(rates, "at least"))
+        case "none":
+            return Sustained(outcome, Figure(instead="none held"), _find_lowest(results, architecture))
+        case "undecided":
+            return Sustained(outcome, Figure(instead="undecided"))
+    return Sustained(outcome, NOT_MEASURED)
 
 
 def _combine(capacities: Sequence[Capacity]) -> Outcome:
-    outcomes = {one.outcome for one in capacities}
+    outcomes = {capacity.outcome for capacity in capacities}
     if not outcomes:
         return "missing"
     if outcomes == {"none"}:
@@ -69,12 +80,64 @@ def _combine(capacities: Sequence[Capacity]) -> Outcome:
 
 
 def _find_lowest(results: Results, architecture: str) -> LowestTried | None:
-    tried = [
-        (trial.load.rate, trial.latency)
+    tried = {
+        trial.load.rate: trial
         for trial in results.trials
-        if trial.phase == "search" and trial.load.architecture == architecture and trial.load.rate is not None
-    ]
+        if trial.phase == "search" and trial.load.architecture == architecture and trial.valid and trial.load.rate
+    }
     if not tried:
         return None
-    rate, latency = min(tried, key=lambda one: one[0])
-    return LowestTried(rate, latency.p99_ms if latency else None)
+    rate = min(tried)
+    return LowestTried(rate, average_percentile([tried[rate]], "p99"))
+
+
+@dataclass(frozen=True)
+class Operating:
+    """At a share of the sustained rate, or at the rate of a quick study: where latencies are compared.
+
+    rate: requests/s that were offered; cpu_ms: processor time of the service for each request.
+    """
+
+    rate: Figure
+    p50_ms: Figure
+    p95_ms: Figure
+    p99_ms: Figure
+    cpu_ms: Figure
+
+
+def find_operating_trials(results: Results, architecture: str, sustained: Sustained) -> list[Trial]:
+    """Return the trial of each block at the operating point; empty where no rate was sustained to take a share of."""
+    curve = trials_of(results, "curve", architecture)
+    if results.settings.quick:
+        return _nearest(curve, curve[0].load.rate or 0.0) if curve else []
+    value = sustained.requests.value
+    return [] if value is None else _nearest(curve, OPERATING_SHARE * value.estimate)
+
+
+def _nearest(trials: Iterable[Trial], rate: float) -> list[Trial]:
+    """Return the trial of each block whose rate is nearest to ``rate``."""
+    blocks: dict[int, list[Trial]] = {}
+    for trial in trials:
+        blocks.setdefault(trial.block, []).append(trial)
+    return [min(found, key=lambda trial: abs((trial.load.rate or 0.0) - rate)) for found in blocks.values()]
+
+
+def find_operating(results: Results, architecture: str, sustained: Sustained) -> Operating:
+    """Measure the operating point; withheld with the sustained rate that it is a share of."""
+    withheld = sustained.requests.withheld
+    if withheld and not results.settings.quick:
+        figure = Figure(withheld=withheld)
+        return Operating(rate=figure, p50_ms=figure, p95_ms=figure, p99_ms=figure, cpu_ms=figure)
+    trials = find_operating_trials(results, architecture, sustained)
+    return Operating(
+        rate=average(trials, lambda trial: trial.load.rate),
+        p50_ms=average_percentile(trials, "p50"),
+        p95_ms=average_percentile(trials, "p95"),
+        p99_ms=average_percentile(trials, "p99"),
+        cpu_ms=average(trials, _cpu_ms),
+    )
+
+
+def _cpu_ms(trial: Trial) -> float | None:
+    used = trial.server
+    return 1000 * used.cpu_seconds / used.requests if used is not None and used.requests else None

@@ -1,24 +1,30 @@
-"""Counts over all trials: how every gate fared, and what became of the requests."""
+"""Counts over all trials: how every gate fared, what became of the requests, and what was never measured."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.analysis.evidence import find_worst
-from loadtest.record.results import Gate, Phase, Results, Trial
+from loadtest.analysis.figures import find_worst
+from loadtest.record.results import SWEEP_BLOCKS, Gate, Phase, Results, Trial
+
+WHOLE: tuple[Phase, ...] = ("in flight", "search", "curve", "rows")
+QUICK: tuple[Phase, ...] = ("saturation", "curve")
+SWEEPS: tuple[Phase, ...] = ("in flight", "rows")
+"""Phases whose blocks are fewer than those that the settings name."""
 
 
 @dataclass(frozen=True)
 class GateTally:
-    """One gate over all trials. set_aside: failed in a trial that no figure rests on (``Results.rests_on``)."""
+    """One gate over all trials. set_aside: failed in a trial that no figure rests on (``Results.rests_on``).
 
-    name: str
-    rule: str
+    worst: of those that failed; where there are none, of those set aside, then of those that passed.
+    """
+
     passed: int
     failed: int
     set_aside: int
     unknown: int
-    worst: str
+    worst: Gate
 
     @property
     def trials(self) -> int:
@@ -39,6 +45,16 @@ class RequestTally:
     late: int
 
 
+@dataclass(frozen=True)
+class MissingPhase:
+    """A phase that is not whole. blocks: how many are missing of ``asked``: all of them where nothing was run."""
+
+    phase: Phase | None
+    """None: each architecture alone."""
+    blocks: int
+    asked: int
+
+
 def tally_gates(results: Results) -> tuple[GateTally, ...]:
     """Count each gate, in the order in which they first appear."""
     names = dict.fromkeys(gate.name for trial in results.trials for gate in trial.gates)
@@ -46,49 +62,43 @@ def tally_gates(results: Results) -> tuple[GateTally, ...]:
 
 
 def _tally_gate(name: str, results: Results) -> GateTally:
-    met: dict[str, list[Gate]] = {"passed": [], "failed": [], "set_aside": [], "unknown": []}
+    failed: list[Gate] = []
+    set_aside: list[Gate] = []
+    passed: list[Gate] = []
+    unknown: list[Gate] = []
     for trial in results.trials:
         for gate in trial.gates:
-            if gate.name == name:
-                met[_fate(gate, rested_on=results.rests_on(trial))].append(gate)
-    worst = find_worst(
-        next(gates for gates in (met["failed"], met["set_aside"], met["passed"], met["unknown"]) if gates)
-    )
+            if gate.name != name:
+                continue
+            if gate.ok is False:
+                (failed if results.rests_on(trial) else set_aside).append(gate)
+            else:
+                (passed if gate.ok else unknown).append(gate)
     return GateTally(
-        name=name,
-        rule=worst.rule,
-        passed=len(met["passed"]),
-        failed=len(met["failed"]),
-        set_aside=len(met["set_aside"]),
-        unknown=len(met["unknown"]),
-        worst=worst.measured,
+        passed=len(passed),
+        failed=len(failed),
+        set_aside=len(set_aside),
+        unknown=len(unknown),
+        worst=find_worst(next(gates for gates in (failed, set_aside, passed, unknown) if gates)),
     )
-
-
-def _fate(gate: Gate, *, rested_on: bool) -> str:
-    if gate.ok is None:
-        return "unknown"
-    if gate.ok:
-        return "passed"
-    return "failed" if rested_on else "set_aside"
 
 
 def tally_requests(trials: Sequence[Trial]) -> tuple[RequestTally, ...]:
     """Add up the requests of each phase."""
     phases = dict.fromkeys(trial.phase for trial in trials)
-    return tuple(_tally_phase(phase, [one for one in trials if one.phase == phase]) for phase in phases)
+    return tuple(_tally_phase(phase, [trial for trial in trials if trial.phase == phase]) for phase in phases)
 
 
 def _tally_phase(phase: Phase, trials: Sequence[Trial]) -> RequestTally:
-    offered, dropped = sum(one.offered for one in trials), sum(one.dropped for one in trials)
+    offered, dropped = sum(trial.offered for trial in trials), sum(trial.dropped for trial in trials)
     return RequestTally(
         phase=phase,
         trials=len(trials),
         offered=offered,
         sent=offered - dropped,
         dropped=dropped,
-        answered=sum(one.answered for one in trials),
-        late=sum(one.late for one in trials),
+        answered=sum(trial.answered for trial in trials),
+        late=sum(trial.late for trial in trials),
     )
 
 
@@ -98,3 +108,24 @@ def tally_failures(trials: Sequence[Trial]) -> Mapping[str, int]:
     for trial in trials:
         failures.update(trial.failures)
     return dict(failures.most_common())
+
+
+def find_missing(results: Results) -> tuple[MissingPhase, ...]:
+    """Return the phases that are not whole, by the architecture that was measured the least."""
+    blocks, names = results.settings.blocks, results.settings.architectures
+    missing = []
+    for phase in QUICK if results.settings.quick else WHOLE:
+        asked = min(blocks, SWEEP_BLOCKS) if phase in SWEEPS else blocks
+        done = min((_count_blocks(results, phase, name) for name in names), default=0)
+        if done < asked:
+            missing.append(MissingPhase(phase, asked - done, asked))
+    if results.settings.host is None and set(results.alone) != set(names):
+        missing.append(MissingPhase(None, 1, 1))
+    return tuple(missing)
+
+
+def _count_blocks(results: Results, phase: Phase, architecture: str) -> int:
+    if phase == "search":
+        return sum(capacity.architecture == architecture for capacity in results.capacities)
+    trials = (trial for trial in results.trials if trial.phase == phase and trial.load.architecture == architecture)
+    return len({trial.block for trial in trials})

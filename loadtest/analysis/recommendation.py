@@ -6,8 +6,7 @@ from typing import Literal
 
 from loadtest.analysis.figures import Figure
 from loadtest.analysis.quality import squared_error
-from loadtest.analysis.summary import ArchitectureSummary, Summary, compare_rates
-from loadtest.record.intervals import shows
+from loadtest.analysis.summary import ArchitectureFigures, StudySummary, compare_rates
 
 POINT = 0.01
 """Of accuracy: the unit in which a gain is priced; of a squared error it is a percent."""
@@ -27,8 +26,8 @@ class Nothing:
 class Take:
     """One architecture is the cheapest and not shown to be worse than the best that could be taken."""
 
-    choice: ArchitectureSummary
-    others: tuple[ArchitectureSummary, ...]
+    choice: ArchitectureFigures
+    others: tuple[ArchitectureFigures, ...]
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,12 @@ class Price:
 class Weigh:
     """A dearer architecture is shown to be better: it depends on what that is worth."""
 
-    better: ArchitectureSummary
-    cheapest: ArchitectureSummary
+    better: ArchitectureFigures
+    cheapest: ArchitectureFigures
     price: Price
 
 
-def decide(summary: Summary) -> Nothing | Take | Weigh:
+def decide(summary: StudySummary) -> Nothing | Take | Weigh:
     """Take the cheapest architecture unless a better one is shown to be better; then state its price.
 
     Of those that hold the SLO. Nothing is recommended from a rate that is invalid, undecided, a bound or missing.
@@ -57,63 +56,69 @@ def decide(summary: Summary) -> Nothing | Take | Weigh:
     obstacle = _find_obstacle(summary)
     if obstacle is not None:
         return obstacle
-    holding = [one for one in summary.architectures if one.rows_per_second.value is not None]
+    holding = [architecture for architecture in summary.architectures if architecture.rows_per_second.value is not None]
     cheapest = find_cheapest(holding)
-    adequate = [one for one in holding if not is_shown_worse(one, summary)]
+    adequate = [architecture for architecture in holding if not is_shown_worse(architecture)]
     if cheapest in adequate or not adequate:
-        return Take(cheapest, tuple(one for one in summary.architectures if one is not cheapest))
+        return Take(
+            cheapest, tuple(architecture for architecture in summary.architectures if architecture is not cheapest)
+        )
     better = find_cheapest(adequate)
     return Weigh(better, cheapest, _find_price(better, cheapest))
 
 
-def _find_obstacle(summary: Summary) -> Nothing | None:
+def _find_obstacle(summary: StudySummary) -> Nothing | None:
     every = summary.architectures
     if summary.partial is not None:
         return Nothing("partial")
     if len(every) < 2:
         return Nothing("alone")
-    reasons: dict[Obstacle, list[ArchitectureSummary]] = {
-        "invalid": [one for one in every if one.rows_per_second.withheld is not None],
-        "unclear": [one for one in every if one.rows_per_second.value is None and not holds_nothing(one, summary)],
-        "bound": [one for one in every if one.rows_per_second.bound is not None],
+    reasons: dict[Obstacle, list[ArchitectureFigures]] = {
+        "invalid": [architecture for architecture in every if architecture.rows_per_second.withheld],
+        "unclear": [
+            architecture
+            for architecture in every
+            if architecture.rows_per_second.value is None and not holds_nothing(architecture, summary)
+        ],
+        "bound": [architecture for architecture in every if architecture.rows_per_second.bound is not None],
     }
     for obstacle, found in reasons.items():
         if found:
-            return Nothing(obstacle, tuple(one.name for one in found))
-    if all(one.rows_per_second.value is None for one in every):
+            return Nothing(obstacle, tuple(architecture.name for architecture in found))
+    if all(architecture.rows_per_second.value is None for architecture in every):
         return Nothing("none held")
     return Nothing("quality unknown") if summary.best is None else None
 
 
-def holds_nothing(one: ArchitectureSummary, summary: Summary) -> bool:
+def holds_nothing(architecture: ArchitectureFigures, summary: StudySummary) -> bool:
     """Whether a search found that it holds the SLO at no rate that was tried."""
-    return one.sustained.outcome == "none" and not summary.settings.quick
+    return architecture.sustained.outcome == "none" and not summary.settings.quick
 
 
-def find_cheapest(architectures: Sequence[ArchitectureSummary]) -> ArchitectureSummary:
+def find_cheapest(architectures: Sequence[ArchitectureFigures]) -> ArchitectureFigures:
     """Return the one that is shown to answer the most rows/s; without a shown difference the one of fewest weights."""
-    cheapest, *others = sorted(architectures, key=lambda one: one.card.parameters)
-    for one in others:
-        rate = compare_rates(one, cheapest)
-        if rate is not None and rate.estimate > 1 and shows(rate, 1):
-            cheapest = one
+    cheapest, *others = sorted(architectures, key=lambda architecture: architecture.card.parameters)
+    for architecture in others:
+        rate = compare_rates(architecture, cheapest)
+        if rate is not None and rate.estimate > 1 and rate.excludes(1):
+            cheapest = architecture
     return cheapest
 
 
-def is_shown_worse(one: ArchitectureSummary, summary: Summary) -> bool:
+def is_shown_worse(architecture: ArchitectureFigures) -> bool:
     """Whether a gain of the best over it is shown."""
-    return summary.best is not None and one.name != summary.best and shows(one.behind_best, 0)
+    return architecture.behind_best is not None and architecture.behind_best.excludes(0)
 
 
-def _find_price(better: ArchitectureSummary, cheapest: ArchitectureSummary) -> Price:
+def _find_price(better: ArchitectureFigures, cheapest: ArchitectureFigures) -> Price:
     units = _count_units(better, cheapest)
     lost = _difference(cheapest.rows_per_second, better.rows_per_second)
     memory = _difference(better.worker_bytes, cheapest.worker_bytes)
     cost = _difference(better.cost, cheapest.cost)
-    return Price(*(None if one is None or units is None else one / units for one in (lost, memory, cost)))
+    return Price(*(None if more is None or units is None else more / units for more in (lost, memory, cost)))
 
 
-def _count_units(better: ArchitectureSummary, cheapest: ArchitectureSummary) -> float | None:
+def _count_units(better: ArchitectureFigures, cheapest: ArchitectureFigures) -> float | None:
     """Return the points of accuracy, or percents of the squared error, that the better one gains."""
     gained, error = better.gains[cheapest.name], squared_error(cheapest.card)
     if gained is None or gained.estimate <= 0:

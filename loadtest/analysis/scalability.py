@@ -5,20 +5,23 @@ before it (contention) and makes work with each of them (coherence); with both 0
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import f as fisher
-from scipy.stats import t as student
+from scipy import stats
+from scipy.optimize import least_squares
 
-from loadtest.analysis.likelihood import Constraint, Points, fit, profile
 from loadtest.record.intervals import CONFIDENCE, Interval
 
 Floats = npt.NDArray[np.float64]
 
 PARAMETERS = 3
+BOUNDS = ([-np.inf, 0, 0], [np.inf, 1, np.inf])
+"""Of the logarithm of the rate, contention and coherence."""
+FIRST_CONTENTION, FIRST_COHERENCE = 0.1, 0.001
+TOLERANCE = 1e-12
 FARTHEST_PEAK = 2.0
 """Times outside the measured requests in flight: no law can be trusted so far out, and no peak is claimed there."""
 
@@ -38,8 +41,11 @@ class Scalability:
 
     def throughput(self, in_flight: Floats) -> Floats:
         """Return requests/s. in_flight: (n,) requests in flight."""
-        delay = 1 + self.contention.estimate * (in_flight - 1) + self.coherence.estimate * in_flight * (in_flight - 1)
-        return self.rate.estimate * in_flight / delay
+        return np.asarray(self.rate.estimate * _speed_up(in_flight, self.contention.estimate, self.coherence.estimate))
+
+
+def _speed_up(n: Floats, contention: float, coherence: float) -> Floats:
+    return np.asarray(n / (1 + contention * (n - 1) + coherence * n * (n - 1)))
 
 
 def fit_scalability(
@@ -48,12 +54,11 @@ def fit_scalability(
     """Fit the law by least squares on the logarithm of throughput; None where the measurements can't say.
 
     in_flight: (n,) requests in flight, at least 1; throughput: (n,) requests/s; repeats: (n,) the repeat of each
-    trial, where every repeat measured the whole curve: what moves all of a repeat together, such as a machine that is
-    slower for a while, then widens the interval of the rate alone. None with fewer than four different ``in_flight``,
-    or where a throughput is not positive. Raises ValueError for lengths that differ.
+    trial: what moves all of a repeat together, such as a machine that is slower for a while, then widens the interval
+    of the rate alone. None with fewer than four different ``in_flight``, or where a throughput is not positive. Raises
+    ValueError for lengths that differ.
 
-    Intervals are profile likelihoods (Bates and Watts 1988, section 6.1): the values with which some law comes within
-    the F limit of the best one. They respect the bounds: with the best at a bound they are one-sided.
+    Intervals are Student's, from the Jacobian at the best law (Bates and Watts 1988, section 2.3).
     """
     n, x = np.array(in_flight, dtype=np.float64), np.array(throughput, dtype=np.float64)
     turns = np.zeros(n.shape, dtype=np.int64) if repeats is None else np.array(repeats)
@@ -61,110 +66,82 @@ def fit_scalability(
         raise ValueError(f"each trial must have all figures, however: {n.size}, {x.size} and {turns.size} of them.")
     if len(np.unique(n)) <= PARAMETERS or not (np.isfinite(n) & (n >= 1) & np.isfinite(x) & (x > 0)).all():
         return None
-    return _describe(_gather(n, np.log(n / x), turns))
+    scatter = _separate(n, np.log(x), turns)
+
+    def misses(law: Floats) -> Floats:
+        return np.asarray(law[0] + np.log(_speed_up(n, law[1], law[2])) - scatter.steady)
+
+    first = [float((scatter.steady - np.log(n)).max()), FIRST_CONTENTION, FIRST_COHERENCE]
+    settings = {"x_scale": "jac", "ftol": TOLERANCE, "xtol": TOLERANCE, "gtol": TOLERANCE}
+    # dogbox: where the best law lies at a bound, it ends there and not just before it.
+    fit = least_squares(misses, first, jac="3-point", bounds=BOUNDS, method="dogbox", **settings)
+    log_rate, contention, coherence = map(float, fit.x)
+    variance, freedom = _find_error(2 * float(fit.cost), scatter, len(np.unique(n)) - PARAMETERS)
+    covariance = variance * np.linalg.pinv(fit.jac.T @ fit.jac)
+    t = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+
+    def half(*slopes: float) -> float:
+        """Half of the interval of what grows by ``slopes`` with each parameter."""
+        return t * math.sqrt(np.array(slopes) @ covariance @ np.array(slopes))
+
+    of_contention, of_coherence = half(0, 1, 0), half(0, 0, 1)
+    low = max(0.0, coherence - of_coherence)
+    peak = math.sqrt((1 - contention) / coherence) if low > 0 else math.inf
+    shown = n.min() / FARTHEST_PEAK <= peak <= n.max() * FARTHEST_PEAK
+    return Scalability(
+        rate=_about(math.exp(log_rate), math.hypot(half(1, 0, 0), scatter.drift)),
+        contention=Interval(contention, max(0.0, contention - of_contention), min(1.0, contention + of_contention)),
+        coherence=Interval(coherence, low, coherence + of_coherence),
+        peak=_about(peak, half(0, -1 / (1 - contention), -1 / coherence) / 2) if shown else None,
+    )
+
+
+def _about(estimate: float, half: float) -> Interval:
+    """Return the interval with ``half`` of it, on the logarithm, to either side."""
+    return Interval(estimate, estimate * math.exp(-half), estimate * math.exp(half))
 
 
 @dataclass(frozen=True)
-class _Curve:
-    """What the repeats agree on, and how far they don't."""
+class _Scatter:
+    """What the trials say without a law."""
 
-    points: Points
-    """Logarithms of n / X(n), the seconds that a request stays, over the repeats."""
-    scatter: float
-    """Sum of squares of the trials about the points, and about their repeats."""
+    steady: Floats
+    """(n,) logarithms of the throughput, without what moved whole repeats."""
+    squares: float
+    """Of the trials about the mean of their load and repeat, added up."""
     freedom: int
-    """Of ``scatter``."""
+    """Of ``squares``."""
     drift: float
     """Half of the 95 % interval of the repeats' mean, logarithm."""
 
 
-def _gather(in_flight: Floats, log_delay: Floats, turns: npt.NDArray[np.int64]) -> _Curve:
-    distinct, counts = np.unique(in_flight, return_counts=True)
-    at = (in_flight[:, None] == distinct).astype(np.float64)
-    of = (turns[:, None] == np.unique(turns)).astype(np.float64)
-    effects = np.linalg.lstsq(np.hstack([at, of]), log_delay)[0][len(distinct) :]
-    effects -= effects.mean()
-    steady = log_delay - of @ effects
-    means = steady @ at / counts
-    scatter = float(((steady - at @ means) ** 2).sum())
-    freedom = max(0, len(in_flight) - len(distinct) - len(effects) + 1)
-    # n / X(n) is linear in these: coefficients (1 - contention, contention, coherence) / rate.
-    terms = np.stack([np.ones_like(distinct), distinct, distinct * (distinct - 1)], axis=1)
-    return _Curve(
-        points=Points(terms, means, counts.astype(np.float64)),
-        scatter=scatter,
-        freedom=freedom,
-        drift=_measure_drift(effects, scatter / max(1, freedom) / len(in_flight)),
-    )
+def _separate(n: Floats, log_x: Floats, turns: npt.NDArray[np.int64]) -> _Scatter:
+    loads = (n[:, None] == np.unique(n)).astype(np.float64)
+    repeats = (turns[:, None] == np.unique(turns)).astype(np.float64)
+    both = np.hstack([loads, repeats])
+    means, _, rank, _ = np.linalg.lstsq(both, log_x)
+    squares, freedom = float(((log_x - both @ means) ** 2).sum()), len(n) - int(rank)
+    effects = means[loads.shape[1] :]
+    drift = 0.0
+    if len(effects) > 1:
+        # What the trials' own scatter adds to the variance of the repeats' mean is in the law's interval already.
+        variance = max(0.0, float(effects.var(ddof=1)) / len(effects) - squares / max(1, freedom) / len(n))
+        drift = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(effects) - 1)) * math.sqrt(variance)
+    return _Scatter(log_x - repeats @ (effects - effects.mean()), squares, freedom, drift)
 
 
-def _measure_drift(effects: Floats, noise: float) -> float:
-    """Return half the 95 % interval of the mean of ``effects``, less ``noise``: what trials add to its variance."""
-    if len(effects) == 1:
-        return 0.0
-    variance = max(0.0, float(effects.var(ddof=1)) / len(effects) - noise)
-    return float(student.ppf((1 + CONFIDENCE) / 2, len(effects) - 1)) * math.sqrt(variance)
+def _find_error(squares: float, scatter: _Scatter, over: int) -> tuple[float, int]:
+    """Return the variance of a trial about the law, and its degrees of freedom.
 
+    squares: of the trials about the law; over: how many more loads there are than parameters.
 
-def _describe(curve: _Curve) -> Scalability | None:
-    points = curve.points
-    free, shared, paired = map(float, fit(points))
-    seconds = free + shared
-    if seconds == 0:
-        return None
-    misfit = points.misfit(np.array([free, shared, paired]))
-    limit = misfit + _allowance(curve, misfit)
-
-    def interval(estimate: float, constrain: Callable[[float], Constraint], highest: float = math.inf) -> Interval:
-        return profile(points, constrain, estimate, limit=limit, highest=highest)
-
-    coherence = interval(paired / seconds, lambda value: Constraint((value, value, -1)))
-    peaks = bool(coherence.low) and _is_near(points, free, paired)
-    return Scalability(
-        rate=_widen(_invert(interval(seconds, lambda value: Constraint((1, 1, 0), value)), 1), curve.drift),
-        contention=interval(shared / seconds, lambda value: Constraint((value, value - 1, 0)), highest=1),
-        coherence=coherence,
-        peak=_invert(interval(paired / free, lambda value: Constraint((value, 0, -1))), 2) if peaks else None,
-    )
-
-
-def _is_near(points: Points, free: float, paired: float) -> bool:
-    """Say whether the peak, sqrt((1 - contention) / coherence), lies about where it was measured."""
-    in_flight = points.terms[:, 1]
-    return bool(in_flight.min() / FARTHEST_PEAK <= math.sqrt(free / paired) <= in_flight.max() * FARTHEST_PEAK)
-
-
-def _invert(interval: Interval, root: int) -> Interval:
-    """Return the interval of ``value ** (-1 / root)``: its ends change places."""
-    estimate, high, low = (
-        math.inf if value == 0 else (1 / value) ** (1 / root)
-        for value in (interval.estimate, interval.low, interval.high)
-        if value is not None
-    )
-    return Interval(estimate, low, high)
-
-
-def _widen(interval: Interval, half: float) -> Interval:
-    """Return the interval with one more, independent, error: ``half`` of its interval, logarithm."""
-    assert interval.low is not None
-    assert interval.high is not None
-    below = math.log(interval.estimate / interval.low) if interval.low else math.inf
-    above = math.log(interval.high / interval.estimate)
-    low, high = math.exp(-math.hypot(below, half)), math.exp(math.hypot(above, half))
-    return Interval(interval.estimate, interval.estimate * low, interval.estimate * high)
-
-
-def _allowance(curve: _Curve, misfit: float) -> float:
-    """Return how far a law's sum of squares may lie above the least, ``misfit``, for the law to be believed.
-
-    The error is that of all trials about the law. Where the points miss the law by more than the scatter of trials
-    explains (F test of lack of fit), it is not quite this service's law, and no number of repeats makes it so: the
-    error is then the misfit, with its few degrees of freedom.
+    Where the loads miss the law by more than the scatter of trials explains (F test of lack of fit), it is not quite
+    this service's law, and no number of repeats makes it so: the error is then the misfit, with its few degrees of
+    freedom.
     """
-    over = len(curve.points.logarithms) - PARAMETERS
-    variance, freedom = (misfit + curve.scatter) / (over + curve.freedom), over + curve.freedom
-    if curve.freedom:
-        surprising = fisher.ppf(CONFIDENCE, over, curve.freedom) * curve.scatter / curve.freedom
+    misfit = max(0.0, squares - scatter.squares)
+    if scatter.freedom:
+        surprising = stats.f.ppf(CONFIDENCE, over, scatter.freedom) * scatter.squares / scatter.freedom
         if misfit / over > surprising:
-            variance, freedom = misfit / over, over
-    return float(variance * fisher.ppf(CONFIDENCE, 1, freedom))
+            return misfit / over, over
+    return squares / (over + scatter.freedom), over + scatter.freedom

@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loadtest.analysis.capacity import Sustained, find_sustained
-from loadtest.analysis.counts import GateTally, RequestTally, tally_failures, tally_gates, tally_requests
-from loadtest.analysis.evidence import measure, trials_of
-from loadtest.analysis.figures import NOT_MEASURED, Figure, compare, once
-from loadtest.analysis.missing import find_missing
-from loadtest.analysis.operating import Operating, find_operating
+from loadtest.analysis.capacity import Operating, Sustained, find_operating, find_sustained
+from loadtest.analysis.counts import (
+    GateTally,
+    MissingPhase,
+    RequestTally,
+    find_missing,
+    tally_failures,
+    tally_gates,
+    tally_requests,
+)
+from loadtest.analysis.figures import NOT_MEASURED, Figure, average, figure_ratio, once, trials_of
 from loadtest.analysis.quality import find_best, gain, gain_of_best
 from loadtest.record.intervals import Interval
 from loadtest.record.results import SATURATION_USERS, Environment, Results, Settings
@@ -19,7 +24,7 @@ MILLION = 1e6
 
 
 @dataclass(frozen=True)
-class ArchitectureSummary:
+class ArchitectureFigures:
     """What was found of one architecture.
 
     saturation: requests/s of the closed loop; rows_per_second: sustained under the SLO, of a quick study at saturation;
@@ -41,7 +46,7 @@ class ArchitectureSummary:
 
 
 @dataclass(frozen=True)
-class Summary:
+class StudySummary:
     """A study in figures."""
 
     release: str
@@ -50,9 +55,9 @@ class Summary:
     seconds: float
     partial: str | None
     notes: tuple[str, ...]
-    missing: tuple[str, ...]
-    """Of a partial study; see ``loadtest.analysis.missing``."""
-    architectures: tuple[ArchitectureSummary, ...]
+    missing: tuple[MissingPhase, ...]
+    """Of a partial study."""
+    architectures: tuple[ArchitectureFigures, ...]
     best: str | None
     """The most accurate on held-out rows; None where the release's evaluation is not known."""
     gates: tuple[GateTally, ...]
@@ -65,10 +70,10 @@ class Summary:
     """The largest of any trial."""
 
 
-def summarise(results: Results) -> Summary:
+def summarise_study(results: Results) -> StudySummary:
     """Compute every figure that is shown."""
     names = [name for name in results.settings.architectures if name in results.cards]
-    return Summary(
+    return StudySummary(
         release=results.release,
         settings=results.settings,
         environment=results.environment,
@@ -76,29 +81,29 @@ def summarise(results: Results) -> Summary:
         partial=results.partial,
         notes=tuple(results.notes),
         missing=() if results.partial is None else find_missing(results),
-        architectures=tuple(_summarise(results, name, names) for name in names),
+        architectures=tuple(_find_figures(results, name, names) for name in names),
         best=find_best(results),
         gates=tally_gates(results),
         requests=tally_requests(results.trials),
         failures=tally_failures(results.trials),
         trials=len(results.trials),
         invalid_trials=sum(results.rests_on(trial) and not trial.valid for trial in results.trials),
-        steal_share=max((one.steal_share for one in results.trials if one.steal_share is not None), default=None),
+        steal_share=max((share for trial in results.trials if (share := trial.steal_share) is not None), default=None),
     )
 
 
-def compare_rates(above: ArchitectureSummary, below: ArchitectureSummary) -> Interval | None:
+def compare_rates(above: ArchitectureFigures, below: ArchitectureFigures) -> Interval | None:
     """Return the ratio of rows/s, block by block; None where either is a bound, withheld or not measured."""
-    return compare(above.rows_per_second, below.rows_per_second)
+    return figure_ratio(above.rows_per_second, below.rows_per_second)
 
 
-def _summarise(results: Results, name: str, names: list[str]) -> ArchitectureSummary:
+def _find_figures(results: Results, name: str, names: list[str]) -> ArchitectureFigures:
     sustained = find_sustained(results, name)
     saturation = _find_saturation(results, name)
     requests = saturation if results.settings.quick else sustained.requests
     rows_per_second = requests.through(lambda rate: rate * results.settings.rows)
     alone = results.alone.get(name)
-    return ArchitectureSummary(
+    return ArchitectureFigures(
         name=name,
         card=results.cards[name],
         sustained=sustained,
@@ -115,8 +120,8 @@ def _summarise(results: Results, name: str, names: list[str]) -> ArchitectureSum
 
 def _find_saturation(results: Results, name: str) -> Figure:
     """Return what a closed loop of SATURATION_USERS is answered: a phase of its own, or one load of a sweep."""
-    swept = [one for one in trials_of(results, "in flight", name) if one.load.in_flight == SATURATION_USERS]
-    return measure(trials_of(results, "saturation", name) or swept, lambda trial: trial.requests_per_second)
+    swept = [trial for trial in trials_of(results, "in flight", name) if trial.load.in_flight == SATURATION_USERS]
+    return average(trials_of(results, "saturation", name) or swept, lambda trial: trial.requests_per_second)
 
 
 def _find_cost(results: Results, rows_per_second: Figure) -> Figure:

@@ -2,33 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from loadtest.analysis.evidence import Value, measure
-from loadtest.record.intervals import Interval
-from loadtest.record.results import Latency, Trial
+from loadtest.analysis.figures import PERCENTILES, Figure, average_percentile
+from loadtest.record.results import Trial
 
 ROUNDED_TO = 6
 """Decimals of a rate or a number of rows: what was computed twice is the same."""
-
-
-def latency(value: Callable[[Latency], float]) -> Value:
-    """Return what reads one figure of a trial's latency, None where nothing was answered."""
-    return lambda trial: None if trial.latency is None else value(trial.latency)
-
-
-PERCENTILES: Mapping[str, Value] = {
-    "p50": latency(lambda found: found.p50_ms),
-    "p95": latency(lambda found: found.p95_ms),
-    "p99": latency(lambda found: found.p99_ms),
-}
+Reader = Callable[[Sequence[Trial]], Figure]
+"""Makes one figure of the trials at one load."""
+LATENCIES: Mapping[str, Reader] = {name: partial(average_percentile, name=name) for name in PERCENTILES}
 
 
 @dataclass(frozen=True)
 class Point:
-    """One load. values: name of a figure -> its estimate and interval over the blocks."""
+    """One load. figures: name -> its figure, which has a value."""
 
     load: float
-    values: Mapping[str, Interval]
+    figures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True)
@@ -45,22 +36,21 @@ class Sweep:
 
     def estimates(self, name: str) -> list[float]:
         """Return the estimate of one figure at each point."""
-        return [point.values[name].estimate for point in self.points]
+        values = [point.figures[name].value for point in self.points]
+        return [value.estimate for value in values if value is not None]
 
 
-def sweep(trials: Sequence[Trial], load: Callable[[Trial], float], values: Mapping[str, Value]) -> Sweep:
-    """Put the trials of equal load together and measure each of them. values: name of a figure -> what reads it."""
+def sweep(trials: Sequence[Trial], load: Callable[[Trial], float], readers: Mapping[str, Reader]) -> Sweep:
+    """Put the trials of equal load together and measure each of them. readers: name of a figure -> what makes it."""
     loads: dict[float, list[Trial]] = {}
     for trial in trials:
         loads.setdefault(round(load(trial), ROUNDED_TO), []).append(trial)
-    figures = {at: {name: measure(found, value) for name, value in values.items()} for at, found in loads.items()}
-    known = {
-        at: {name: figure.value for name, figure in found.items() if figure.value is not None}
-        for at, found in figures.items()
-    }
+    points = [
+        Point(at, {name: read(together) for name, read in readers.items()}) for at, together in sorted(loads.items())
+    ]
     return Sweep(
-        points=tuple(Point(at, found) for at, found in sorted(known.items()) if len(found) == len(values)),
-        withheld=sum(any(figure.withheld is not None for figure in found.values()) for found in figures.values()),
+        points=tuple(p for p in points if all(figure.value is not None for figure in p.figures.values())),
+        withheld=sum(any(figure.withheld for figure in point.figures.values()) for point in points),
     )
 
 

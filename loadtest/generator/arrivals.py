@@ -4,6 +4,8 @@ Points of a process of rate one are mapped through the inverse of the cumulative
 Stochastic Processes, 1975, section 4.7): Poisson points stay Poisson, even ones stay even, at any shape of the rate.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +23,11 @@ GRID_SECONDS = 0.01
 """The cumulative rate is linear between points so far apart; the rate itself changes over tens of seconds."""
 REPEAT_SECONDS = 60.0
 """A schedule without an end repeats its shape so often."""
+STRETCH_SECONDS, STRETCH_ARRIVALS = 60.0, 50_000
+"""Arrivals are drawn by stretches that are no longer and have no more at the rate (bursts: up to three times as many).
+
+To draw one takes some milliseconds, in which those that are due wait. An hour at 8,000/s at once would be 29 million.
+"""
 
 Floats = npt.NDArray[np.float64]
 
@@ -56,21 +63,24 @@ class Schedule:
     def times(self) -> Iterator[float]:
         """Yield the instants of the arrivals, seconds from the begin, in order."""
         length = self.seconds or REPEAT_SECONDS
-        for turn in range(1 if self.seconds else 10**9):
-            yield from (turn * length + self._turn(length, turn)).tolist()
+        parts = math.ceil(max(length / STRETCH_SECONDS, self.rate * length / STRETCH_ARRIVALS))
+        edges = np.linspace(0, length, parts + 1)
+        even = np.random.default_rng([*self.seed, 0]).uniform()
+        for stretch in itertools.count() if not self.seconds else range(parts):
+            turn, part = divmod(stretch, parts)
+            instants, expected = self._accumulate(edges[part], edges[part + 1], length)
+            if self.arrivals == "constant":
+                points = np.arange(even, expected[-1])
+                even += len(points) - expected[-1]
+            else:
+                random = np.random.default_rng([*self.seed, stretch])
+                # Given how many there are, the points of a Poisson process are uniform.
+                points = np.sort(random.uniform(0, expected[-1], random.poisson(expected[-1])))
+            yield from (turn * length + np.interp(points, expected, instants)).tolist()
 
-    def _turn(self, seconds: float, turn: int) -> Floats:
-        instants = np.linspace(0, seconds, int(np.ceil(seconds / GRID_SECONDS)) + 1)
+    def _accumulate(self, begin: float, end: float, length: float) -> tuple[Floats, Floats]:
+        """Return instants of the shape between ``begin`` and ``end``, and the arrivals to be expected until each."""
+        instants = np.linspace(begin, end, int(np.ceil((end - begin) / GRID_SECONDS)) + 1)
         between = (instants[1:] + instants[:-1]) / 2
-        expected = np.concatenate([[0], np.cumsum(self.rate * PROFILES[self.shape](between, seconds))])
-        expected *= instants[1] - instants[0]
-        return np.interp(self._unit_points(expected[-1], turn), expected, instants)
-
-    def _unit_points(self, end: float, turn: int) -> Floats:
-        """Points of a process of rate one in 0 .. ``end``, of which ``turn`` stretches have gone by."""
-        if self.arrivals == "constant":
-            phase = np.random.default_rng([*self.seed, 0]).uniform()
-            return np.arange((phase - turn * end) % 1, end)
-        random = np.random.default_rng([*self.seed, turn])
-        # Given how many there are, the points of a Poisson process are uniform.
-        return np.sort(random.uniform(0, end, random.poisson(end)))
+        rates = self.rate * PROFILES[self.shape](between, length)
+        return instants, np.concatenate([[0], np.cumsum(rates)]) * (instants[1] - instants[0])

@@ -25,7 +25,7 @@ class ClientError(Exception):
 
 
 @dataclass
-class Answer:
+class HttpAnswer:
     """A whole answer; header names are in lower case."""
 
     status: int = 0
@@ -44,10 +44,10 @@ class _Connection:
         self._begin()
 
     def _begin(self) -> None:
-        self.answer, self.parts, self.whole = Answer(), list[bytes](), False
+        self.answer, self.parts, self.whole = HttpAnswer(), list[bytes](), False
         self.ends_with_connection = False
 
-    def ask(self, request: bytes) -> Answer:
+    def ask(self, request: bytes) -> HttpAnswer:
         """Send, and read until the answer is whole. Raises OSError, httptools' errors."""
         self._begin()
         self.stream.sendall(request)
@@ -106,7 +106,7 @@ class Client:
         """Family and address of the first connection: gevent has another thread look up each name, even an address."""
         self._idle: list[_Connection] = []
 
-    def ask(self, request: bytes) -> Answer:
+    def ask(self, request: bytes) -> HttpAnswer:
         """Return the answer to an encoded request. Raises ClientError.
 
         A kept connection that turns out to be closed is replaced once, as every client does it: a prediction changes
@@ -125,7 +125,7 @@ class Client:
         except (OSError, httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise ClientError(f"no answer: {type(error).__name__}") from None
 
-    def _ask(self, connection: _Connection, request: bytes) -> Answer:
+    def _ask(self, connection: _Connection, request: bytes) -> HttpAnswer:
         good = False
         try:
             answer = connection.ask(request)

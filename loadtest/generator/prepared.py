@@ -60,7 +60,7 @@ def _requests(host: str, architecture: str, body: Body, rows: int, timed: bool) 
     headers = {"Content-Type": kind.media_type, "Accept": kind.media_type}
     if timed:
         headers[TIMING_HEADER] = "1"
-    return kind, tuple((one, encode_request(host, kind.route, headers, one.body)) for one in kind.payloads)
+    return kind, tuple((payload, encode_request(host, kind.route, headers, payload.body)) for payload in kind.payloads)
 
 
 def forget() -> None:

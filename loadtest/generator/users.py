@@ -19,15 +19,15 @@ from locust.env import Environment
 from locust.exception import StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadtest.generator.alarm import Alarm
 from loadtest.generator.arrivals import Schedule
-from loadtest.generator.client import Answer, Client, ClientError
+from loadtest.generator.client import Client, ClientError, HttpAnswer
 from loadtest.generator.greenlets import Crew
 from loadtest.generator.prepared import check_numbers, check_rate, requests_of
 from loadtest.generator.stopping import tell_finished
+from loadtest.generator.timer import Alarm
 from loadtest.record.errors import InputError
 from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, UNTIMED, SampleRecorder
-from loadtest.target.payloads import find_fault, parse_timing
+from loadtest.target.payloads import find_mistake, parse_timing
 from service.contract.routes import RELEASE_HEADER
 
 RELEASE_KEY = RELEASE_HEADER.lower().encode()
@@ -75,8 +75,8 @@ class PredictionUser(locust.User):
             raise StopTest(str(error)) from None
         self.client = Client(self.environment.host)
         self.release = self.kind.release.encode()
-        self.known_right = [b""] * len(self.requests)
-        """By request: the last answer that was right. The same bytes are right again."""
+        self.known_right: list[bytes | None] = [None] * len(self.requests)
+        """By request: the last answer that was right, None before there was any. The same bytes are right again."""
 
     def check_options(self, options: Any) -> None:
         """Check the numbers: the web page takes any. Raises InputError."""
@@ -104,13 +104,13 @@ class PredictionUser(locust.User):
         timing = parse_timing(answer.headers.get(TIMING_KEY, b""))
         self.keep(scheduled, sent, done, status=answer.status, failure=failure, timing=timing, length=len(answer.body))
 
-    def _find_failure(self, place: int, answer: Answer) -> str | None:
+    def _find_failure(self, place: int, answer: HttpAnswer) -> str | None:
         if answer.status != 200:
             return f"status {answer.status}"
         release = answer.headers.get(RELEASE_KEY, b"")
         if answer.body == self.known_right[place] and release == self.release:
             return None
-        failure = find_fault(self.kind, self.requests[place][0], answer.body, release.decode("latin-1"))
+        failure = find_mistake(self.kind, self.requests[place][0], answer.body, release.decode("latin-1"))
         if failure is None:
             self.known_right[place] = answer.body
         return failure
@@ -193,7 +193,7 @@ class OpenUser(PredictionUser):
         """Send every request of the schedule when it is due; then tell that it is over."""
         options: Any = self.environment.parsed_options
         instants = self._schedule(options).times()
-        first = list(itertools.islice(instants, 1))  # draws them all, which takes longer than the lead for a long soak
+        first = list(itertools.islice(instants, 1))  # draws the first stretch, which takes a part of the lead
         alarm = Alarm()
         try:
             begin = time.perf_counter() + LEAD_SECONDS

@@ -24,6 +24,10 @@ class Interval:
         interval = "" if self.low is None or self.high is None else f" [{self.low:.2f}, {self.high:.2f}]"
         return f"{self.estimate:.2f}{interval}"
 
+    def excludes(self, value: float) -> bool:
+        """Whether there is an interval and ``value`` lies outside it: 1 of a ratio, 0 of a difference."""
+        return self.low is not None and self.high is not None and not self.low <= value <= self.high
+
 
 def median(values: list[float]) -> float:
     """Return the middle of the repeats: one disturbed repeat does not move it far."""
@@ -82,10 +86,3 @@ def unpaired_ratio(above: list[float], below: list[float]) -> Interval | None:
         return Interval(middle)
     interval = stats.ttest_ind(*logarithms, equal_var=False).confidence_interval(CONFIDENCE)
     return Interval(middle, math.exp(interval.low), math.exp(interval.high))
-
-
-def shows(interval: Interval | None, nothing: float) -> bool:
-    """Whether there is an interval and ``nothing`` lies outside it (1 for a ratio, 0 for a difference)."""
-    if interval is None or interval.low is None or interval.high is None:
-        return False
-    return not interval.low <= nothing <= interval.high

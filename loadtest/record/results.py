@@ -8,14 +8,14 @@ import os
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from loadtest.record.errors import InputError
-from service.contract.card import Description
+from service.contract.card import Description, Difference, Frozen
 
 RESULTS_FILE = "results.json"
-FORMAT: Literal[2] = 2
-"""Of the results file; 1 was the closed-loop comparison's."""
+FORMAT: Literal[3] = 3
+"""Of the results file; 1 was the closed-loop comparison's, 2 had gates in words and latencies of answers alone."""
 
 Arrivals = Literal["poisson", "constant"]
 ARRIVALS: tuple[Arrivals, ...] = get_args(Arrivals)
@@ -28,21 +28,27 @@ BODIES: tuple[Body, ...] = get_args(Body)
 Phase = Literal["saturation", "search", "curve", "rows", "in flight"]
 """saturation: a closed loop of SATURATION_USERS; search: for the capacity; curve: latency against rate; rows: rows in
 each request; in flight: requests at the same time."""
+GateName = Literal[
+    "client lateness",
+    "achieved",
+    "nothing dropped",
+    "counts agree",
+    "service undisturbed",
+    "generator CPU",
+    "answers correct",
+]
+"""See ``loadtest.study.gates``."""
 Verdict = Literal["pass", "fail", "undecided"]
 """Whether the SLO was held; see ``loadtest.study.slo``."""
 
 SATURATION_USERS = 16
+SWEEP_BLOCKS = 3
+"""Repeats of a sweep, and of a study with fewer blocks as many as those."""
 ROUNDING = 1 + 1e-9
 """A rate that was computed twice is the same rate."""
 OPERATING_SHARE = 0.7
 """Of the capacity: the rate at which latencies are compared."""
 CDF_LEVELS = tuple(k / 100 for k in range(1, 100)) + (0.995, 0.999)
-
-
-class Frozen(BaseModel):
-    """A record that does not change once it is made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Settings(Frozen):
@@ -87,27 +93,39 @@ class Load(Frozen):
 class Gate(Frozen):
     """One condition under which a trial's figures can be believed."""
 
-    name: str
-    """For example ``client lateness``."""
-    rule: str
-    """For example ``p99 <= 5 ms``."""
-    measured: str
-    """The fact, in words: ``p99 12.3 ms``; why not, where it could not be measured."""
+    name: GateName
+    figure: float | None
+    """What is held against ``limit``; None where it could not be measured, or where nothing was."""
+    limit: float
+    """The most that ``figure`` may be, in its unit: milliseconds, requests, or a share."""
+    parts: dict[str, float] = {}
+    """What the figure is made of, for example the arrivals that were sent and offered."""
     ok: bool | None
-    """None: it could not be measured here."""
+    """None: it could not be measured here, or an overload excuses it."""
+
+    @property
+    def excess(self) -> float:
+        """How far the figure lies beyond the limit: of two gates of one name, that of more is the worse."""
+        return 0.0 if self.figure is None else self.figure - self.limit
 
 
 class Latency(Frozen):
-    """From the scheduled instant (open arrivals) or from sending (closed loop) to the whole answer."""
+    """From the scheduled instant (open arrivals) or from sending (closed loop) to the whole answer.
+
+    A request that was dropped, cut off or never answered is later than all others. A quantile among those is not
+    known: it is at least the longest latency of an answer, which then stands in its place.
+    """
 
     p50_ms: float
     p95_ms: float
     p99_ms: float
     cdf_ms: list[float]
     """Quantiles at ``CDF_LEVELS``."""
+    known: float = 1.0
+    """Level up to which quantiles are known; above they are lower bounds."""
 
 
-class Split(Frozen):
+class TimeSplit(Frozen):
     """Where the time of a median request goes, in milliseconds.
 
     client: scheduled until taken up by the generator; outside: network, HTTP and queue; parse, infer, write: as the
@@ -155,7 +173,7 @@ class Trial(Frozen):
     """Right answers a second."""
     latency: Latency | None
     """None where nothing was answered."""
-    split: Split | None
+    split: TimeSplit | None
     lateness_p99_ms: float | None
     """Of the generator: from the scheduled instant until it took the arrival up; None for a closed loop."""
     generator_share: float
@@ -200,15 +218,6 @@ class Alone(Frozen):
     """Resident memory of the worker, after requests of the study's kind."""
 
 
-class Difference(Frozen):
-    """Held-out accuracy (regression: negative squared error) less that of the best, with its paired 95 % interval."""
-
-    best: str
-    mean: float
-    low: float
-    high: float
-
-
 class Environment(Frozen):
     """Where this was measured."""
 
@@ -228,7 +237,7 @@ class Environment(Frozen):
 class Results(Frozen):
     """A whole study, or what there is of it."""
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     release: str
     settings: Settings
     environment: Environment
@@ -253,8 +262,10 @@ class Results(Frozen):
         would make the capacity too low. Where the load generator was the limit it is the rate that held.
         """
         return {
-            (one.architecture, one.block): (one.next_rate if one.outcome == "found" else None) or one.rate or 0.0
-            for one in self.capacities
+            (found.architecture, found.block): (found.next_rate if found.outcome == "found" else None)
+            or found.rate
+            or 0.0
+            for found in self.capacities
         }
 
     def rests_on(self, trial: Trial) -> bool:

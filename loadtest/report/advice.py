@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loadtest.analysis.recommendation import Nothing, Price, Take, Weigh, decide, is_shown_worse
-from loadtest.analysis.summary import ArchitectureSummary, Summary, compare_rates
-from loadtest.record.intervals import shows
-from loadtest.report.notation import brief, number
-from loadtest.report.wording import join, say_gain, say_rate_ratio
+from loadtest.analysis.summary import ArchitectureFigures, StudySummary, compare_rates
+from loadtest.report.wording import Words, brief, join, number, say, say_gain, say_rate_ratio
 
 MEGABYTE = 1e6
 
@@ -17,21 +15,22 @@ class Advice:
     """headline: the choice; reason: why; change: what would change it. A sentence or two each."""
 
     headline: str
-    reason: str
+    reason: Words
     change: str
 
 
-def advise(summary: Summary) -> Advice:
+def advise(summary: StudySummary) -> Advice:
     """Say what ``loadtest.analysis.recommendation`` decides."""
-    decision = decide(summary)
-    if isinstance(decision, Nothing):
-        return _explain(decision, summary)
-    if isinstance(decision, Take):
-        return _take(decision, summary)
-    return _weigh(decision, summary)
+    match decide(summary):
+        case Nothing() as nothing:
+            return _explain(nothing, summary)
+        case Take() as take:
+            return _take(take, summary)
+        case Weigh() as weigh:
+            return _weigh(weigh, summary)
 
 
-def _explain(nothing: Nothing, summary: Summary) -> Advice:
+def _explain(nothing: Nothing, summary: StudySummary) -> Advice:
     names = join(nothing.names) if nothing.names else ""
     reason, change = {
         "partial": (f"The study is not whole: {(summary.partial or '').rstrip('.')}.", "A whole study"),
@@ -51,70 +50,73 @@ def _explain(nothing: Nothing, summary: Summary) -> Advice:
             "The same study where the release was trained",
         ),
     }[nothing.obstacle]
-    return Advice("None yet.", reason, f"{change} would change it.")
+    return Advice("None yet.", say("{}", reason), f"{change} would change it.")
 
 
-def _take(take: Take, summary: Summary) -> Advice:
-    rates = "; ".join(_say_rate(one, take.choice, summary) for one in take.others)
-    changes = list(_changes(take, summary))
+def _take(take: Take, summary: StudySummary) -> Advice:
+    rates = [_say_rate(other, take.choice, summary) for other in take.others]
+    changes = str(join(list(_changes(take, summary)), " or "))
     return Advice(
         headline=f"Take {take.choice.name}{_provisionally(summary)}.",
-        reason=f"Against it, {rates}. {_say_quality(take.choice, summary)}",
-        change=_as_sentence(f"{join(changes, 'or')} would change it."),
+        reason=say("Against it, {}. {}", join(rates, "; ", "; "), _say_quality(take.choice, summary)),
+        change=f"{changes[0].upper()}{changes[1:]} would change it.",
     )
 
 
-def _provisionally(summary: Summary) -> str:
+def _provisionally(summary: StudySummary) -> str:
     return ", provisionally" if summary.settings.quick else ""
 
 
-def _say_rate(one: ArchitectureSummary, choice: ArchitectureSummary, summary: Summary) -> str:
-    rate = compare_rates(one, choice)
+def _say_rate(other: ArchitectureFigures, choice: ArchitectureFigures, summary: StudySummary) -> Words:
+    rate = compare_rates(other, choice)
     if rate is None:
-        return f"{one.name} holds the SLO at no rate that was tried"
+        return say("{} holds the SLO at no rate that was tried", other.name)
     verb = "answers" if summary.settings.quick else "sustains"
-    words = f"{one.name} {verb} {say_rate_ratio(rate)} times the rows/s"
-    if shows(rate, 1):
-        return words
-    return f"{words} with {number(one.card.parameters / choice.card.parameters, 1)} times the weights"
+    times = (
+        ""
+        if rate.excludes(1)
+        else f" with {number(other.card.parameters / choice.card.parameters, 1)} times the weights"
+    )
+    return say("{} {} {} times the rows/s{}", other.name, verb, say_rate_ratio(rate), times)
 
 
-def _say_quality(choice: ArchitectureSummary, summary: Summary) -> str:
+def _say_quality(choice: ArchitectureFigures, summary: StudySummary) -> Words:
     if summary.best == choice.name:
-        return "It is also the best on held-out rows."
-    best = next((one for one in summary.architectures if one.name == summary.best), None)
+        return say("It is also the best on held-out rows.")
+    best = next((architecture for architecture in summary.architectures if architecture.name == summary.best), None)
     if best is None:
-        return f"The best on held-out rows, {summary.best}, was not measured."
-    return f"The best on held-out rows, {best.name}, {say_gain(best, choice)} over it."
+        return say("The best on held-out rows, {}, was not measured.", str(summary.best))
+    return say("The best on held-out rows, {}, {} over it.", best.name, say_gain(best, choice))
 
 
-def _changes(take: Take, summary: Summary) -> Iterator[str]:
+def _changes(take: Take, summary: StudySummary) -> Iterator[str]:
     choice = take.choice
     if summary.settings.quick:
         yield "a whole study (without --quick)"
-    if any(one.rows_per_second.value is None for one in take.others):
+    if any(other.rows_per_second.value is None for other in take.others):
         yield "a looser SLO (--slo-p99-ms)"
     if summary.best == choice.name:
         yield "other data, on which another architecture is shown to be better,"
-    elif not is_shown_worse(choice, summary):
+    elif not is_shown_worse(choice):
         yield "a quality gain shown with more held-out rows"
-    rates = [compare_rates(one, choice) for one in take.others]
-    if any(rate is not None and not shows(rate, 1) for rate in rates):
+    rates = [compare_rates(other, choice) for other in take.others]
+    if any(rate is not None and not rate.excludes(1) for rate in rates):
         yield "a difference in rate shown by more blocks"
 
 
-def _weigh(weigh: Weigh, summary: Summary) -> Advice:
+def _weigh(weigh: Weigh, summary: StudySummary) -> Advice:
     better, cheapest = weigh.better, weigh.cheapest
     regression = better.card.task == "regression"
     worth = "a smaller squared error" if regression else "accuracy"
     unit = "Each percent off the squared error" if regression else "Each point (0.01) of accuracy"
     rate = compare_rates(better, cheapest)
-    times = "" if rate is None else f" at {say_rate_ratio(rate)} times the rows/s"
+    times = "" if rate is None else say(" at {} times the rows/s", say_rate_ratio(rate))
     price = list(_say_price(weigh.price))
+    # A quotient of estimates, of which the memory is measured once.
+    costs = f"{unit} costs {join(price)} (estimates without an interval)." if price else ""
     return Advice(
         headline=f"It depends on what {worth} is worth: {cheapest.name} or {better.name}{_provisionally(summary)}.",
-        reason=f"Against {cheapest.name}, {better.name} {say_gain(better, cheapest)}{times}. "
-        + (f"{unit} costs {join(price)}." if price else ""),
+        reason=say("Against {}, {} {}{}. {}", cheapest.name, better.name, say_gain(better, cheapest), times, costs),
         change=f"Take {better.name} where that is worth its price, {cheapest.name} where it is not.",
     )
 
@@ -126,7 +128,3 @@ def _say_price(price: Price) -> Iterator[str]:
         yield f"{brief(price.worker_bytes / MEGABYTE)} MB of worker memory"
     if price.cost is not None:
         yield f"{brief(price.cost)} more per million predictions"
-
-
-def _as_sentence(words: str) -> str:
-    return words[0].upper() + words[1:]

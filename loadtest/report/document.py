@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loadtest.analysis.counts import GateTally, RequestTally
-from loadtest.analysis.missing import NAMES
-from loadtest.analysis.summary import Summary
+from loadtest.analysis.summary import StudySummary
 from loadtest.record.results import SATURATION_USERS
 from loadtest.report.advice import Advice, advise
 from loadtest.report.method import Fact, list_facts, say_environment, say_method
-from loadtest.report.notes import Notice, find_notices
-from loadtest.report.table import Group, Row, Table, make_table
+from loadtest.report.notes import PHASES, Notice, find_notices
+from loadtest.report.table import Group, ReportTable, Row, make_table
 from loadtest.report.verdict import say_verdict
-from loadtest.report.wording import join
+from loadtest.report.wording import Words, Written, join, say_measured, say_rule
 
 GATE_COLUMNS = ("gate", "rule", "passed", "failed", "set aside", "not judged", "worst measured")
 REQUEST_COLUMNS = ("phase", "trials", "offered", "sent", "dropped", "answered rightly", "late")
 SIGNED = "A value with a sign is a difference to {first}, one without is a ratio."
 SATURATION = f"Saturation: a closed loop of {SATURATION_USERS} users."
+ONCE = "Training, memory and start are measured once, and have no interval."
 COST = "Cost: the price of the service's processors for as long as a million rows take."
 
 
@@ -26,23 +26,23 @@ class Document:
     """All that is said. gate_words: what the table of gates comes to."""
 
     title: str
-    verdict: tuple[str, ...]
+    verdict: tuple[Words, ...]
     notices: tuple[Notice, ...]
     advice: Advice
-    table: Table
+    table: ReportTable
     table_notes: tuple[str, ...]
-    gates: Table
+    gates: ReportTable
     gate_words: tuple[str, ...]
-    requests: Table
+    requests: ReportTable
     failures: tuple[Fact, ...]
     facts: tuple[Fact, ...]
     method: tuple[str, ...]
     environment: str
 
 
-def compose(summary: Summary) -> Document:
+def compose(summary: StudySummary) -> Document:
     """Put a study into words and tables."""
-    names = [one.name for one in summary.architectures]
+    names = [architecture.name for architecture in summary.architectures]
     kind = "Quick comparison" if summary.settings.quick else "Capacity"
     return Document(
         title=f"{kind} of {join(names) if names else 'nothing'}",
@@ -51,9 +51,13 @@ def compose(summary: Summary) -> Document:
         advice=advise(summary),
         table=make_table(summary),
         table_notes=tuple(_table_notes(summary)),
-        gates=Table(GATE_COLUMNS, (Group("", tuple(_gate_row(gate) for gate in summary.gates)),)),
+        gates=ReportTable(
+            tuple(map(Written, GATE_COLUMNS)), (Group("", tuple(_gate_row(tally) for tally in summary.gates)),)
+        ),
         gate_words=tuple(_gate_words(summary)),
-        requests=Table(REQUEST_COLUMNS, (Group("", tuple(_request_row(one) for one in summary.requests)),)),
+        requests=ReportTable(
+            tuple(map(Written, REQUEST_COLUMNS)), (Group("", tuple(_request_row(tally) for tally in summary.requests)),)
+        ),
         failures=tuple(Fact(reason, f"{count:,}") for reason, count in summary.failures.items()),
         facts=list_facts(summary),
         method=say_method(summary),
@@ -61,29 +65,32 @@ def compose(summary: Summary) -> Document:
     )
 
 
-def _gate_row(gate: GateTally) -> Row:
-    counts = (gate.passed, gate.failed, gate.set_aside, gate.unknown)
-    return Row(gate.name, (gate.rule, *(f"{count:,}" for count in counts), gate.worst))
+def _gate_row(tally: GateTally) -> Row:
+    counts = (tally.passed, tally.failed, tally.set_aside, tally.unknown)
+    words = (say_rule(tally.worst), *(f"{count:,}" for count in counts), say_measured(tally.worst))
+    return Row(tally.worst.name, tuple(map(Written, words)))
 
 
-def _table_notes(summary: Summary) -> Iterator[str]:
+def _table_notes(summary: StudySummary) -> Iterator[str]:
     if len(summary.architectures) > 1:
         yield SIGNED.format(first=summary.architectures[0].name)
-    if any(one.saturation.value is not None for one in summary.architectures):
+    yield ONCE
+    if any(architecture.saturation.value is not None for architecture in summary.architectures):
         yield SATURATION
-    if any(one.cost.value is not None for one in summary.architectures):
+    if any(architecture.cost.value is not None for architecture in summary.architectures):
         yield COST
 
 
-def _gate_words(summary: Summary) -> Iterator[str]:
-    failed = [gate for gate in summary.gates if gate.failed]
+def _gate_words(summary: StudySummary) -> Iterator[str]:
+    failed = [tally for tally in summary.gates if tally.failed]
     if not failed:
         yield f"No gate failed in {summary.trials:,} trials." if summary.trials else "No trial was run."
-    for gate in failed:
-        count = f"{gate.failed:,} of {gate.trials:,} trials"
-        yield f"Gate failed: {gate.name}: {gate.rule}, however: {gate.worst} ({count})."
+    for tally in failed:
+        rule, fact = say_rule(tally.worst), say_measured(tally.worst)
+        count = f"{tally.failed:,} of {tally.trials:,} trials"
+        yield f"Gate failed: {tally.worst.name}: {rule}, however: {fact} ({count})."
 
 
-def _request_row(one: RequestTally) -> Row:
-    counts = (one.trials, one.offered, one.sent, one.dropped, one.answered, one.late)
-    return Row(NAMES[one.phase], tuple(f"{count:,}" for count in counts))
+def _request_row(tally: RequestTally) -> Row:
+    counts = (tally.trials, tally.offered, tally.sent, tally.dropped, tally.answered, tally.late)
+    return Row(PHASES[tally.phase], tuple(Written(f"{count:,}") for count in counts))

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from loadtest.report.document import Document
-from loadtest.report.notation import clean
-from loadtest.report.table import Table
+from loadtest.report.table import ReportTable
+from loadtest.report.wording import Words, Written, clean
 
 MARKUP = re.compile(r"[\\`*_|~#@]|<(?=[A-Za-z/!?])|(?<=\])[(\[]|!(?=\[)|://")
 """What Markdown or GitHub would take for markup, a table's column, a link or a mention; an interval is none of it."""
@@ -28,22 +28,22 @@ def write_markdown(document: Document) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _table_lines(table: Table) -> Iterator[str]:
+def _table_lines(table: ReportTable) -> Iterator[str]:
     yield _row(table.columns)
     yield "|---|" + "---:|" * (len(table.columns) - 1)
     for group in table.groups:
-        yield _row([f"**{_escape(group.title)}**", *("" for _ in table.columns[1:])], escaped=True)
+        yield f"| **{_escape(group.title)}** |{'  |' * (len(table.columns) - 1)}"
         for row in group.rows:
             yield _row([row.label, *row.cells])
 
 
-def _row(cells: Iterable[str], *, escaped: bool = False) -> str:
-    return f"| {' | '.join(cell if escaped else _escape(cell) for cell in cells)} |"
+def _row(cells: Iterable[str | Written]) -> str:
+    return f"| {' | '.join(map(_escape, cells))} |"
 
 
-def _escape(text: str) -> str:
+def _escape(text: str | Written | Words) -> str:
     """Set a backslash before what would be markup, so that text stays text."""
-    return MARKUP.sub(_defuse, clean(text))
+    return MARKUP.sub(_defuse, clean(str(text)))
 
 
 def _defuse(found: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loadtest.analysis.summary import Summary
+from loadtest.analysis.summary import StudySummary
 
 
 @dataclass(frozen=True)
@@ -14,14 +14,15 @@ class Fact:
     value: str
 
 
-def say_method(summary: Summary) -> tuple[str, ...]:
+def say_method(summary: StudySummary) -> tuple[str, ...]:
     """Say how it was measured."""
     settings = summary.settings
     return (
         f"Arrivals are open: {settings.arrivals} arrivals are scheduled before a trial begins (seed {settings.seed}) "
         "and wait for no answer, so that a slow service can't slow down what it is asked; sweeps and saturation are "
         "closed loops, in which each user waits for its answer.",
-        "Latency is counted from the scheduled instant to the whole answer: waiting in any queue is part of it.",
+        "Latency is counted from the scheduled instant to the whole answer: waiting in any queue is part of it. What "
+        "was never answered counts as later than all that was: a quantile there is at least (>=) the longest latency.",
         f"A trial lasts {settings.seconds:g} s, or as long as its p99 takes to judge, after a warm-up of "
         f"{settings.warm_up_seconds:g} s; what was scheduled in the warm-up is left out.",
         f"Measurements are repeated in {settings.blocks} blocks in which the architectures take turns (A B, B A), so "
@@ -32,12 +33,12 @@ def say_method(summary: Summary) -> tuple[str, ...]:
     )
 
 
-def list_facts(summary: Summary) -> tuple[Fact, ...]:
+def list_facts(summary: StudySummary) -> tuple[Fact, ...]:
     """List the environment and the settings."""
     return tuple(Fact(label, value) for label, value in (*_environment(summary), *_settings(summary)))
 
 
-def say_environment(summary: Summary) -> str:
+def say_environment(summary: StudySummary) -> str:
     """Say where it was measured, in one line."""
     machine = summary.environment
     return (
@@ -47,7 +48,7 @@ def say_environment(summary: Summary) -> str:
     )
 
 
-def _environment(summary: Summary) -> Iterator[tuple[str, str]]:
+def _environment(summary: StudySummary) -> Iterator[tuple[str, str]]:
     machine, settings = summary.environment, summary.settings
     yield "Release", summary.release
     yield "Command", machine.command
@@ -67,12 +68,12 @@ def _service_processors(count: int | None) -> str:
     return "shared or elsewhere" if count is None else f"{count} of them for the service alone"
 
 
-def _versions(summary: Summary, names: tuple[str, ...]) -> str:
+def _versions(summary: StudySummary, names: tuple[str, ...]) -> str:
     versions = summary.environment.versions
     return ", ".join(f"{name} {versions[name]}" for name in names if name in versions)
 
 
-def _settings(summary: Summary) -> Iterator[tuple[str, str]]:
+def _settings(summary: StudySummary) -> Iterator[tuple[str, str]]:
     settings = summary.settings
     yield "Requests", f"{settings.rows} row(s) each, as {settings.body}"
     yield "SLO", f"p99 <= {settings.slo_p99_ms:g} ms"

@@ -4,15 +4,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.analysis.figures import Fault, Figure
-from loadtest.analysis.summary import ArchitectureSummary, Summary
+from loadtest.analysis.counts import MissingPhase
+from loadtest.analysis.figures import Figure
+from loadtest.analysis.summary import ArchitectureFigures, StudySummary
 from loadtest.record.intervals import FEWEST
-from loadtest.report.wording import join
+from loadtest.record.results import Phase
+from loadtest.report.wording import join, say_failed_gate
 
 Kind = Literal["invalid", "partial", "note"]
 
 
 LABELS: dict[Kind, str] = {"invalid": "INVALID", "partial": "Partial", "note": "Note"}
+
+
+PHASES: dict[Phase, str] = {
+    "saturation": "saturation",
+    "search": "the search for the capacity",
+    "curve": "latency against rate",
+    "rows": "rows in each request",
+    "in flight": "requests in flight",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Notice:
         return LABELS[self.kind]
 
 
-def find_notices(summary: Summary) -> tuple[Notice, ...]:
+def find_notices(summary: StudySummary) -> tuple[Notice, ...]:
     """Return the remarks, the gravest first."""
     return (
         *(Notice("partial", text) for text in _partial(summary)),
@@ -37,20 +48,27 @@ def find_notices(summary: Summary) -> tuple[Notice, ...]:
     )
 
 
-def _partial(summary: Summary) -> Iterator[str]:
+def _partial(summary: StudySummary) -> Iterator[str]:
     if summary.partial is not None:
-        missing = f" Missing: {'; '.join(summary.missing)}." if summary.missing else ""
+        missing = f" Missing: {'; '.join(map(_say_missing, summary.missing))}." if summary.missing else ""
         yield f"the study ended before its end: {summary.partial.rstrip('.')}.{missing} What was measured is shown."
 
 
-def _invalid(summary: Summary) -> Iterator[str]:
-    for one in summary.architectures:
-        reasons: dict[Fault, list[str]] = {}
-        for what, figure in _figures(one, summary).items():
-            if figure.withheld is not None:
-                reasons.setdefault(figure.withheld, []).append(what)
-        for fault, whats in reasons.items():
-            yield f"withheld of {one.name}: {join(whats)}. Gate failed: {fault.reason}."
+def _say_missing(missing: MissingPhase) -> str:
+    if missing.phase is None:
+        return "each architecture alone"
+    blocks = "" if missing.blocks == missing.asked else f" in {missing.blocks} of {missing.asked} blocks"
+    return f"{PHASES[missing.phase]}{blocks}"
+
+
+def _invalid(summary: StudySummary) -> Iterator[str]:
+    for architecture in summary.architectures:
+        withheld: dict[str, list[str]] = {}
+        for what, figure in _figures(architecture, summary).items():
+            if figure.withheld:
+                withheld.setdefault("; ".join(map(say_failed_gate, figure.withheld)), []).append(what)
+        for reason, whats in withheld.items():
+            yield f"withheld of {architecture.name}: {join(whats)}. Gate failed: {reason}."
     if summary.invalid_trials:
         yield (
             f"{summary.invalid_trials:,} of {summary.trials:,} trials failed a gate, and figures would rest on them; "
@@ -58,12 +76,16 @@ def _invalid(summary: Summary) -> Iterator[str]:
         )
 
 
-def _figures(one: ArchitectureSummary, summary: Summary) -> Mapping[str, Figure]:
-    rate = {} if summary.settings.quick else {"sustained rate and cost": one.sustained.requests}
-    return {**rate, "saturation throughput": one.saturation, "latency and CPU of a request": one.operating.p50_ms}
+def _figures(architecture: ArchitectureFigures, summary: StudySummary) -> Mapping[str, Figure]:
+    rate = {} if summary.settings.quick else {"sustained rate and cost": architecture.sustained.requests}
+    return {
+        **rate,
+        "saturation throughput": architecture.saturation,
+        "latency and CPU of a request": architecture.operating.p50_ms,
+    }
 
 
-def _notes(summary: Summary) -> Iterator[str]:
+def _notes(summary: StudySummary) -> Iterator[str]:
     settings = summary.settings
     if settings.quick:
         yield (

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,18 +9,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
-from loadtest.analysis.summary import Summary
+from loadtest.analysis.summary import StudySummary
 from loadtest.report.charts.base import Chart, colour
 from loadtest.report.document import Document
-from loadtest.report.notation import clean
+from loadtest.report.wording import Words, Written, clean
 
 TEMPLATES = Path(__file__).parent / "templates"
-INTERVAL = re.compile(r"\[[-+\d.,]+, [-+\d.,]+\]")
 WIDE = ("latency", "training")
 """Charts that take the whole width."""
 
 
-def write_page(document: Document, summary: Summary, charts: Sequence[Chart]) -> str:
+def write_page(document: Document, summary: StudySummary, charts: Sequence[Chart]) -> str:
     """Return the page."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -31,12 +29,11 @@ def write_page(document: Document, summary: Summary, charts: Sequence[Chart]) ->
         lstrip_blocks=True,
         finalize=typeset,
     )
-    environment.filters["dim"] = dim
     library, script = get_plotlyjs(), (TEMPLATES / "report.js").read_text()
     return environment.get_template("report.html.j2").render(
         document=document,
         charts=charts,
-        colours={one.name: colour(index) for index, one in enumerate(summary.architectures)},
+        colours={found.name: colour(index) for index, found in enumerate(summary.architectures)},
         release=summary.release,
         wide=WIDE,
         css=Markup((TEMPLATES / "report.css").read_text()),
@@ -47,16 +44,20 @@ def write_page(document: Document, summary: Summary, charts: Sequence[Chart]) ->
     )
 
 
-def dim(text: str) -> Markup:
-    """Escape ``text`` and mark the intervals in it: they are set back behind their estimates."""
-    return Markup(INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escape(typeset(text)))))
-
-
 def typeset(value: object) -> object:
-    """Clean a text, set comparisons and percents; leave all else, and what is markup already, as it is."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return clean(value).replace("<= ", "\u2264\u00a0").replace(">= ", "\u2265\u00a0").replace(" %", "\u00a0%")
+    """Clean a text, set comparisons and percents, and set intervals back; leave all else, and markup, as it is."""
+    match value:
+        case Markup():
+            return value
+        case str():
+            return clean(value).replace("<= ", "\u2264\u00a0").replace(">= ", "\u2265\u00a0").replace(" %", "\u00a0%")
+        case Written(text, ""):
+            return typeset(text)
+        case Written(text, interval):
+            return Markup('{} <span class="interval">{}</span>').format(typeset(text), interval)
+        case Words(pieces):
+            return Markup("").join(escape(typeset(piece)) for piece in pieces)
+    return value
 
 
 def _as_json(charts: Sequence[Chart]) -> Markup:

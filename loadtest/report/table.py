@@ -3,18 +3,16 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from loadtest.analysis.figures import Figure, compare, once
+from loadtest.analysis.figures import Figure, figure_ratio, once
 from loadtest.analysis.quality import squared_error
-from loadtest.analysis.summary import ArchitectureSummary, Summary
+from loadtest.analysis.summary import ArchitectureFigures, StudySummary
 from loadtest.record.intervals import Interval
 from loadtest.record.results import OPERATING_SHARE
-from loadtest.report.notation import QUALITY_DECIMALS, brief, fixed, ratio, significant
+from loadtest.report.wording import ABSENT, QUALITY_DECIMALS, Written, fixed, ratio, significant, write_figure
 
 MEGABYTE = 1e6
-ABSENT = "-"
-INVALID = "INVALID"
 
-Comparison = Callable[[ArchitectureSummary, ArchitectureSummary], str]
+Comparison = Callable[[ArchitectureFigures, ArchitectureFigures], Written]
 """Writes an architecture against the first."""
 
 
@@ -23,7 +21,7 @@ class Row:
     """One figure of every architecture, and the comparisons."""
 
     label: str
-    cells: tuple[str, ...]
+    cells: tuple[Written, ...]
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,10 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Headings, first that of the labels, and the groups below them."""
 
-    columns: tuple[str, ...]
+    columns: tuple[Written, ...]
     groups: tuple[Group, ...]
 
 
@@ -47,14 +45,15 @@ class Line:
     """How one row is made. compare: where a ratio would say nothing."""
 
     label: str
-    figure: Callable[[ArchitectureSummary], Figure]
-    write: Callable[[Interval], str] = significant
+    figure: Callable[[ArchitectureFigures], Figure]
+    decimals: int | None = None
+    """None: three significant digits."""
     compare: Comparison | None = None
 
 
-def make_table(summary: Summary) -> Table:
+def make_table(summary: StudySummary) -> ReportTable:
     """Write every figure of every architecture."""
-    first, *others = (one.name for one in summary.architectures)
+    first, *others = (architecture.name for architecture in summary.architectures)
     groups = {
         "Held-out quality": _quality_lines(summary),
         "Size and training": SIZE_LINES,
@@ -63,108 +62,90 @@ def make_table(summary: Summary) -> Table:
         _operating_title(summary): OPERATING_LINES,
         "Cost": COST_LINES,
     }
-    return Table(
-        columns=("", first, *others, *(f"{name} / {first} [95 %]" for name in others)),
+    return ReportTable(
+        columns=(*map(Written, ("", first, *others)), *(Written(f"{name} / {first}", "[95 %]") for name in others)),
         groups=tuple(
             Group(title, tuple(_make_row(line, summary) for line in lines)) for title, lines in groups.items()
         ),
     )
 
 
-def _make_row(line: Line, summary: Summary) -> Row:
+def _make_row(line: Line, summary: StudySummary) -> Row:
     first, *others = summary.architectures
-    cells = [write_figure(line.figure(one), line.write) for one in summary.architectures]
-    write = line.compare or (lambda above, below: _write_ratio(compare(line.figure(above), line.figure(below))))
-    return Row(line.label, (*cells, *(write(one, first) for one in others)))
+    cells = [write_figure(line.figure(architecture), line.decimals) for architecture in summary.architectures]
+
+    def write_ratio(above: ArchitectureFigures, below: ArchitectureFigures) -> Written:
+        interval = figure_ratio(line.figure(above), line.figure(below))
+        return ABSENT if interval is None else ratio(interval)
+
+    compare = line.compare or write_ratio
+    return Row(line.label, (*cells, *(compare(other, first) for other in others)))
 
 
-def write_figure(figure: Figure, write: Callable[[Interval], str] = significant) -> str:
-    """Write a figure, its bound, that it is invalid, or that it was not measured."""
-    if figure.withheld is not None:
-        return INVALID
-    if figure.value is None:
-        return figure.instead
-    return {"at least": ">= ", "at most": "<= ", None: ""}[figure.bound] + write(figure.value)
-
-
-def _write_ratio(interval: Interval | None) -> str:
-    return ABSENT if interval is None else ratio(interval)
-
-
-def _whole(interval: Interval) -> str:
-    return fixed(interval, 0)
-
-
-def _quality(interval: Interval) -> str:
-    return fixed(interval, QUALITY_DECIMALS)
-
-
-def _estimate(interval: Interval) -> str:
-    return brief(interval.estimate)
-
-
-def _no_comparison(_above: ArchitectureSummary, _below: ArchitectureSummary) -> str:
-    return ABSENT
-
-
-def _quality_lines(summary: Summary) -> tuple[Line, ...]:
-    loss = Line("loss", lambda one: once(one.card.test.loss), _quality)
-    if any(one.card.task == "regression" for one in summary.architectures):
+def _quality_lines(summary: StudySummary) -> tuple[Line, ...]:
+    loss = Line("loss", lambda found: once(found.card.test.loss), QUALITY_DECIMALS)
+    if any(architecture.card.task == "regression" for architecture in summary.architectures):
         return (
-            Line("R2", lambda one: once(one.card.test.r2), _quality, _compare_r2),
-            Line("squared error", lambda one: once(squared_error(one.card)), significant, _compare_errors),
+            Line("R2", lambda found: once(found.card.test.r2), QUALITY_DECIMALS, _compare_r2),
+            Line("squared error", lambda found: once(squared_error(found.card)), compare=_compare_errors),
             loss,
         )
-    return (Line("accuracy", lambda one: once(one.card.test.accuracy), _quality, _compare_accuracy), loss)
+    return (Line("accuracy", lambda found: once(found.card.test.accuracy), QUALITY_DECIMALS, _compare_accuracy), loss)
 
 
-def _compare_r2(above: ArchitectureSummary, below: ArchitectureSummary) -> str:
+def _compare_r2(above: ArchitectureFigures, below: ArchitectureFigures) -> Written:
     if above.card.test.r2 is None or below.card.test.r2 is None:
         return ABSENT
     return fixed(Interval(above.card.test.r2 - below.card.test.r2), QUALITY_DECIMALS, signed=True)
 
 
-def _compare_accuracy(above: ArchitectureSummary, below: ArchitectureSummary) -> str:
+def _compare_accuracy(above: ArchitectureFigures, below: ArchitectureFigures) -> Written:
     gained = above.gains[below.name]
     return ABSENT if gained is None else fixed(gained, QUALITY_DECIMALS, signed=True)
 
 
-def _compare_errors(above: ArchitectureSummary, below: ArchitectureSummary) -> str:
+def _compare_errors(above: ArchitectureFigures, below: ArchitectureFigures) -> Written:
     gained = below.gains[above.name]
     return ABSENT if gained is None else significant(gained, signed=True)
 
 
+def _operating_rate(found: ArchitectureFigures) -> Figure:
+    """Return the rate without its interval: it was chosen, not measured."""
+    rate = found.operating.rate
+    return rate if rate.value is None else once(rate.value.estimate)
+
+
 SIZE_LINES = (
-    Line("weights and biases", lambda one: once(one.card.parameters), _whole),
-    Line("network, bytes", lambda one: once(one.card.bytes), _whole),
-    Line("training, s", lambda one: once(one.card.train_seconds)),
-    Line("training memory, MB", lambda one: once(one.card.peak_memory_bytes / MEGABYTE)),
+    Line("weights and biases", lambda found: once(found.card.parameters), 0),
+    Line("network, bytes", lambda found: once(found.card.bytes), 0),
+    Line("training, s", lambda found: once(found.card.train_seconds)),
+    Line("training memory, MB", lambda found: once(found.card.peak_memory_bytes / MEGABYTE)),
 )
 ALONE_LINES = (
-    Line("worker memory, MB", lambda one: one.worker_bytes.through(lambda size: size / MEGABYTE)),
-    Line("ready, s", lambda one: one.ready_seconds),
+    Line("worker memory, MB", lambda found: found.worker_bytes.through(lambda size: size / MEGABYTE)),
+    Line("ready, s", lambda found: found.ready_seconds),
 )
 OPERATING_LINES = (
-    Line("rate, requests/s", lambda one: one.operating.rate, _estimate, _no_comparison),
-    Line("p50, ms", lambda one: one.operating.p50_ms),
-    Line("p95, ms", lambda one: one.operating.p95_ms),
-    Line("p99, ms", lambda one: one.operating.p99_ms),
-    Line("server CPU, ms/request", lambda one: one.operating.cpu_ms),
+    Line("rate, requests/s", _operating_rate, compare=lambda _above, _below: ABSENT),
+    Line("p50, ms", lambda found: found.operating.p50_ms),
+    Line("p95, ms", lambda found: found.operating.p95_ms),
+    Line("p99, ms", lambda found: found.operating.p99_ms),
+    Line("server CPU, ms/request", lambda found: found.operating.cpu_ms),
 )
-COST_LINES = (Line("per million predictions", lambda one: one.cost),)
+COST_LINES = (Line("per million predictions", lambda found: found.cost),)
 
 
-def _load_lines(summary: Summary) -> Iterator[Line]:
+def _load_lines(summary: StudySummary) -> Iterator[Line]:
     rows = summary.settings.rows
     if not summary.settings.quick:
-        yield Line("sustained requests/s", lambda one: one.sustained.requests)
-        yield Line("sustained rows/s", lambda one: one.rows_per_second)
-    yield Line("saturation requests/s", lambda one: one.saturation)
+        yield Line("sustained requests/s", lambda found: found.sustained.requests)
+        yield Line("sustained rows/s", lambda found: found.rows_per_second)
+    yield Line("saturation requests/s", lambda found: found.saturation)
     if summary.settings.quick:
-        yield Line("saturation rows/s", lambda one: one.saturation.through(lambda rate: rate * rows))
+        yield Line("saturation rows/s", lambda found: found.saturation.through(lambda rate: rate * rows))
 
 
-def _operating_title(summary: Summary) -> str:
+def _operating_title(summary: StudySummary) -> str:
     if summary.settings.quick:
         return "At a common open rate"
     return f"At {100 * OPERATING_SHARE:.0f} % of that rate"

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from loadtest.record.results import CDF_LEVELS, Latency, Load, Phase, ServerUse, Split, Trial, Verdict
-from loadtest.record.samples import CUT_OFF, DROPPED, OK, Samples
+from loadtest.record.results import CDF_LEVELS, Latency, Load, Phase, ServerUse, TimeSplit, Trial, Verdict
+from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, OK, Samples
 from loadtest.study.gates import Facts, check
 from loadtest.study.slo import judge
 from loadtest.target.usage import Spent
@@ -14,7 +14,7 @@ FEWEST_BACKLOG = 20
 """Requests by which a queue may grow by chance."""
 
 
-def summarise(
+def conclude(
     samples: Samples,
     load: Load,
     spent: Spent,
@@ -44,7 +44,7 @@ def summarise(
         backlog=backlog,
         failures=samples.count_failures(),
         requests_per_second=len(right) / _seconds(samples, kept, load),
-        latency=_latency(kept.select(kept.status != 0)),
+        latency=_latency(kept),
         split=_split(right) if opened else None,
         lateness_p99_ms=facts.lateness_p99_ms,
         generator_share=samples.generator_share,
@@ -94,14 +94,18 @@ def _judge(late: int, requests: int, backlog: int) -> Verdict:
     return judge(late, requests)
 
 
-def _latency(answered: Samples) -> Latency | None:
-    if not len(answered):
+def _latency(kept: Samples) -> Latency | None:
+    """Take quantiles of all requests: those without an answer are later than the latest that had one."""
+    answered = kept.status != NO_ANSWER
+    if not answered.any():
         return None
-    p50, p95, p99, *cdf = np.quantile(answered.latency_ms, (0.5, 0.95, 0.99, *CDF_LEVELS)).tolist()
-    return Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, cdf_ms=cdf)
+    latencies = np.where(answered, kept.latency_ms, kept.latency_ms[answered].max())
+    p50, p95, p99, *cdf = np.quantile(latencies, (0.5, 0.95, 0.99, *CDF_LEVELS)).tolist()
+    known = 1.0 if answered.all() else float((answered.sum() - 1) / (len(kept) - 1))
+    return Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, cdf_ms=cdf, known=known)
 
 
-def _split(right: Samples) -> Split | None:
+def _split(right: Samples) -> TimeSplit | None:
     """Medians of the parts; what is neither the generator's nor a stage of the service lies outside of both."""
     timed = right.select(np.isfinite(right.parse))
     if not len(timed):
@@ -109,7 +113,7 @@ def _split(right: Samples) -> Split | None:
     outside = timed.latency_ms - timed.lateness_ms - timed.parse - timed.infer - timed.write
     parts = (timed.lateness_ms, outside, timed.parse, timed.infer, timed.write)
     client, rest, parse, infer, write = (float(np.median(part)) for part in parts)
-    return Split(client_ms=client, outside_ms=rest, parse_ms=parse, infer_ms=infer, write_ms=write)
+    return TimeSplit(client_ms=client, outside_ms=rest, parse_ms=parse, infer_ms=infer, write_ms=write)
 
 
 def _facts(samples: Samples, kept: Samples, load: Load, spent: Spent, *, slo_p99_ms: float, overloaded: bool) -> Facts:
@@ -126,12 +130,12 @@ def _facts(samples: Samples, kept: Samples, load: Load, spent: Spent, *, slo_p99
         dropped=int(dropped.sum()),
         lateness_p99_ms=float(np.quantile(kept.lateness_ms, 0.99)) if opened and len(kept) else None,
         generator_share=samples.generator_share,
-        all_answered=int((samples.status != 0).sum()),
-        all_unanswered=int(((samples.status == 0) & ~samples.failed_for(DROPPED)).sum()),
+        all_answered=int((samples.status != NO_ANSWER).sum()),
+        all_unanswered=int(((samples.status == NO_ANSWER) & ~samples.failed_for(DROPPED)).sum()),
         wrong=wrong,
         counted=spent.counted,
-        busy_seconds=spent.busy_seconds,
         cpu_seconds=spent.cpu_seconds,
+        waited_seconds=spent.waited_seconds,
     )
 
 

@@ -6,13 +6,12 @@ from loadtest.record.results import Gate
 
 LATENESS_SHARE = 0.10
 """Of the SLO: what the generator's own delay may take at its p99. It is counted as the service's."""
-ACHIEVED_SHARE = 0.01
+MISSING_SHARE = 0.01
 """Of the arrivals: what the generator may fail to send within the trial."""
-BUSY_SHARE = 0.10
-"""Of the workers' busy time: what they may wait for a processor."""
+WAITED_SHARE = 0.10
+"""Of the time in which workers ran or were ready to: what they may wait for a processor."""
 GENERATOR_SHARE = 0.80
 """Of its processor: above, the generator's own queue shows in the latencies."""
-OVERLOADED = "not judged: the service was overloaded, which is the result"
 
 
 @dataclass(frozen=True)
@@ -37,92 +36,63 @@ class Facts:
     """Reason -> answers that were wrong, and requests that were never answered."""
     counted: float | None
     """By the service, over the trial; None where it does not say."""
-    busy_seconds: float | None
-    """Of the workers: running, or ready to run; None where that can't be read."""
     cpu_seconds: float | None
+    """Of the workers; None where that can't be read."""
+    waited_seconds: float | None
+    """Of the workers: ready to run, and without a processor; None where that can't be read."""
 
 
 def check(facts: Facts) -> list[Gate]:
     """Return every gate that applies to this kind of load."""
     sent = [_unless_overloaded(facts, gate) for gate in (_achieved(facts), _dropped(facts))]
     opened = [_lateness(facts), *sent] if facts.open else []
-    return [*opened, _counted(facts), _busy(facts), _generator(facts), _correct(facts)]
+    return [*opened, _counted(facts), _undisturbed(facts), _generator(facts), _correct(facts)]
 
 
 def _lateness(facts: Facts) -> Gate:
-    limit = LATENESS_SHARE * facts.slo_p99_ms
-    p99 = facts.lateness_p99_ms
-    return Gate(
-        name="client lateness",
-        rule=f"p99 <= {limit:g} ms, {LATENESS_SHARE:.0%} of the SLO",
-        measured="no arrival" if p99 is None else f"p99 {p99:.2f} ms",
-        ok=p99 is not None and p99 <= limit,
-    )
+    p99, limit = facts.lateness_p99_ms, LATENESS_SHARE * facts.slo_p99_ms
+    ok = p99 is not None and p99 <= limit
+    return Gate(name="client lateness", figure=p99, limit=limit, parts={"slo_p99_ms": facts.slo_p99_ms}, ok=ok)
 
 
 def _achieved(facts: Facts) -> Gate:
-    share = facts.in_time / facts.offered if facts.offered else 0.0
-    return Gate(
-        name="achieved",
-        rule=f"arrivals sent within {ACHIEVED_SHARE:.0%} of those offered",
-        measured=f"{facts.in_time:,} of {facts.offered:,}",
-        ok=share >= 1 - ACHIEVED_SHARE,
-    )
+    missing = (facts.offered - facts.in_time) / facts.offered if facts.offered else 1.0
+    parts = {"sent": facts.in_time, "offered": facts.offered}
+    return Gate(name="achieved", figure=missing, limit=MISSING_SHARE, parts=parts, ok=missing <= MISSING_SHARE)
 
 
 def _dropped(facts: Facts) -> Gate:
-    return Gate(
-        name="nothing dropped",
-        rule="every arrival was sent",
-        measured=f"{facts.dropped:,} dropped",
-        ok=facts.dropped == 0,
-    )
+    return Gate(name="nothing dropped", figure=facts.dropped, limit=0, ok=facts.dropped == 0)
 
 
 def _unless_overloaded(facts: Facts, gate: Gate) -> Gate:
-    if gate.ok or not facts.overloaded:
-        return gate
-    return gate.model_copy(update={"ok": None, "measured": f"{gate.measured}; {OVERLOADED}"})
+    """Leave open what an overload drops or does not let go: that is the result."""
+    return gate.model_copy(update={"ok": None}) if facts.overloaded and not gate.ok else gate
 
 
 def _counted(facts: Facts) -> Gate:
+    if facts.counted is None:
+        return Gate(name="counts agree", figure=None, limit=0, ok=None)
     most = facts.all_answered + facts.all_unanswered
-    known = facts.counted is not None
-    return Gate(
-        name="counts agree",
-        rule="requests counted by the service = answers that the client had",
-        measured=f"{facts.counted:,.0f} and {facts.all_answered:,}" if known else "the service does not say",
-        ok=facts.all_answered <= facts.counted <= most if facts.counted is not None else None,
-    )
+    apart = max(facts.all_answered - facts.counted, facts.counted - most, 0)
+    parts = {"counted": facts.counted, "answered": facts.all_answered}
+    return Gate(name="counts agree", figure=apart, limit=0, parts=parts, ok=apart == 0)
 
 
-def _busy(facts: Facts) -> Gate:
-    busy, cpu = facts.busy_seconds, facts.cpu_seconds
-    name, rule = "service undisturbed", f"workers ran for all but {BUSY_SHARE:.0%} of the time they were busy"
-    if busy is None or cpu is None:
-        return Gate(name=name, rule=rule, measured="the service's processes can't be read", ok=None)
-    return Gate(
-        name=name,
-        rule=rule,
-        measured=f"busy {busy:.2f} s, on a processor {cpu:.2f} s",
-        ok=abs(busy - cpu) <= BUSY_SHARE * max(busy, cpu),
-    )
+def _undisturbed(facts: Facts) -> Gate:
+    cpu, waited = facts.cpu_seconds, facts.waited_seconds
+    if cpu is None or waited is None:
+        return Gate(name="service undisturbed", figure=None, limit=WAITED_SHARE, ok=None)
+    share = waited / (cpu + waited) if waited else 0.0
+    parts = {"cpu_seconds": cpu, "waited_seconds": waited}
+    return Gate(name="service undisturbed", figure=share, limit=WAITED_SHARE, parts=parts, ok=share <= WAITED_SHARE)
 
 
 def _generator(facts: Facts) -> Gate:
-    return Gate(
-        name="generator CPU",
-        rule=f"< {GENERATOR_SHARE:.0%} of its processor",
-        measured=f"{facts.generator_share:.0%}",
-        ok=facts.generator_share < GENERATOR_SHARE,
-    )
+    share = facts.generator_share
+    return Gate(name="generator CPU", figure=share, limit=GENERATOR_SHARE, ok=share < GENERATOR_SHARE)
 
 
 def _correct(facts: Facts) -> Gate:
-    reasons = ", ".join(f"{count:,} x {reason}" for reason, count in facts.wrong.items())
-    return Gate(
-        name="answers correct",
-        rule="every answer is the model's, of the right release",
-        measured=reasons or "all",
-        ok=not facts.wrong,
-    )
+    wrong = sum(facts.wrong.values())
+    return Gate(name="answers correct", figure=wrong, limit=0, parts=dict(facts.wrong), ok=wrong == 0)

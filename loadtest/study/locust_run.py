@@ -11,7 +11,7 @@ import psutil
 from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Load
 from loadtest.record.samples import Samples, files_of, load_all
-from loadtest.study.processors import on
+from loadtest.study.machine import on
 from loadtest.target.server import PROJECT
 
 LOCUSTFILE = PROJECT / "loadtest" / "locustfile.py"
@@ -21,19 +21,27 @@ CLOSED_STOP_SECONDS = "5"
 
 
 def run_locust(
-    load: Load, host: str, file: Path, *, slo_p99_ms: float, stop_after_late: int, processors: list[int], processes: int
+    load: Load,
+    host: str,
+    file: Path,
+    *,
+    slo_p99_ms: float,
+    stop_after_late: int,
+    processors: list[int],
+    processes: int,
+    longest_seconds: float,
 ) -> Samples:
     """Offer ``load`` to ``host`` from ``processors``; the samples are kept in ``file``.
 
-    stop_after_late: open arrivals end after so many late answers; 0 never. Raises MeasurementError if Locust does not
-    end in time, or ends without samples.
+    stop_after_late: open arrivals end after so many late answers; 0 never; longest_seconds: for Locust's start and end
+    too. Raises MeasurementError if Locust does not end in time, or ends without samples.
     """
     for left in files_of(file, processes):  # by an earlier study: it must not pass for what Locust writes now
         left.unlink(missing_ok=True)
     options = ["--results", str(file), "--slo-p99-ms", f"{slo_p99_ms:g}", "--stop-after-late", str(stop_after_late)]
     if processes > 1:
         options += ["--processes", str(processes)]
-    limit = load.warm_up_seconds + load.seconds + START_SECONDS
+    limit = min(load.warm_up_seconds + load.seconds + START_SECONDS, longest_seconds)
     with file.with_suffix(".log").open("w+b") as log:
         with on(processors):
             # A session of its own: Ctrl-C reaches the study alone, which then stops Locust.
@@ -49,7 +57,7 @@ def run_locust(
             return load_all(file, processes)
         except subprocess.TimeoutExpired:
             raise MeasurementError(
-                f"Locust must end {START_SECONDS:g} s after its load, however: it went on. See {log.name}."
+                f"Locust must end within {limit:.0f} s, however: it went on. See {log.name}."
             ) from None
         except (OSError, ValueError):
             log.seek(0)
@@ -78,7 +86,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for one in family:
+    for member in family:
         with suppress(psutil.NoSuchProcess):
-            one.kill()
+            member.kill()
     process.wait()

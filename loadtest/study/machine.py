@@ -1,15 +1,45 @@
-"""Where a study is measured: machine, libraries, command."""
+"""The machine that a study runs on: its processors, shared out between service and load generator, and what it is."""
 
+import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from loadtest.record.results import Environment
-from loadtest.study.processors import available
 
 LIBRARIES = ("bentoml", "locust", "gevent", "onnxruntime", "uvicorn", "numpy")
+
+
+def available() -> list[int]:
+    """Return the processors that this process may use; numbers that mean nothing where there is no affinity."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def share(processors: list[int], generators: int) -> tuple[list[int], list[int]]:
+    """Return those of the service and those of ``generators`` processes: the same ones where there are too few."""
+    if len(processors) <= generators or not hasattr(os, "sched_setaffinity"):
+        return processors, processors
+    return processors[:-generators], processors[-generators:]
+
+
+@contextmanager
+def on(processors: list[int]) -> Iterator[None]:
+    """Start what is started meanwhile on ``processors``."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, processors)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def describe(*, service_processors: int | None, workers: int | None) -> Environment:

@@ -14,9 +14,9 @@ from typing import Literal
 
 import numpy as np
 
-Answer = Literal["pass", "fail", "undecided", "generator"]
+Judgement = Literal["pass", "fail", "undecided", "generator"]
 """What one trial showed; generator: the load generator could not offer the rate, which says nothing of the server."""
-Probe = Callable[[float], Answer]
+Probe = Callable[[float], Judgement]
 Outcome = Literal["found", "generator", "none", "undecided"]
 
 RESOLUTION = 1.05
@@ -30,7 +30,7 @@ ROUNDING = 1e-9
 MOST_OVERTURNED = 4
 """Ends of the bracket. Rates that scatter by 3 % from trial to trial overturn so many in 3 of 10,000 searches."""
 MOST_TRIALS = 40
-"""Far more than a search needs: about 8 from a start that is near, 15 from one that is 50 times off."""
+"""Far more than a search needs: about 9 from a start that is near, 15 from one that is 50 times off."""
 HIGHEST_START = 1e9
 """Requests/s, beyond any service."""
 
@@ -60,16 +60,17 @@ def dither(start: float, *, step: float, seed: Sequence[int]) -> float:
     return start * math.pow(step, exponent)
 
 
-def search(probe: Probe, start: float, *, step: float, lowest: float) -> Found:
+def search(probe: Probe, start: float, *, step: float, lowest: float, most_trials: int = MOST_TRIALS) -> Found:
     """Search from ``start``, by factors of ``step`` at first, not below ``lowest``; rates in requests/s.
 
     A rate is held only if a trial shows it: undecided steers as fail does. A rate that the generator could not offer
-    is an upper end too, and the outcome then is ``generator``. Raises ValueError for rates and steps without a sense.
+    is an upper end too, and the outcome then is ``generator``. It ends undecided after ``most_trials``, or one or two
+    more: repeats that were begun are finished. Raises ValueError for rates and steps without a sense.
     """
     _check(start, step, lowest)
     trials = _Trials(probe)
     trials.run(max(start, lowest))
-    while len(trials) < MOST_TRIALS and trials.overturned <= MOST_OVERTURNED:
+    while len(trials) < most_trials and trials.overturned <= MOST_OVERTURNED:
         low, high = trials.bracket()
         if high == math.inf or (low == 0 and high > lowest):
             trials.run(low * step if low else max(high / step, lowest))
@@ -77,7 +78,7 @@ def search(probe: Probe, start: float, *, step: float, lowest: float) -> Found:
         elif low > 0 and high > low * RESOLUTION * (1 + ROUNDING):
             trials.run(math.sqrt(low * high))
         elif doubtful := [rate for rate in (low, high) if rate and not trials.is_settled(rate)]:
-            trials.settle(doubtful[0])
+            trials.repeat(doubtful[0])
             step = RESOLUTION
         else:
             return trials.conclude()
@@ -98,7 +99,7 @@ class _Trials:
     """The answers so far, rate by rate. The rates that held all lie below those that did not."""
 
     probe: Probe
-    answers: dict[float, list[Answer]] = field(default_factory=dict)
+    answers: dict[float, list[Judgement]] = field(default_factory=dict)
     overturned: int = 0
     """How often repeats said otherwise than the first trial at a rate."""
 
@@ -116,7 +117,7 @@ class _Trials:
     def is_settled(self, rate: float) -> bool:
         return len(self.answers[rate]) == REPEATS or max(self._count(rate)) > REPEATS / 2
 
-    def settle(self, rate: float) -> None:
+    def repeat(self, rate: float) -> None:
         """Repeat the trial at ``rate`` until further ones could not change what most of them say."""
         before = self._held(rate)
         while not self.is_settled(rate):

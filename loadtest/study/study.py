@@ -1,5 +1,6 @@
 """A study under way: it runs trials one after the other, keeps each at once, and runs a disturbed one again."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,6 @@ from loadtest.record.errors import MeasurementError
 from loadtest.record.results import (
     Alone,
     Capacity,
-    Difference,
     Environment,
     Load,
     Phase,
@@ -24,25 +24,27 @@ from loadtest.record.results import (
     save_results,
 )
 from loadtest.record.samples import CUT_OFF, DROPPED
-from loadtest.study.machine import describe
-from loadtest.study.processors import available, on, share
-from loadtest.study.trial import Bench, run_trial
+from loadtest.study.deadline import Deadline
+from loadtest.study.machine import available, describe, on, share
+from loadtest.study.trial import Bench, measure_trial
 from loadtest.target.catalogue import Catalogue, read_catalogue
 from loadtest.target.server import Server, models_folder, serve_newest
-from service.contract.card import Description
+from service.contract.card import Description, Difference
 from service.contract.files import SUMMARY_FILE, entry_name
 from service.contract.names import EVALUATION
 
 ATTEMPTS = 3
 """A trial that fails a gate is run again, so often in all."""
+OVERHEAD_SECONDS = 1.4
+"""Of a trial: Locust's start and end, and the counters that are read before and after."""
 SAMPLES_FOLDER = "samples"
 OF_AN_OVERLOAD = {DROPPED, CUT_OFF}
 """What becomes of arrivals that are too many."""
 LARGEST_BODY_BYTES = str(64 * 2**20)
 """The service's limit in a study: 4,096 rows of 230 features as JSON are larger than its usual 16 MiB."""
 
-Advance = Callable[[str, float], None]
-"""Hears what begins, and the seconds that what ended has taken."""
+Tell = Callable[[str], None]
+"""Hears what begins."""
 
 
 @dataclass
@@ -55,14 +57,15 @@ class Study:
     service_processors: list[int]
     environment: Environment
     folder: Path
-    advance: Advance
-    spare_seconds: float
-    """What is left for trials that have to be run again."""
+    tell: Tell
+    deadline: Deadline = field(default_factory=Deadline)
+    clock: Callable[[], float] = time.monotonic
     trials: list[Trial] = field(default_factory=list)
     capacities: list[Capacity] = field(default_factory=list)
     alone: dict[str, Alone] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    """On the clock; before the service was started, where the study did it."""
 
     def open_load(self, architecture: str, rate: float, seconds: float, seed: int) -> Load:
         """Open arrivals of the study's kind. seed: the same for every architecture of a block."""
@@ -95,17 +98,20 @@ class Study:
         )
 
     def measure(self, load: Load, phase: Phase, block: int) -> Trial:
-        """Run one trial, again where it fails a gate, and keep all. Raises MeasurementError where nothing is right."""
+        """Run one trial, again where it fails a gate, and keep all.
+
+        Raises OutOfTimeError where it would not end in time, MeasurementError where no answer is right.
+        """
+        expected = expect_seconds(load)
+        self.deadline.require(expected)
+        self.tell(_describe(load, phase))
         for attempt in range(1, ATTEMPTS + 1):
-            began = time.monotonic()
-            trial = run_trial(self.bench, load, phase=phase, block=block, number=len(self.trials) + 1)
+            began, number, longest = self.clock(), len(self.trials) + 1, self.deadline.left
+            trial = measure_trial(self.bench, load, phase=phase, block=block, number=number, longest_seconds=longest)
+            self.deadline.note(expected, self.clock() - began)
             dead = is_dead(trial)
-            last = trial.valid or dead or attempt == ATTEMPTS or self.spare_seconds <= 0
+            last = trial.valid or dead or attempt == ATTEMPTS or not self.deadline.grants_retry(expected)
             self.keep(trial if last else trial.model_copy(update={"replaced": True}))
-            if last:
-                self.advance(_describe(load, phase), time.monotonic() - began)
-            else:
-                self.spare_seconds -= time.monotonic() - began
             if dead:
                 raise MeasurementError(_no_answer(trial))
             if last:
@@ -131,7 +137,7 @@ class Study:
             trials=self.trials,
             capacities=self.capacities,
             alone=self.alone,
-            seconds=time.monotonic() - self.began,
+            seconds=self.clock() - self.began,
             partial=partial,
             notes=self.notes,
         )
@@ -146,14 +152,25 @@ class Study:
         return _read_differences(self.catalogue.release)
 
     def turns(self, blocks: int, phase: str) -> Iterator[tuple[int, str]]:
-        """Yield (block, architecture): in a random order, then back (A B, B A), so that drift disturbs all alike."""
+        """Yield (block, architecture): in a random order, then back (A B, B A), so that drift disturbs all alike.
+
+        Raises OutOfTimeError before a block that would not end in time, but for the first.
+        """
         shuffler = random.Random(f"{self.settings.seed} {phase}")
         order = list(self.settings.architectures)
         for block in range(1, blocks + 1):
+            if block > 1:
+                self.deadline.require_block()
             if block % 2:
                 shuffler.shuffle(order)
             for name in order if block % 2 else order[::-1]:
                 yield block, name
+
+
+def expect_seconds(load: Load) -> float:
+    """Return how long a trial of ``load`` takes; Locust takes whole seconds alone for a closed loop."""
+    seconds = load.warm_up_seconds + load.seconds
+    return (math.ceil(seconds) if load.rate is None else seconds) + OVERHEAD_SECONDS
 
 
 def _describe(load: Load, phase: Phase) -> str:
@@ -191,11 +208,9 @@ def _read_differences(release: str) -> dict[str, Difference]:
 
 
 @contextmanager
-def open_study(settings: Settings, folder: Path, advance: Advance, *, spare_seconds: float = 0.0) -> Iterator[Study]:
-    """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError.
-
-    spare_seconds: how long trials that fail a gate may be run again for, all together.
-    """
+def open_study(settings: Settings, folder: Path, tell: Tell) -> Iterator[Study]:
+    """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError."""
+    began = time.monotonic()
     service, generator = share(available(), settings.processes)
     with _serve(settings, service) as (host, server):
         catalogue = read_catalogue(host)
@@ -213,8 +228,8 @@ def open_study(settings: Settings, folder: Path, advance: Advance, *, spare_seco
                 workers=len(server.workers) if server else None,
             ),
             folder=folder,
-            advance=advance,
-            spare_seconds=spare_seconds,
+            tell=tell,
+            began=began,
         )
 
 
@@ -223,14 +238,14 @@ def _serve(settings: Settings, processors: list[int]) -> Iterator[tuple[str, Ser
     if settings.host is not None:
         yield settings.host, None
         return
-    with serve_on(processors, ARCHSCALE_MAX_BODY_BYTES=LARGEST_BODY_BYTES) as server:
+    with serve_on(processors) as server:
         yield server.url, server
 
 
 @contextmanager
 def serve_on(processors: list[int], **settings: str) -> Iterator[Server]:
-    """Serve from the user's model store on ``processors``. Raises as ``serve``."""
+    """Serve from the user's model store on ``processors``, with the body limit of a study. Raises as ``serve``."""
     with ExitStack() as stack:
         with on(processors):
-            server = stack.enter_context(serve_newest(**settings))
+            server = stack.enter_context(serve_newest(ARCHSCALE_MAX_BODY_BYTES=LARGEST_BODY_BYTES, **settings))
         yield server

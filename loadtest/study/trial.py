@@ -1,17 +1,18 @@
 """One trial: a load on one architecture, and what the service and the machine spent meanwhile."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.generator.arrivals import Schedule
 from loadtest.record.results import Load, Phase, Trial
 from loadtest.record.samples import Samples
-from loadtest.study.conclusion import summarise
+from loadtest.study.conclusion import conclude
 from loadtest.study.locust_run import run_locust
 from loadtest.study.slo import certain_to_fail
-from loadtest.target.counters import settle
+from loadtest.target.counters import settled_counters
 from loadtest.target.server import Server
-from loadtest.target.usage import between, read
+from loadtest.target.usage import read_usage, spent_between
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,12 @@ class Bench:
     """Of the load generator."""
     processes: int
 
-    def run(self, load: Load, host: str, name: str, *, stop_early: bool = False) -> Samples:
+    def run(
+        self, load: Load, host: str, name: str, *, stop_early: bool = False, longest_seconds: float = math.inf
+    ) -> Samples:
         """Offer ``load`` to ``host``; keep the samples under ``name``. Raises MeasurementError.
 
-        stop_early: end as soon as the SLO is missed beyond doubt.
+        stop_early: end as soon as the SLO is missed beyond doubt; longest_seconds: that Locust may take in all.
         """
         return run_locust(
             load,
@@ -39,18 +42,22 @@ class Bench:
             stop_after_late=certain_to_fail(count_planned(load, self.processes)) if stop_early else 0,
             processors=self.processors,
             processes=self.processes,
+            longest_seconds=longest_seconds,
         )
 
 
-def run_trial(bench: Bench, load: Load, *, phase: Phase, block: int, number: int) -> Trial:
-    """Load the service once. Raises MeasurementError where Locust has no samples to show."""
-    before = read(settle(bench.host), bench.server)
-    samples = bench.run(load, bench.host, f"{number:04}", stop_early=phase == "search")
-    after = read(settle(bench.host), bench.server)
-    return summarise(
+def measure_trial(
+    bench: Bench, load: Load, *, phase: Phase, block: int, number: int, longest_seconds: float = math.inf
+) -> Trial:
+    """Load the service once. Raises MeasurementError where Locust takes too long, or has no samples to show."""
+    before = read_usage(settled_counters(bench.host), bench.server)
+    stop_early = phase == "search"
+    samples = bench.run(load, bench.host, f"{number:04}", stop_early=stop_early, longest_seconds=longest_seconds)
+    after = read_usage(settled_counters(bench.host), bench.server)
+    return conclude(
         samples,
         load,
-        between(before, after, load),
+        spent_between(before, after, load),
         slo_p99_ms=bench.slo_p99_ms,
         phase=phase,
         block=block,

@@ -3,13 +3,13 @@
 import http.client
 import json
 import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from loadtest.record.errors import InputError
+from loadtest.target.connection import request_from
 from service.contract.card import Examples, ModelCard
 from service.contract.routes import MODELS_ROUTE, examples_route
 
@@ -69,7 +69,7 @@ def read_examples(host: str, architecture: str) -> ExampleRows:
 
 def _get(host: str, route: str) -> Any:
     try:
-        with urllib.request.urlopen(host.rstrip("/") + route, timeout=TIMEOUT_SECONDS) as answer:
+        with request_from(host, route, seconds=TIMEOUT_SECONDS) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

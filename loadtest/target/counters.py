@@ -2,12 +2,12 @@
 
 import http.client
 import time
-import urllib.request
 from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtest.record.results import Body
+from loadtest.target.connection import request_from
 
 METRICS_ROUTE = "/metrics"
 REQUESTS = "archscale_requests_total"
@@ -30,18 +30,18 @@ class Counters:
 def read_counters(host: str) -> Counters | None:
     """GET /metrics; None where ``host`` has no such page, or none of this service."""
     try:
-        with urllib.request.urlopen(host.rstrip("/") + METRICS_ROUTE, timeout=TIMEOUT_SECONDS) as answer:
+        with request_from(host, METRICS_ROUTE, seconds=TIMEOUT_SECONDS) as answer:
             families = list(text_string_to_metric_families(answer.read().decode()))
     except (OSError, http.client.HTTPException, ValueError):
         return None
     found: dict[tuple[str, str], float] = {}
-    for sample in (one for family in families for one in family.samples if one.name == REQUESTS):
+    for sample in (sample for family in families for sample in family.samples if sample.name == REQUESTS):
         key = sample.labels["architecture"], sample.labels["route"]
         found[key] = found.get(key, 0.0) + sample.value
     return Counters(found) if found else None
 
 
-def settle(host: str) -> Counters | None:
+def settled_counters(host: str) -> Counters | None:
     """Read the counters once they have stopped to rise: what an earlier load has left behind is answered by then."""
     deadline = time.monotonic() + LONGEST_SETTLING_SECONDS
     last = read_counters(host)

@@ -90,7 +90,7 @@ def encode(values: list[list[float]], body: Body) -> bytes:
     return orjson.dumps({RAW if body == "raw" else FEATURES: values})
 
 
-def find_fault(kind: RequestKind, payload: Payload, content: bytes, release: str | None) -> str | None:
+def find_mistake(kind: RequestKind, payload: Payload, content: bytes, release: str | None) -> str | None:
     """Return what is wrong with the answer ``content`` to ``payload``, or None if nothing is.
 
     release: the answer's release header. The reasons are few and fixed, so that they can be counted.

@@ -7,16 +7,16 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from loadtest.record.errors import MeasurementError
+from loadtest.target.connection import request_from
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
@@ -24,6 +24,8 @@ STOP_SECONDS = 15.0
 POLL_SECONDS = 0.05
 WORKER_MODULE = "_bentoml_impl.worker.service"
 """Part of a worker's command line (BentoML 1.4.39)."""
+MARK = "LOADTEST_SERVER"
+"""Environment variable of a service and all that it starts: by it the workers of a dead one are found."""
 
 
 @dataclass(frozen=True)
@@ -38,34 +40,34 @@ class Server:
     @property
     def workers(self) -> list[psutil.Process]:
         """Processes that answer requests."""
-        return [one for one in self._children() if WORKER_MODULE in " ".join(one.cmdline())]
+        return [child for child in self._children() if WORKER_MODULE in " ".join(child.cmdline())]
 
     def cpu_seconds(self) -> float:
         """Processor time of the service and its workers so far, user and system."""
-        times = [one.cpu_times() for one in (self.process, *self._children())]
-        return sum(one.user + one.system for one in times)
+        times = [process.cpu_times() for process in (self.process, *self._children())]
+        return sum(spent.user + spent.system for spent in times)
 
     def use(self) -> "Use | None":
         """Read what the workers have used so far; None where one of them, or a thread, ends meanwhile."""
         try:
             workers = self.workers
-            times = [one.cpu_times() for one in workers]
+            times = [worker.cpu_times() for worker in workers]
             return Use(
-                cpu_seconds=sum(one.user + one.system for one in times),
-                waited_seconds=_waited_seconds([one.pid for one in workers]),
-                memory_bytes=max((int(one.memory_info().rss) for one in workers), default=0),
+                cpu_seconds=sum(spent.user + spent.system for spent in times),
+                waited_seconds=_waited_seconds([worker.pid for worker in workers]),
+                memory_bytes=max((int(worker.memory_info().rss) for worker in workers), default=0),
             )
         except (psutil.Error, OSError):
             return None
 
     def worker_memory_bytes(self) -> int:
         """Resident memory of the largest worker."""
-        return max(int(one.memory_info().rss) for one in self.workers)
+        return max(int(worker.memory_info().rss) for worker in self.workers)
 
     def _children(self) -> list[psutil.Process]:
         """All below that live: one that has ended, but was not yet waited for, has no command line to read."""
         children = self.process.children(recursive=True)
-        return [one for one in children if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,15 @@ def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Serv
     """
     port = free_port()
     started = time.monotonic()
-    process = _start(target, port, log, {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"})
+    mark = uuid.uuid4().hex
+    variables = {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", MARK: mark}
+    process = _start(target, port, log, variables)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_ready(url, process, log)
         yield Server(url, psutil.Process(process.pid), log, time.monotonic() - started)
     finally:
-        stop(process)
+        stop(process, mark)
 
 
 def link_models(home: Path) -> None:
@@ -164,9 +168,9 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
 
 def _is_ready(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+        with request_from(url, "/readyz", seconds=1) as answer:
+            return answer.status == 200
+    except OSError:
         return False
 
 
@@ -175,16 +179,25 @@ def _last_line(log: Path) -> str:
     return lines[-1] if lines else "the service ended without a word."
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop ``process`` by SIGTERM, then whatever it leaves behind."""
-    if process.poll() is not None:
-        return
-    family = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def stop(process: subprocess.Popen[bytes], mark: str | None = None) -> None:
+    """Stop ``process`` by SIGTERM, then whatever it leaves behind: its children, and what carries ``mark``."""
+    family = set(_find_marked(mark)) if mark else set()
+    if process.poll() is None:
+        family.update(psutil.Process(process.pid).children(recursive=True))
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
     for straggler in psutil.wait_procs(family, timeout=1)[1]:
-        straggler.kill()
+        with suppress(psutil.NoSuchProcess):
+            straggler.kill()
+
+
+def _find_marked(mark: str) -> Iterator[psutil.Process]:
+    """Yield processes of this user: those of others can't be read."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == mark:
+                yield process

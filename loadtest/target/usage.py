@@ -23,18 +23,19 @@ class Reading:
 class Spent:
     """Between two readings; None where it can't be read.
 
-    counted: requests, as the service counts them; busy_seconds: in which its workers ran or were ready to run;
-    memory_bytes: of the largest worker, at the end; steal_share: of all processors, what the host took for others.
+    counted: requests, as the service counts them; cpu_seconds: of its workers; waited_seconds: in which they were ready
+    to run and had no processor; memory_bytes: of the largest worker, at the end; steal_share: of all processors, what
+    the host took for others.
     """
 
     counted: float | None
     cpu_seconds: float | None
-    busy_seconds: float | None
+    waited_seconds: float | None
     memory_bytes: int | None
     steal_share: float | None
 
 
-def read(counters: Counters | None, server: Server | None) -> Reading:
+def read_usage(counters: Counters | None, server: Server | None) -> Reading:
     """Read this machine's clocks beside what the service counts."""
     times = psutil.cpu_times()
     return Reading(
@@ -45,14 +46,14 @@ def read(counters: Counters | None, server: Server | None) -> Reading:
     )
 
 
-def between(before: Reading, after: Reading, load: Load) -> Spent:
+def spent_between(before: Reading, after: Reading, load: Load) -> Spent:
     """Return what ``load`` cost."""
     all_seconds = after.all_seconds - before.all_seconds
     cpu, waited = _used(before.use, after.use)
     return Spent(
         counted=_counted(before, after, load),
         cpu_seconds=cpu,
-        busy_seconds=None if cpu is None or waited is None else cpu + waited,
+        waited_seconds=waited,
         memory_bytes=after.use.memory_bytes if after.use else None,
         steal_share=(after.steal_seconds - before.steal_seconds) / all_seconds if all_seconds > 0 else None,
     )

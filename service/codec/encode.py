@@ -10,12 +10,6 @@ from numpy.typing import NDArray
 from service.codec.problems import Problem
 from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
 
-# RFC 9110, section 12.5.1: a range's precedence grows with how specific it is.
-RANGES = {
-    JSON_MEDIA_TYPE: (JSON_MEDIA_TYPE, "application/*", "*/*"),
-    NPY_MEDIA_TYPE: (NPY_MEDIA_TYPE, "application/*", "*/*"),
-}
-
 
 def negotiate(accept: str | None) -> str:
     """Return the media type to answer in (RFC 9110, section 12.5.1): JSON unless ``.npy`` is preferred.
@@ -25,9 +19,9 @@ def negotiate(accept: str | None) -> str:
     if accept is None or accept in ("*/*", JSON_MEDIA_TYPE):
         return JSON_MEDIA_TYPE
     weights = _weights(accept)
-    quality = {
-        media_type: next((weights[name] for name in names if name in weights), 0.0)
-        for media_type, names in RANGES.items()
+    quality = {  # the most specific range that is named decides
+        media_type: next((weights[name] for name in (media_type, "application/*", "*/*") if name in weights), 0.0)
+        for media_type in (JSON_MEDIA_TYPE, NPY_MEDIA_TYPE)
     }
     best = max(quality, key=lambda media_type: quality[media_type])  # the first, JSON, where they are equal
     if quality[best] <= 0:

@@ -13,7 +13,7 @@ from service.codec.tensors import (
     parameters_of,
     read_json,
     read_rows,
-    split,
+    split_body,
     take_numbers,
 )
 from service.contract.names import PREDICTION
@@ -57,7 +57,7 @@ class Reader:
 
         header_length: value of ``Inference-Header-Content-Length``, where it was sent.
         """
-        head, behind = split(body, header_length)
+        head, behind = split_body(body, header_length)
         quick = None if behind else self._read_quickly(head)
         if quick is not None:
             return quick
@@ -115,13 +115,11 @@ def _read_echo(members: Members, parameters: Members) -> Members:
         if not isinstance(identifier, str):
             raise unprocessable(f"'id' must be text, however: {kind_of(identifier)}.", rule="id")
         echo["id"] = identifier
-    if kept := {key: value for key, value in parameters.items() if _is_echoed(key, value)}:
+    kept = {key: value for key, value in parameters.items() if isinstance(value, str | int | float)}
+    kept.pop(BINARY_OUTPUT, None)
+    if kept:
         echo["parameters"] = kept
     return echo
-
-
-def _is_echoed(key: str, value: object) -> bool:
-    return key != BINARY_OUTPUT and isinstance(value, str | int | float)
 
 
 def _wants_binary(outputs: Any, *, default: bool) -> bool:

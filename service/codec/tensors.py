@@ -20,6 +20,7 @@ Members = dict[str, Any]
 
 DATATYPES: dict[type[np.floating[Any]], str] = {np.float32: "FP32", np.float64: "FP64"}
 BINARY_SIZE = "binary_data_size"
+BINARY_MEDIA_TYPE = "application/octet-stream"
 HEADER_LENGTH_HEADER = "Inference-Header-Content-Length"
 LONGEST_LENGTH = 15
 """Digits of a length that no body reaches, and that int() still takes."""
@@ -28,7 +29,7 @@ PLACE = secrets.token_hex(16)
 PLACE_JSON = orjson.dumps(PLACE)
 
 
-def split(body: bytes, header_length: bytes | None) -> tuple[bytes, bytes]:
+def split_body(body: bytes, header_length: bytes | None) -> tuple[bytes, bytes]:
     """Divide a body into its JSON and the binary tensors behind it. Raises Problem 400.
 
     header_length: value of ``Inference-Header-Content-Length``; None means that the whole body is JSON.

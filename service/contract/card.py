@@ -77,6 +77,15 @@ class Metrics(Frozen):
     rmse: float | None = None
 
 
+class Difference(Frozen):
+    """Held-out accuracy (regression: negative squared error) less that of the best, with its paired 95 % interval."""
+
+    best: str
+    mean: float
+    low: float
+    high: float
+
+
 class Examples(Frozen):
     """Held-out rows, column by column of the card: the first are the golden rows.
 

@@ -1,18 +1,16 @@
-"""What a release is made of in the model store: entries, files, and the manifest that is written last."""
+"""A release in the model store: its entries, the files that the service and the load test read, and its manifest."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from service.contract.card import Frozen
 from service.contract.names import ArchitectureName
 
 STORE_PREFIX = "archscale-"
 NETWORK_FILE = "network.onnx"
 PIPELINE_FILE = "pipeline.onnx"
 TRACE_FILE = "trace.onnx"
-WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 PREPROCESSING_ONNX_FILE = "preprocessing.onnx"
-PREPROCESSING_SKOPS_FILE = "preprocessing.skops"
-HELD_OUT_FILE = "held_out.parquet"
 SUMMARY_FILE = "summary.json"
 
 EXAMPLE_ROWS = 100
@@ -26,10 +24,8 @@ def entry_name(part: str) -> str:
     return STORE_PREFIX + part
 
 
-class ReleaseManifest(BaseModel):
+class ReleaseManifest(Frozen):
     """What the preprocessing entry's metadata says of its release. That entry is written last."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     release: str
     architectures: list[ArchitectureName] = Field(min_length=1)

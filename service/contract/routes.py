@@ -5,6 +5,7 @@ from pydantic import BaseModel
 JSON_MEDIA_TYPE = "application/json"
 NPY_MEDIA_TYPE = "application/x-npy"
 RELEASE_HEADER = "X-Archscale-Release"
+REQUEST_ID_HEADER = "X-Request-Id"
 TIMING_HEADER = "X-Archscale-Timing"
 """Whoever sends it, with any value, is answered with the stages' times in ``Server-Timing``."""
 TRANSFORM_ROUTE = "/transform"

@@ -8,7 +8,7 @@ import numpy as np
 from service.codec.rows import Input, Rows, are_small, features_input, raw_input, refuse_values
 from service.contract.policies import Policy
 from service.contract.routes import TRANSFORM_ROUTE, predict_raw_route, predict_route, trace_route
-from service.models.inference import Architecture, Array, Models
+from service.models.inference import ArchitectureGraphs, Array, Models
 from service.models.ranges import Ranges
 
 
@@ -36,7 +36,7 @@ class Endpoint:
 
 def make_endpoints(models: Models, *, max_rows: int, out_of_range: Policy) -> list[Endpoint]:
     """Every POST route of the release: one transform, and three routes for each architecture."""
-    make = Maker(models, max_rows=max_rows, out_of_range=out_of_range)
+    make = EndpointMaker(models, max_rows=max_rows, out_of_range=out_of_range)
     endpoints = [make.transform()]
     for name, architecture in models.architectures.items():
         endpoints += [
@@ -47,7 +47,7 @@ def make_endpoints(models: Models, *, max_rows: int, out_of_range: Policy) -> li
     return endpoints
 
 
-class Maker:
+class EndpointMaker:
     """Makes the endpoints of one release, which share their inputs and ranges."""
 
     def __init__(self, models: Models, *, max_rows: int, out_of_range: Policy) -> None:
@@ -58,7 +58,7 @@ class Maker:
         self._features = features_input(card.feature_names, max_rows)
         self._raw = raw_input([column.name for column in card.raw_features], max_rows)
 
-    def predict(self, name: str, architecture: Architecture) -> Endpoint:
+    def predict(self, name: str, architecture: ArchitectureGraphs) -> Endpoint:
         """Features -> predictions."""
         takes = self._features
         return Endpoint(
@@ -70,7 +70,7 @@ class Maker:
             describe=self._describe_predictions(name),
         )
 
-    def predict_raw(self, name: str, architecture: Architecture) -> Endpoint:
+    def predict_raw(self, name: str, architecture: ArchitectureGraphs) -> Endpoint:
         """Raw values -> predictions."""
         takes, scale = self._raw, self._ranges.scale
         return Endpoint(
@@ -95,7 +95,7 @@ class Maker:
             describe=lambda _, answer: {"features": answer, "release": self._release},
         )
 
-    def trace(self, name: str, architecture: Architecture) -> Endpoint:
+    def trace(self, name: str, architecture: ArchitectureGraphs) -> Endpoint:
         """One raw row -> its way through the layers."""
         return Endpoint(
             route=trace_route(name),
@@ -117,7 +117,9 @@ class Maker:
 
         return describe
 
-    def _describe_trace(self, name: str, architecture: Architecture, rows: Rows, features: Array) -> dict[str, object]:
+    def _describe_trace(
+        self, name: str, architecture: ArchitectureGraphs, rows: Rows, features: Array
+    ) -> dict[str, object]:
         layers, prediction = architecture.trace(features)
         _finite(rows, prediction, self._raw, self._ranges.scale)
         return {

@@ -29,14 +29,14 @@ class OneRow:
         self._binding = session.io_binding()
         takes, gives = session.get_inputs()[0], session.get_outputs()[0]
         self._row, self._answer = (
-            np.zeros((1, *one.shape[1:]), DTYPES[one.type])
-            for one in (takes, gives)  # the first dimension is n
+            np.zeros((1, *tensor.shape[1:]), DTYPES[tensor.type])
+            for tensor in (takes, gives)  # the first dimension is n
         )
-        for bind, one, array in (
+        for bind, tensor, array in (
             (self._binding.bind_input, takes, self._row),
             (self._binding.bind_output, gives, self._answer),
         ):
-            bind(one.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+            bind(tensor.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
     def run(self, row: NDArray[np.float32] | NDArray[np.float64]) -> Array:
         """row: (1, columns) -> the graph's first output for it, float32."""
@@ -68,7 +68,7 @@ class Graph:
         return dict(zip(self._outputs, self._session.run(self._outputs, {self._input: rows}), strict=True))
 
 
-class Architecture:
+class ArchitectureGraphs:
     """The graphs of one architecture: ``network`` takes features, ``pipeline`` takes raw values."""
 
     def __init__(self, folder: Path, card: ModelCard, *, threads: int) -> None:
@@ -96,7 +96,8 @@ class Models:
         self.release = release
         self.preprocessing = Graph(release.folders[PREPROCESSING] / PREPROCESSING_ONNX_FILE, threads=threads)
         self.architectures = {
-            name: Architecture(release.folders[name], card, threads=threads) for name, card in release.cards.items()
+            name: ArchitectureGraphs(release.folders[name], card, threads=threads)
+            for name, card in release.cards.items()
         }
 
     def check_golden_rows(self) -> None:
@@ -113,7 +114,7 @@ class Models:
 
     def _compare(
         self,
-        architecture: Architecture,
+        architecture: ArchitectureGraphs,
         graph: str,
         actual: Array,
         expected: NDArray[np.floating],

@@ -5,6 +5,7 @@ lists are there. Architectures are taken by that list, never by their own ``late
 """
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,21 @@ from bentoml.exceptions import BentoMLException, NotFound
 from pydantic import ValidationError
 
 from service.contract.card import ModelCard
-from service.contract.files import CARD_FILE, GOLDEN_ROWS, ReleaseManifest, entry_name
+from service.contract.files import (
+    CARD_FILE,
+    GOLDEN_ROWS,
+    NETWORK_FILE,
+    PIPELINE_FILE,
+    PREPROCESSING_ONNX_FILE,
+    TRACE_FILE,
+    ReleaseManifest,
+    entry_name,
+)
 from service.contract.names import PREPROCESSING, check_name, count_features
 
+logger = logging.getLogger("bentoml.archscale")
 PREPROCESSING_ENTRY = entry_name(PREPROCESSING)
+ARCHITECTURE_FILES = (NETWORK_FILE, PIPELINE_FILE, TRACE_FILE, CARD_FILE)
 
 
 class ReleaseError(Exception):
@@ -70,11 +82,22 @@ def find_manifest(wanted: str | None) -> ReleaseManifest:
         return _read_manifest(frozen)
     if wanted is not None:
         return _read_manifest(wanted)
+    passed_over: list[ReleaseError] = []
     for version in _versions_newest_first():
-        manifest = _read_manifest(version)
-        if all(_exists(name, version) for name in manifest.architectures):
-            return manifest
-    raise ReleaseError("the model store must hold a complete release, however: none was found. Run: python -m training")
+        try:
+            manifest = _read_manifest(version)
+            for name in manifest.architectures:
+                _folder(name, version)
+        except ReleaseError as error:
+            passed_over.append(error)
+            continue
+        for damage in passed_over:
+            logger.warning("release %s is served, for a newer one can't be: %s", version, damage)
+        return manifest
+    raise ReleaseError(
+        "the model store must hold a complete release, however: none was found. Run: python -m training"
+        + "".join(f" (the newest: {error})" for error in passed_over[:1])
+    )
 
 
 def _versions_newest_first() -> list[str]:
@@ -82,14 +105,6 @@ def _versions_newest_first() -> list[str]:
     # bentoml.models.list(), which fails as a whole when any model of the store is damaged (BentoML 1.4.39).
     folder = Path(str(BentoMLContainer.model_store_dir.get())) / PREPROCESSING_ENTRY
     return sorted((entry.name for entry in folder.glob("*/") if entry.is_dir()), reverse=True)
-
-
-def _exists(part: str, version: str) -> bool:
-    try:
-        _folder(part, version)
-    except ReleaseError:
-        return False
-    return True
 
 
 def _get(part: str, version: str) -> bentoml.Model:
@@ -118,7 +133,7 @@ def _read_manifest(version: str) -> ReleaseManifest:
     except ValidationError as error:
         raise ReleaseError(
             f"release {version} must carry a manifest that this service understands, however: "
-            f"{error.errors()[0]['msg']}. Train again with: python -m training"
+            f"{_reason(error)}. Train again with: python -m training"
         ) from None
     if manifest.release != version:
         raise ReleaseError(f"release {version} must carry its own manifest, however: it is that of {manifest.release}.")
@@ -135,7 +150,14 @@ def _choose(manifest: ReleaseManifest, only: tuple[str, ...]) -> tuple[str, ...]
 
 
 def _verify(part: str, folder: Path, manifest: ReleaseManifest) -> None:
-    for name, expected in manifest.files.get(part, {}).items():
+    digests = manifest.files.get(part, {})
+    read = (PREPROCESSING_ONNX_FILE,) if part == PREPROCESSING else ARCHITECTURE_FILES
+    if unlisted := [name for name in read if name not in digests]:
+        raise ReleaseError(
+            f"the manifest of release {manifest.release} must list every file of {entry_name(part)} that is served, "
+            f"however: {unlisted[0]} is not listed. Train again with: python -m training"
+        )
+    for name, expected in digests.items():
         try:
             digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError as error:
@@ -156,16 +178,24 @@ def _read_card(path: Path, name: str, manifest: ReleaseManifest) -> ModelCard:
     except (OSError, ValueError) as error:
         raise ReleaseError(
             f"{entry_name(name)}:{manifest.release}: {path.name} must agree with the contract, however: "
-            f"{str(error).splitlines()[0]} Train again with: python -m training"
+            f"{_reason(error)}. Train again with: python -m training"
         ) from None
     return card
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Say in one line what is wrong with a file: of all that pydantic found, the first, and where that is."""
+    if not isinstance(error, ValidationError):
+        return str(error).rstrip(".")
+    first = error.errors()[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def _check_card(card: ModelCard, name: str, manifest: ReleaseManifest) -> None:
     """Contract against card: what people decided against what training learnt."""
     if (card.architecture, card.release) != (name, manifest.release):
-        raise ValueError(f"it is the card of {card.architecture}:{card.release}.")
+        raise ValueError(f"it is the card of {card.architecture}:{card.release}")
     if len(card.feature_names) != count_features(len(card.raw_features)):
-        raise ValueError(f"{len(card.raw_features)} raw features and {len(card.feature_names)} features.")
+        raise ValueError(f"{len(card.raw_features)} raw features and {len(card.feature_names)} features")
     if not card.examples.raw[:GOLDEN_ROWS]:
-        raise ValueError("it carries no example rows.")
+        raise ValueError("it carries no example rows")

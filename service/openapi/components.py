@@ -9,17 +9,16 @@ from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.codec.rows import check_rows, raw_input
 from service.contract.card import ModelCard
 from service.contract.names import FEATURES, RAW
-from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RELEASE_HEADER, TIMING_HEADER
+from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RELEASE_HEADER, REQUEST_ID_HEADER, TIMING_HEADER
 from service.models.release import Release
 from service.openapi.schemas import Refusal, answer_schemas, refer
 
 Part = dict[str, Any]
 """A piece of the document."""
 
-EXAMPLE_ROWS = 2
+SHOWN_ROWS = 2
 """Enough to show that a body holds many rows: one of 230 features takes 4.5 kB."""
 EXAMPLE_NAME = "held-out rows"
-REQUEST_ID_HEADER = "X-Request-Id"
 
 HEADERS: dict[str, tuple[str, Part]] = {
     RELEASE_HEADER: ("The release that made the answer.", {"type": "string"}),
@@ -57,8 +56,14 @@ def make_components(release: Release) -> Part:
     return {
         "schemas": answer_schemas(release),
         "examples": _examples(release.card),
-        "headers": {name: _header(name) for name in HEADERS},
-        "parameters": {name: _parameter(name, text) for name, text in PARAMETERS.items()},
+        "headers": {
+            name: {"description": text, "required": name not in ON_REQUEST, "schema": schema}
+            for name, (text, schema) in HEADERS.items()
+        },
+        "parameters": {
+            name: {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+            for name, text in PARAMETERS.items()
+        },
         "responses": {_name(status): _refusal(status, release) for status in REFUSALS},
     }
 
@@ -78,9 +83,19 @@ def refusals(*statuses: HTTPStatus) -> Part:
     return {str(status.value): refer_to("responses", _name(status)) for status in sorted({*statuses, *OF_EVERY_ROUTE})}
 
 
+def read_path(tag: str, summary: str, content: Part, refused: Part) -> Part:
+    """Return a path that is answered to GET and, without the body, to HEAD. refused: its other responses."""
+    operation: Part = {"tags": [tag], "summary": summary, "parameters": [refer_to("parameters", REQUEST_ID_HEADER)]}
+    answer = {"description": "The answer.", "headers": headers()}
+    return {
+        "get": operation | {"responses": {"200": answer | {"content": content}, **refused}},
+        "head": operation | {"responses": {"200": answer, **refused}},
+    }
+
+
 def example_rows(card: ModelCard) -> list[int]:
     """Return the held-out rows that are shown: the first with every value in the range of training, if there are."""
-    return sorted(range(len(card.examples.raw)), key=lambda row: out_of_range(card, row))[:EXAMPLE_ROWS]
+    return sorted(range(len(card.examples.raw)), key=lambda row: out_of_range(card, row))[:SHOWN_ROWS]
 
 
 def out_of_range(card: ModelCard, row: int) -> int:
@@ -94,15 +109,6 @@ def _examples(card: ModelCard) -> dict[str, Part]:
     bodies = {key: {key: [values[row] for row in example_rows(card)]} for key, values in rows.items()}
     bodies["row"] = {RAW: bodies[RAW][RAW][:1]}
     return {name: {"value": body} for name, body in bodies.items()}
-
-
-def _parameter(name: str, text: str) -> Part:
-    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
-
-
-def _header(name: str) -> Part:
-    text, schema = HEADERS[name]
-    return {"description": text, "required": name not in ON_REQUEST, "schema": schema}
 
 
 def _name(status: HTTPStatus) -> str:

@@ -21,12 +21,12 @@ from service.models.release import Release
 from service.openapi.components import (
     EXAMPLE_NAME,
     PARAMETERS,
-    REQUEST_ID_HEADER,
     Part,
     example_rows,
     headers,
     make_components,
     out_of_range,
+    read_path,
     refer_to,
     refusals,
 )
@@ -81,10 +81,10 @@ def make_openapi(release: Release, endpoints: Iterable[Endpoint], *, max_body_by
         "info": {"title": "archscale", "version": release.version, "description": _introduction(release)},
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": {
-            **{one.route: {"post": _post(one, release, max_body_bytes)} for one in endpoints},
+            **{endpoint.route: {"post": _post(endpoint, release, max_body_bytes)} for endpoint in endpoints},
             **_documents(release),
             **{
-                route: _read("Operate", summary, {media_type: {}})
+                route: read_path("Operate", summary, {media_type: {}}, refusals())
                 for route, (summary, media_type) in BENTOML_ROUTES.items()
             },
         },
@@ -170,29 +170,15 @@ def _example(endpoint: Endpoint, release: Release) -> Part:
 
 def _documents(release: Release) -> Part:
     """Return the routes whose answers never change while the service runs."""
-    return {
-        MODELS_ROUTE: _read(
-            "Inspect",
-            "What is served: every model card without its rows",
-            {JSON_MEDIA_TYPE: {"schema": refer(Catalogue)}},
-        ),
-        **{
-            examples_route(name): _read(
-                "Inspect",
-                f"Held-out rows, and what '{name}' predicts",
-                {JSON_MEDIA_TYPE: {"schema": refer(HeldOutRows)}},
-            )
+    documents: list[tuple[str, str, str, Part]] = [
+        (MODELS_ROUTE, "Inspect", "What is served: every model card without its rows", refer(Catalogue)),
+        *(
+            (examples_route(name), "Inspect", f"Held-out rows, and what '{name}' predicts", refer(HeldOutRows))
             for name in release.architectures
-        },
-        DOCS_ROUTE: _read("Operate", "This document", {JSON_MEDIA_TYPE: {"schema": {"type": "object"}}}),
-    }
-
-
-def _read(tag: str, summary: str, content: Part) -> Part:
-    """Return a path that is answered to GET and, without the body, to HEAD."""
-    answer = {"description": "The answer.", "headers": headers()}
-    operation: Part = {"tags": [tag], "summary": summary, "parameters": [refer_to("parameters", REQUEST_ID_HEADER)]}
+        ),
+        (DOCS_ROUTE, "Operate", "This document", {"type": "object"}),
+    ]
     return {
-        "get": operation | {"responses": {"200": answer | {"content": content}, **refusals()}},
-        "head": operation | {"responses": {"200": answer, **refusals()}},
+        route: read_path(tag, summary, {JSON_MEDIA_TYPE: {"schema": schema}}, refusals())
+        for route, tag, summary, schema in documents
     }

@@ -9,16 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.codec.tensors import BINARY_MEDIA_TYPE, HEADER_LENGTH_HEADER
 from service.contract.names import FEATURES, PREDICTION, RAW, RAW_SUFFIX
-from service.contract.routes import JSON_MEDIA_TYPE
+from service.contract.routes import JSON_MEDIA_TYPE, REQUEST_ID_HEADER
 from service.models.release import Release
-from service.openapi.components import MORE_HEADERS, REFUSALS, REQUEST_ID_HEADER, Part, headers, refer_to
+from service.openapi.components import MORE_HEADERS, REFUSALS, Part, headers, read_path, refer_to
 from service.openapi.schemas import BINARY, describe_models, refer
 
 TAG = "Open Inference Protocol"
 TAG_TEXT = "The same predictions for any client that speaks the protocol's version 2."
-BINARY_MEDIA_TYPE = "application/octet-stream"
-LENGTH_HEADER = "Inference-Header-Content-Length"
 LENGTH_TEXT = "Bytes of JSON that the body begins with, where binary tensors follow them."
 
 OF_A_READ = (HTTPStatus.METHOD_NOT_ALLOWED,)
@@ -159,10 +158,10 @@ def with_v2(document: Part, release: Release) -> Part:
         "components": {
             **components,
             "schemas": {**components["schemas"], **describe_models(*MODELS)},
-            "headers": {**components["headers"], LENGTH_HEADER: length},
+            "headers": {**components["headers"], HEADER_LENGTH_HEADER: length},
             "parameters": {
                 **components["parameters"],
-                LENGTH_HEADER: {"name": LENGTH_HEADER, "in": "header", **length},
+                HEADER_LENGTH_HEADER: {"name": HEADER_LENGTH_HEADER, "in": "header", **length},
             },
         },
     }
@@ -194,14 +193,7 @@ def _in_path(name: str, values: list[str]) -> Part:
 
 
 def _read(summary: str, model: type[BaseModel], statuses: tuple[HTTPStatus, ...]) -> Part:
-    """Return a path that is answered to GET and, without the body, to HEAD."""
-    operation: Part = {"tags": [TAG], "summary": summary, "parameters": [refer_to("parameters", REQUEST_ID_HEADER)]}
-    answer = {"description": "The answer.", "headers": headers()}
-    content = {"content": {JSON_MEDIA_TYPE: {"schema": refer(model)}}}
-    return {
-        "get": operation | {"responses": {"200": answer | content, **_refusals(statuses)}},
-        "head": operation | {"responses": {"200": answer, **_refusals(statuses)}},
-    }
+    return read_path(TAG, summary, {JSON_MEDIA_TYPE: {"schema": refer(model)}}, _refusals(statuses))
 
 
 def _infer(release: Release) -> Part:
@@ -213,12 +205,12 @@ def _infer(release: Release) -> Part:
             f"An architecture takes `{FEATURES}` FP32 [rows, {len(card.feature_names)}], its twin that ends in "
             f"`{RAW_SUFFIX}` takes `{RAW}` FP64 [rows, {len(card.raw_features)}]; both give `{PREDICTION}` FP32 [rows]."
         ),
-        "parameters": [refer_to("parameters", name) for name in (REQUEST_ID_HEADER, LENGTH_HEADER)],
+        "parameters": [refer_to("parameters", name) for name in (REQUEST_ID_HEADER, HEADER_LENGTH_HEADER)],
         "requestBody": {"required": True, "content": _request(release)},
         "responses": {
             "200": {
                 "description": "The answer, binary where that was asked for.",
-                "headers": {**headers(), LENGTH_HEADER: refer_to("headers", LENGTH_HEADER)},
+                "headers": {**headers(), HEADER_LENGTH_HEADER: refer_to("headers", HEADER_LENGTH_HEADER)},
                 "content": _content(InferResponse),
             },
             **_refusals(OF_AN_INFERENCE),

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 
 import orjson
 
-REQUEST_ID_HEADER = b"x-request-id"
+from service.contract.routes import REQUEST_ID_HEADER
+
+REQUEST_ID_KEY = REQUEST_ID_HEADER.lower().encode()
 USABLE_ID = re.compile(rb"[!-~]{1,128}")
 """Visible ASCII: what may be sent back in a header and written into a log as it is."""
 
@@ -21,7 +23,7 @@ _counter = itertools.count(1)
 
 def request_id_of(headers: Mapping[bytes, bytes]) -> bytes:
     """Return the id that the client gave its request, or a new one where it gave none that is usable. ASCII."""
-    given = headers.get(REQUEST_ID_HEADER)
+    given = headers.get(REQUEST_ID_KEY)
     if given is not None and USABLE_ID.fullmatch(given):
         return given
     return b"%b-%x" % (_PREFIX, next(_counter))

@@ -20,6 +20,7 @@ from service.codec.rows import Input, check_rows, features_input, raw_input
 from service.contract.names import FEATURES, RAW
 from service.contract.routes import (
     RELEASE_HEADER,
+    REQUEST_ID_HEADER,
     TRANSFORM_ROUTE,
     Features,
     Predictions,
@@ -31,14 +32,14 @@ from service.contract.routes import (
 )
 from service.models.endpoints import Endpoint
 from service.models.release import Release
-from service.settings import Settings
-from service.web.access_log import REQUEST_ID_HEADER, request_id_of
+from service.settings import ServiceSettings
+from service.web.access_log import request_id_of
 from service.web.exchange import answer_rows, exchange
 
 Number = Annotated[float, pydantic.Strict()]
 
 
-def declare_apis(release: Release, settings: Settings) -> dict[str, Any]:
+def declare_apis(release: Release, settings: ServiceSettings) -> dict[str, Any]:
     """Return the attributes of the service class: method name -> BentoML API."""
     features = features_input(release.card.feature_names, settings.max_rows)
     raw = raw_input([column.name for column in release.card.raw_features], settings.max_rows)
@@ -77,13 +78,13 @@ async def _respond(endpoint: Endpoint, request: Request, release: str, max_body_
     """Answer over HTTP where no front stands before BentoML: byte for byte what the front answers."""
     sent = dict(request.scope["headers"])
     request_id = request_id_of(sent)
-    headers = {RELEASE_HEADER: release, REQUEST_ID_HEADER.decode(): request_id.decode()}
+    headers = {RELEASE_HEADER: release, REQUEST_ID_HEADER: request_id.decode()}
     try:
-        answer = await exchange(endpoint, sent, request.receive, max_body_bytes=max_body_bytes)
+        outcome = await exchange(endpoint, sent, request.receive, max_body_bytes=max_body_bytes)
     except Problem as problem:
         body = problem.body(release=release, request_id=request_id)
         return Response(body, problem.status, headers | problem.headers, PROBLEM_MEDIA_TYPE)
-    return Response(answer.body, HTTPStatus.OK, headers, answer.media_type)
+    return Response(outcome.body, HTTPStatus.OK, headers, outcome.media_type)
 
 
 class Unread(IODescriptor):

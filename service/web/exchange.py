@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -21,11 +21,12 @@ Headers = dict[bytes, bytes]
 Decoder = Callable[[bytes, Input], Rows]
 Stages = tuple[float, float, float]
 """Seconds of ``service.web.metrics.STAGES``: parse, infer, write."""
-OUT_OF_RANGE = "out_of_range"
+OUT_OF_RANGE_MEMBER = "out_of_range"
+READING = ("GET", "HEAD")
 
 
-class Answer(NamedTuple):
-    """Answer to a request that broke no rule, and what the meter and the log want to know of it."""
+class Outcome(NamedTuple):
+    """The answer to a request that broke no rule, and what the meter and the log want to know of it."""
 
     body: bytes
     media_type: str
@@ -42,7 +43,7 @@ class ClientGoneError(Exception):
     """The client left before its request was whole: there is nobody to answer."""
 
 
-async def exchange(endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int) -> Answer:
+async def exchange(endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int) -> Outcome:
     """Answer a request. headers: names in lower case. Raises Problem if it breaks a rule, ClientGoneError."""
     decode, media_type = _agree(headers.get(b"content-type"), headers.get(b"content-encoding"), headers.get(b"accept"))
     body = await read_body(headers, receive, max_body_bytes)
@@ -53,7 +54,7 @@ async def exchange(endpoint: Endpoint, headers: Headers, receive: Receive, *, ma
     inferred = time.perf_counter()
     answer, media_type = _encode(endpoint, rows, values, outside, media_type)
     stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
-    return Answer(answer, media_type, len(rows), outside, stages)
+    return Outcome(answer, media_type, len(rows), outside, stages)
 
 
 @functools.lru_cache(maxsize=256)
@@ -84,6 +85,16 @@ def check_encoding(content_encoding: bytes | None) -> None:
         raise _unsupported(
             f"Content-Encoding must be absent, however: {_text(content_encoding)[:100]!r}. Send the body as it is."
         )
+
+
+def wrong_method(method: str, allowed: Iterable[str]) -> Problem:
+    """405: the route answers other methods."""
+    return Problem(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        f"the method must be {' or '.join(allowed)}, however: {method[:20]!r}.",
+        rule="method",
+        headers={"Allow": ", ".join(allowed)},
+    )
 
 
 def _unsupported(detail: str) -> Problem:
@@ -131,7 +142,7 @@ def _encode(endpoint: Endpoint, rows: Rows, values: Array, outside: int, media_t
 def _describe(endpoint: Endpoint, rows: Rows, values: Array, outside: int) -> dict[str, object]:
     members = endpoint.describe(rows, values)
     if endpoint.ranges is not None:
-        members[OUT_OF_RANGE] = outside
+        members[OUT_OF_RANGE_MEMBER] = outside
     return members
 
 

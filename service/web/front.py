@@ -22,28 +22,30 @@ from service.models.endpoints import make_endpoints
 from service.models.inference import Models
 from service.openapi.document import DOCS_ROUTE, make_openapi
 from service.openapi.v2 import with_v2
-from service.settings import Settings
-from service.web.access_log import REQUEST_ID_HEADER, AccessLog, request_id_of
-from service.web.exchange import ClientGoneError, Stages, exchange
+from service.settings import ServiceSettings
+from service.web.access_log import REQUEST_ID_KEY, AccessLog, request_id_of
+from service.web.exchange import READING, ClientGoneError, Stages, exchange, wrong_method
 from service.web.metrics import STAGES, Meter
 from service.web.protocol_v2 import ProtocolV2, is_v2, refusal
 from service.web.tracing import traced
 
 logger = logging.getLogger("bentoml.archscale")
-READING = ("GET", "HEAD")
 TIMING_KEY = TIMING_HEADER.lower().encode()
 
 
 class Front:
     """Routes, media types, limits and messages. One instance for each worker."""
 
-    def __init__(self, app: Starlette, models: Models, settings: Settings) -> None:
+    def __init__(self, app: Starlette, models: Models, settings: ServiceSettings) -> None:
         self._app = app
         self._release = models.release.version
         self._max_body_bytes = settings.max_body_bytes
         self._release_header = (RELEASE_HEADER.lower().encode(), self._release.encode())
         endpoints = make_endpoints(models, max_rows=settings.max_rows, out_of_range=settings.out_of_range)
-        self._endpoints = {one.route: (one, Meter(one.architecture, one.label, self._release)) for one in endpoints}
+        self._endpoints = {
+            endpoint.route: (endpoint, Meter(endpoint.architecture, endpoint.label, self._release))
+            for endpoint in endpoints
+        }
         self._compute = traced(self._answer)
         self._protocol = ProtocolV2(endpoints, self._release, max_body_bytes=settings.max_body_bytes)
         self._speak_v2 = traced(self._answer_v2)
@@ -72,8 +74,8 @@ class Front:
         rows, status = 0, HTTPStatus.OK
         try:
             if scope["method"] != "POST":
-                raise _wrong_method(scope, ("POST",))
-            answer = await exchange(endpoint, headers, receive, max_body_bytes=self._max_body_bytes)
+                raise wrong_method(scope["method"], ("POST",))
+            outcome = await exchange(endpoint, headers, receive, max_body_bytes=self._max_body_bytes)
         except Problem as problem:
             status = problem.status
             meter.refused(status.value)
@@ -84,13 +86,13 @@ class Front:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             meter.refused(status.value)
             logger.exception("request %s to %s failed", request_id.decode(), endpoint.route)
-            await self._refuse(send, _failed(status), request_id)
+            await self._refuse(send, _failure(), request_id)
         else:
-            rows = answer.rows
-            meter.answered(rows, answer.out_of_range, *answer.stages)
-            more = (_server_timing(answer.stages),) if TIMING_KEY in headers else ()
+            rows = outcome.rows
+            meter.answered(rows, outcome.out_of_range, *outcome.stages)
+            more = (_server_timing(outcome.stages),) if TIMING_KEY in headers else ()
             await self._respond(
-                send, request_id, status=status, body=answer.body, media_type=answer.media_type, more=more
+                send, request_id, status=status, body=outcome.body, media_type=outcome.media_type, more=more
             )
         if self._log is not None:
             self._log.write(
@@ -113,7 +115,7 @@ class Front:
             return
         except Exception:
             logger.exception("request %s to %s failed", request_id.decode(), scope["path"])
-            reply = refusal(_failed(HTTPStatus.INTERNAL_SERVER_ERROR))
+            reply = refusal(_failure())
         more: Iterable[tuple[bytes, bytes]] = reply.headers
         if reply.stages is not None and TIMING_KEY in headers:
             more = [*more, _server_timing(reply.stages)]
@@ -165,7 +167,7 @@ class Front:
             (b"content-type", media_type.encode()),
             (b"content-length", b"%d" % len(body)),
             self._release_header,
-            (REQUEST_ID_HEADER, request_id),
+            (REQUEST_ID_KEY, request_id),
             *more,
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -173,7 +175,7 @@ class Front:
 
     def _naming(self, send: Send, request_id: bytes) -> Send:
         """BentoML's own answers name the release and the request too."""
-        named = (self._release_header, (REQUEST_ID_HEADER, request_id))
+        named = (self._release_header, (REQUEST_ID_KEY, request_id))
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -183,9 +185,9 @@ class Front:
         return send_named
 
 
-def _failed(status: HTTPStatus) -> Problem:
+def _failure() -> Problem:
     return Problem(
-        status,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
         "a request must be answered, however: the service failed. Try again; its log names this request's id.",
         rule="internal",
     )
@@ -212,16 +214,7 @@ def _check_method(scope: Scope, allowed: Iterable[str]) -> None:
             rule="route",
         )
     if scope["method"] not in allowed:
-        raise _wrong_method(scope, allowed)
-
-
-def _wrong_method(scope: Scope, allowed: Iterable[str]) -> Problem:
-    return Problem(
-        HTTPStatus.METHOD_NOT_ALLOWED,
-        f"the method must be {' or '.join(allowed)}, however: {scope['method'][:20]!r}.",
-        rule="method",
-        headers={"Allow": ", ".join(allowed)},
-    )
+        raise wrong_method(scope["method"], allowed)
 
 
 def _methods_of(scope: Scope, routes: list[BaseRoute]) -> Iterable[str]:

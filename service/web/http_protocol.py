@@ -1,8 +1,8 @@
-"""Answers leave together: one write for each, all in a row at the end of the event loop's turn.
+"""uvicorn's HTTP protocol, with answers that leave together: one write each, at the end of the event loop's turn.
 
-uvicorn writes an answer's head and body apart and at once (0.54), and each first write wakes the client's processor: a
-fifth of a busy worker's time. The answers to requests that had arrived together now leave together, and only the
-first of them wakes anybody. A lone answer, or one that took long to make, does not wait.
+uvicorn itself writes an answer's head and body apart and at once (0.54), and each first write wakes the client's
+processor: a fifth of a busy worker's time. Here the answers to requests that arrived together leave together, and only
+the first of them wakes anybody. A lone answer, or one that took long to make, does not wait.
 """
 
 import asyncio

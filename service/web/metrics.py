@@ -61,9 +61,6 @@ class Meter:
         SECONDS.labels(**self._labels)
         for stage in STAGES:
             STAGE_SECONDS.labels(**self._labels, stage=stage)
-        self._find_places()
-
-    def _find_places(self) -> None:
         counters, histograms = Cells("counter"), Cells("histogram")
         self._counts, self._spread = counters.numbers, histograms.numbers
         self._requests = counters.place("archscale_requests_total", **self._labels, status="200")

@@ -16,23 +16,30 @@ from starlette.types import Receive
 
 from service.codec.infer_request import Reader
 from service.codec.problems import Problem
-from service.codec.tensors import DATATYPES, HEADER_LENGTH_HEADER, Members, write
+from service.codec.tensors import BINARY_MEDIA_TYPE, DATATYPES, HEADER_LENGTH_HEADER, Members, write
 from service.contract.names import PREDICTION, RAW, RAW_SUFFIX
 from service.contract.routes import JSON_MEDIA_TYPE
 from service.models.endpoints import Endpoint
-from service.web.exchange import OUT_OF_RANGE, Headers, Stages, check_encoding, read_body
+from service.web.exchange import (
+    OUT_OF_RANGE_MEMBER,
+    READING,
+    ClientGoneError,
+    Headers,
+    Stages,
+    check_encoding,
+    read_body,
+    wrong_method,
+)
 from service.web.metrics import Meter
 
-PREFIX = "/v2"
+V2_ROUTE = "/v2"
 PREDICTING = ("predict", "predict_raw")
 """Labels of the endpoints that are models."""
-READING = ("GET", "HEAD")
 HEADER_LENGTH_KEY = HEADER_LENGTH_HEADER.lower().encode()
-BINARY_MEDIA_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True)
-class Model:
+class V2Model:
     """An endpoint by its name in the protocol, with what reads its requests and what counts them."""
 
     name: str
@@ -55,7 +62,7 @@ class Reply(NamedTuple):
 
 def is_v2(path: str) -> bool:
     """Whether the protocol's routes are meant."""
-    return path == PREFIX or path.startswith(f"{PREFIX}/")
+    return path == V2_ROUTE or path.startswith(f"{V2_ROUTE}/")
 
 
 def model_name(endpoint: Endpoint) -> str:
@@ -77,41 +84,52 @@ class ProtocolV2:
         self._release = release
         self._max_body_bytes = max_body_bytes
         self._models = {
-            model_name(one): Model(
-                name=model_name(one),
-                endpoint=one,
-                reader=Reader(one.takes),
-                meter=make_meter(one.architecture, f"v2_{one.label}", release),
+            model_name(endpoint): V2Model(
+                name=model_name(endpoint),
+                endpoint=endpoint,
+                reader=Reader(endpoint.takes),
+                meter=make_meter(endpoint.architecture, f"v2_{endpoint.label}", release),
             )
-            for one in endpoints
-            if one.label in PREDICTING
+            for endpoint in endpoints
+            if endpoint.label in PREDICTING
         }
         self._documents = _server_documents(release)
-        self._infer_routes: dict[str, Model] = {}
+        self._infer_routes: dict[str, V2Model] = {}
         for name, model in self._models.items():
-            for route in (f"{PREFIX}/models/{name}", f"{PREFIX}/models/{name}/versions/{release}"):
+            for route in (f"{V2_ROUTE}/models/{name}", f"{V2_ROUTE}/models/{name}/versions/{release}"):
                 self._documents[route] = orjson.dumps(_describe(model, release))
                 self._documents[f"{route}/ready"] = orjson.dumps({"name": name, "ready": True})
                 self._infer_routes[f"{route}/infer"] = model
 
     async def answer(self, method: str, path: str, headers: Headers, receive: Receive) -> Reply:
-        """Answer any request below ``/v2``. headers: names in lower case. Raises ClientGoneError."""
+        """Answer any request below ``/v2``. headers: names in lower case. Raises ClientGoneError.
+
+        Whatever else a computation raises is counted as a 500, and left to the caller to log and to answer.
+        """
         model = self._infer_routes.get(path)
         try:
             if model is not None:
-                _check_method(method, ("POST",))
+                if method != "POST":
+                    raise wrong_method(method, ("POST",))
                 return await self._infer(model, headers, receive)
             document = self._documents.get(path)
             if document is None:
                 raise self._unknown(path)
-            _check_method(method, READING)
+            if method not in READING:
+                raise wrong_method(method, READING)
             return Reply(HTTPStatus.OK, document)
         except Problem as problem:
             if model is not None:
                 model.meter.refused(problem.status.value)
             return refusal(problem)
+        except ClientGoneError:
+            raise
+        except Exception:
+            if model is not None:
+                model.meter.refused(HTTPStatus.INTERNAL_SERVER_ERROR.value)
+            raise
 
-    async def _infer(self, model: Model, headers: Headers, receive: Receive) -> Reply:
+    async def _infer(self, model: V2Model, headers: Headers, receive: Receive) -> Reply:
         check_encoding(headers.get(b"content-encoding"))
         body = await read_body(headers, receive, self._max_body_bytes)
         begin = time.perf_counter()
@@ -122,7 +140,7 @@ class ProtocolV2:
         inferred = time.perf_counter()
         members = {"model_name": model.name, "model_version": self._release, **request.echo}
         if model.endpoint.ranges is not None:
-            members["parameters"] = {**members.get("parameters", {}), OUT_OF_RANGE: outside}
+            members["parameters"] = {**members.get("parameters", {}), OUT_OF_RANGE_MEMBER: outside}
         answer, json_bytes = write(members, PREDICTION, values, binary=request.binary)
         stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
         model.meter.answered(len(rows), outside, *stages)
@@ -138,13 +156,13 @@ class ProtocolV2:
 
     def _unknown(self, path: str) -> Problem:
         """404, by the first part of the path that is not there."""
-        name, _, rest = path.removeprefix(f"{PREFIX}/models/").partition("/")
-        if not path.startswith(f"{PREFIX}/models/"):
+        name, _, rest = path.removeprefix(f"{V2_ROUTE}/models/").partition("/")
+        if not path.startswith(f"{V2_ROUTE}/models/"):
             rule = f"the path must be a route of the Open Inference Protocol, however: {path[:200]!r}."
         elif name not in self._models:
             rule = f"the model must be one of {', '.join(self._models)}, however: {name[:100]!r}."
-        elif rest.startswith("versions/") and (asked := rest.split("/")[1]) != self._release:
-            rule = f"the version of '{name}' must be {self._release} or left out, however: {asked[:100]!r}."
+        elif rest.startswith("versions/") and (version := rest.split("/")[1]) != self._release:
+            rule = f"the version of '{name}' must be {self._release} or left out, however: {version[:100]!r}."
         else:
             rule = f"a model's routes are its own path, /ready and /infer, however: {path[:200]!r}."
         return Problem(HTTPStatus.NOT_FOUND, rule, rule="route")
@@ -154,15 +172,15 @@ def _server_documents(release: str) -> dict[str, bytes]:
     """Answers of the routes that name no model."""
     server = orjson.dumps({"name": "archscale", "version": release, "extensions": ["binary_tensor_data"]})
     return {
-        PREFIX: server,
-        f"{PREFIX}/": server,
-        f"{PREFIX}/health/live": orjson.dumps({"live": True}),
+        V2_ROUTE: server,
+        f"{V2_ROUTE}/": server,
+        f"{V2_ROUTE}/health/live": orjson.dumps({"live": True}),
         # The specification names the member 'live' here too; KServe's client reads 'ready'.
-        f"{PREFIX}/health/ready": orjson.dumps({"live": True, "ready": True}),
+        f"{V2_ROUTE}/health/ready": orjson.dumps({"live": True, "ready": True}),
     }
 
 
-def _describe(model: Model, release: str) -> Members:
+def _describe(model: V2Model, release: str) -> Members:
     takes = model.endpoint.takes
     return {
         "name": model.name,
@@ -171,16 +189,6 @@ def _describe(model: Model, release: str) -> Members:
         "inputs": [{"name": takes.key, "datatype": DATATYPES[takes.dtype], "shape": [-1, takes.width]}],
         "outputs": [{"name": PREDICTION, "datatype": DATATYPES[np.float32], "shape": [-1]}],
     }
-
-
-def _check_method(method: str, allowed: tuple[str, ...]) -> None:
-    if method not in allowed:
-        raise Problem(
-            HTTPStatus.METHOD_NOT_ALLOWED,
-            f"the method must be {' or '.join(allowed)}, however: {method[:20]!r}.",
-            rule="method",
-            headers={"Allow": ", ".join(allowed)},
-        )
 
 
 def refusal(problem: Problem) -> Reply:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from loadtest.record.intervals import median
-from loadtest.study.processors import available
+from loadtest.study.machine import available
 from tests.bench.capacity_search import search_capacity, tell_search
 from tests.bench.known import serve_known
 from tests.bench.law_trials import measure_laws, show_laws
@@ -42,10 +42,10 @@ def main() -> None:
     late = time_timers(generator)
     console.print(tell_timers(late))
     found = {
-        "laws": {one.line.name: [list(repeat.quantiles_ms) for repeat in one.repeats] for one in runs},
-        "capacities": [one.rate for one in searched.capacities],
+        "laws": {run.line.name: [list(repeat.quantiles_ms) for repeat in run.repeats] for run in runs},
+        "capacities": [capacity.rate for capacity in searched.capacities],
         "late p99, ms": {
-            f"{rate:g} x {rows}": median([one.lateness_ms[1] for one in rounds])
+            f"{rate:g} x {rows}": median([offer.lateness_ms[1] for offer in rounds])
             for (rate, rows), rounds in offered.items()
         },
         "us": {"ours": ours, "FastHttpUser's": theirs},

@@ -21,9 +21,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from service.contract.names import DEFAULT_ARCHITECTURES
-from training.data import split
 from training.generate import generate_table
-from training.preprocessing import fit_preprocessing
+from training.preprocessing import fit_preprocessing, split_table
 
 ROUNDS = 5
 EPOCHS = 20
@@ -45,7 +44,7 @@ def main() -> None:
 
 def _features() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the training rows of the default run, as it sees them."""
-    rows = split(generate_table(seed=0), test_fraction=0.2, seed=0).train
+    rows = split_table(generate_table(seed=0), test_fraction=0.2, seed=0).train
     return fit_preprocessing(rows.raw).transform(rows.raw).astype(np.float32), rows.target
 
 

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from loadtest.record.intervals import Interval, bracketed, geometric
 from loadtest.record.results import Capacity, Settings, Trial
 from loadtest.study.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE, find_capacities, measure_saturation
-from loadtest.study.search import Answer, dither, search
+from loadtest.study.search import Judgement, dither, search
 from loadtest.study.slo import judge
 from loadtest.study.study import open_study
 from tests.bench.lines import QUICK
@@ -41,7 +41,7 @@ class Searched:
     @property
     def found(self) -> Interval | None:
         """Over the blocks that found one."""
-        ends = [(one.rate, one.next_rate) for one in self.capacities if one.rate and one.next_rate]
+        ends = [(found.rate, found.next_rate) for found in self.capacities if found.rate and found.next_rate]
         return bracketed([low for low, _ in ends], [high for _, high in ends])
 
     @property
@@ -74,7 +74,7 @@ def search_capacity(host: str, folder: Path) -> Searched:
         processes=1,
         price_per_core_hour=None,
     )
-    with open_study(settings, folder, lambda what, seconds: None) as study:
+    with open_study(settings, folder, lambda what: None) as study:
         measure_saturation(study)
         find_capacities(study)
     ideal = [rate for rate in map(_simulate, range(SIMULATED)) if rate]
@@ -85,7 +85,7 @@ def _simulate(seed: int) -> float | None:
     """Return the middle of what one search finds on simulated time; None where it ends undecided."""
     random, queue = np.random.default_rng(seed), Queue(QUICK.service)
 
-    def probe(rate: float) -> Answer:
+    def probe(rate: float) -> Judgement:
         latency = queue.run(random, rate, SECONDS, WARM_UP_SECONDS)
         return judge(int((latency > SLO_MS / 1000).sum()), len(latency))
 
@@ -98,8 +98,8 @@ def tell_search(searched: Searched) -> str:
     """Say what was found, and what had to be."""
     ideal, off = geometric(searched.ideal), searched.off
     low, high = np.quantile(searched.ideal, (0.05, 0.95))
-    rates = ", ".join(f"{one.rate:.0f}" if one.rate else one.outcome for one in searched.capacities)
-    invalid = sum(not one.valid for one in searched.trials)
+    rates = ", ".join(f"{found.rate:.0f}" if found.rate else found.outcome for found in searched.capacities)
+    invalid = sum(not trial.valid for trial in searched.trials)
     verdict = "nothing found" if off is None else f"{off:+.1%}, {'right' if abs(off) <= TOLERANCE else 'NOT right'}"
     return (
         f"Capacity of M/D/1, {QUICK.mean * 1000:g} ms of service, p99 <= {SLO_MS:g} ms: {true_capacity():.0f}/s. "

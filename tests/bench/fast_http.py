@@ -8,7 +8,7 @@ from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 
 import loadtest.locustfile  # noqa: F401  # its options and listeners
-from loadtest.generator.client import Answer
+from loadtest.generator.client import HttpAnswer
 from loadtest.generator.users import RELEASE_KEY, ClosedUser, PredictionUser
 from service.contract.routes import RELEASE_HEADER
 
@@ -23,11 +23,11 @@ class FastClient:
         self._headers = {"Content-Type": media_type, "Accept": media_type}
         self._bodies = {request: payload.body for payload, request in user.requests}
 
-    def ask(self, request: bytes) -> Answer:
+    def ask(self, request: bytes) -> HttpAnswer:
         """Return the answer to one of the user's requests."""
         answer = self._session.post(self._route, data=self._bodies[request], headers=self._headers)
         release = (answer.headers or {}).get(RELEASE_HEADER, "").encode()
-        return Answer(answer.status_code, {RELEASE_KEY: release}, answer.content or b"")
+        return HttpAnswer(answer.status_code, {RELEASE_KEY: release}, answer.content or b"")
 
     def close(self) -> None:
         """Leave the connections to the garbage collector, as FastHttpUser does."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from loadtest.record.errors import MeasurementError
-from loadtest.study.processors import on
+from loadtest.study.machine import on
 from loadtest.target.server import PROJECT, free_port, stop
 from service.contract.routes import MODELS_ROUTE
 

@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 import uvloop
 
-from loadtest.generator.timerfd import TimerFile
+from loadtest.generator.timer import TimerFile
 from service.contract.routes import MODELS_ROUTE, RELEASE_HEADER, examples_route, predict_route
 from tests.bench.known_models import ANSWER, catalogue, examples
 from tests.bench.lines import LINES, Line

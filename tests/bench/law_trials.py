@@ -17,8 +17,8 @@ from rich.table import Table
 from loadtest.record.intervals import FEWEST, Interval, geometric
 from loadtest.record.results import Load, Trial
 from loadtest.record.samples import load_samples
-from loadtest.study.trial import Bench, run_trial
-from loadtest.target.counters import settle
+from loadtest.study.trial import Bench, measure_trial
+from loadtest.target.counters import settled_counters
 from tests.bench.lines import LAWS, Floats, Line
 from tests.bench.truths import LEVELS, quantiles_ms, served
 
@@ -66,7 +66,7 @@ class Run:
     @property
     def used(self) -> list[Repeat]:
         """The valid repeats."""
-        return [one for one in self.repeats if one.valid]
+        return [repeat for repeat in self.repeats if repeat.valid]
 
     @property
     def valid(self) -> bool:
@@ -80,7 +80,7 @@ class Run:
 
     def interval(self, figure: int) -> Interval | None:
         """Return one of ``NAMES`` over the valid repeats, in ms."""
-        return geometric([one.quantiles_ms[figure] for one in self.used])
+        return geometric([repeat.quantiles_ms[figure] for repeat in self.used])
 
     def is_right(self, figure: int) -> bool:
         """Whether the truth lies in the interval, widened by what the instrument may be off by."""
@@ -92,7 +92,7 @@ class Run:
     @property
     def off_ms(self) -> Floats:
         """How far a repeat is off its own arrivals, calculated: the mean of each figure, (3,)."""
-        return np.asarray(np.mean([one.off_ms for one in self.used], axis=0))
+        return np.asarray(np.mean([repeat.off_ms for repeat in self.used], axis=0))
 
 
 def measure_laws(host: str, folder: Path, processor: int) -> list[Run]:
@@ -104,10 +104,10 @@ def measure_laws(host: str, folder: Path, processor: int) -> list[Run]:
 
 
 def _repeat(bench: Bench, turn: int, line: Line) -> Repeat:
-    counters = settle(bench.host)
+    counters = settled_counters(bench.host)
     assert counters is not None
     number = turn * len(LAWS) + LAWS.index(line)
-    trial = run_trial(bench, _load(line, seed=number), phase="curve", block=turn, number=number)
+    trial = measure_trial(bench, _load(line, seed=number), phase="curve", block=turn, number=number)
     return Repeat(trial, _off_ms(bench.folder / f"{number:04}.npz", line, int(counters.of(line.name, "json"))))
 
 
@@ -167,7 +167,7 @@ def _cells(run: Run, figure: int, name: str) -> tuple[str, ...]:
     law = (run.line.law, f"{run.line.load:g}") if figure == 0 else ("", "")
     if not run.valid:
         return (*law, name, f"{run.truth_ms[figure]:.2f}", "not valid", "", "", "", f"{len(run.used)}")
-    late = max(one.trial.lateness_p99_ms or 0.0 for one in run.used)
+    late = max(repeat.trial.lateness_p99_ms or 0.0 for repeat in run.used)
     ends = (f"{late:.2f}", f"{len(run.used)} of {len(run.repeats)}") if figure == 0 else ("", "")
     inside = "yes" if run.is_right(figure) else "no"
     measured = escape(str(run.interval(figure)))

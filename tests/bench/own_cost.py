@@ -12,11 +12,11 @@ import gevent
 import numpy as np
 from rich.table import Table
 
-from loadtest.generator.alarm import Alarm
+from loadtest.generator.timer import Alarm
 from loadtest.record.intervals import median, paired_ratio
 from loadtest.record.results import Load
 from loadtest.record.samples import Samples, load_samples
-from loadtest.study.processors import on
+from loadtest.study.machine import on
 from loadtest.study.trial import Bench
 from loadtest.target.server import PROJECT
 from tests.bench.known_server import AT_ONCE
@@ -82,9 +82,9 @@ def show_arrivals(found: dict[tuple[float, int], list[Offered]]) -> Table:
     for heading in ("arrivals/s", "rows", "achieved", "dropped", "late p50, ms", "late p99, ms", "worst", "CPU", "us"):
         table.add_column(heading, justify="right")
     for (rate, rows), rounds in found.items():
-        p50, p99 = ([one.lateness_ms[level] for one in rounds] for level in (0, 1))
-        share = median([one.share for one in rounds])
-        achieved = sum(one.answered for one in rounds) / sum(one.scheduled for one in rounds)
+        p50, p99 = ([offer.lateness_ms[level] for offer in rounds] for level in (0, 1))
+        share = median([offer.share for offer in rounds])
+        achieved = sum(offer.answered for offer in rounds) / sum(offer.scheduled for offer in rounds)
         cells = (
             f"{median(p50):.2f}",
             f"{median(p99):.2f}",
@@ -92,7 +92,7 @@ def show_arrivals(found: dict[tuple[float, int], list[Offered]]) -> Table:
             f"{share:.0%}",
             f"{share / rate * 1e6:.0f}",
         )
-        table.add_row(f"{rate:,.0f}", str(rows), f"{achieved:.2%}", str(sum(one.dropped for one in rounds)), *cells)
+        table.add_row(f"{rate:,.0f}", str(rows), f"{achieved:.2%}", str(sum(offer.dropped for offer in rounds)), *cells)
     return table
 
 

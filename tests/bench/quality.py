@@ -46,7 +46,7 @@ def _train(folder: Path, arguments: list[str], seed: int) -> dict[str, dict[str,
     environment = {**os.environ, "BENTOML_HOME": str(folder / "home")}
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     found = json.loads(summary.read_text())
-    return {name: one["test"] for part in ("architectures", "baselines") for name, one in found[part].items()}
+    return {name: model["test"] for part in ("architectures", "baselines") for name, model in found[part].items()}
 
 
 def _table(name: str, runs: list[dict[str, dict[str, float]]], metrics: tuple[str, ...]) -> Table:
@@ -56,7 +56,7 @@ def _table(name: str, runs: list[dict[str, dict[str, float]]], metrics: tuple[st
         table.add_column(metric, justify="right")
     for model in runs[0]:
         values = [np.array([run[model][metric] for run in runs]) for metric in metrics]
-        table.add_row(model, *(f"{one.mean():.4f} ({one.min():.4f} to {one.max():.4f})" for one in values))
+        table.add_row(model, *(f"{value.mean():.4f} ({value.min():.4f} to {value.max():.4f})" for value in values))
     return table
 
 

@@ -162,9 +162,11 @@ def test_make_image_prints_what_is_in_it_and_writes_an_sbom(made: str, image: st
     bom = json.loads((ROOT / "sbom.json").read_text())
     assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
     assert image.endswith(bom["metadata"]["component"]["version"])
-    purls = {component.get("purl") for component in bom["components"]}
-    assert "pkg:pypi/bentoml@1.4.39" in purls
-    assert any(purl and purl.startswith("pkg:deb/debian/libc6@") for purl in purls)
+    packages = {part["purl"]: part for part in bom["components"] if "purl" in part}
+    locked = re.findall(r"^(\S+)==(\S+) ", (ROOT / "requirements/service.txt").read_text(), re.MULTILINE)
+    assert {f"pkg:pypi/{name}@{version}" for name, version in locked} <= packages.keys()
+    assert packages["pkg:pypi/bentoml@1.4.39"]["licenses"][0]["license"]["id"] == "Apache-2.0"
+    assert any(purl.startswith("pkg:deb/debian/libc6@") for purl in packages)
     models = {part["name"]: part for part in bom["components"] if part["type"] == "machine-learning-model"}
     assert models["archscale-large"]["version"] == release
     assert all(file["hashes"][0]["alg"] == "SHA-256" for file in models["archscale-large"]["components"])

@@ -1,11 +1,15 @@
 """Counts over several workers, and after one of them died."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtest.target.server import serve
+from tests.commands import ROOT
 from tests.patience import get, post
 
 ASKED = 40
@@ -35,3 +39,11 @@ def test_counts_are_those_of_all_workers_and_outlive_them(store: Callable[[], Pa
         assert post(f"{server.url}/predict/small", json=body).status_code == 200
         assert counted(server.url, "archscale_requests_total") == ASKED + 1
         assert counted(server.url, "archscale_rows_total") == 3 * (ASKED + 1)
+
+
+def test_no_process_but_a_worker_imports_them(home: Path) -> None:
+    program = "import sys, service.service; print('service.web.metrics' in sys.modules)"
+    command = [sys.executable, "-c", program]
+    environment = {**os.environ, "BENTOML_HOME": str(home)}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "False"

@@ -20,6 +20,13 @@ class Failing(Pretender):
         self.answer(500, b"{}")
 
 
+class Empty(Pretender):
+    """Answers with status 200 and nothing else."""
+
+    def predict(self) -> None:
+        self.answer(200, b"")
+
+
 class Upgraded(Pretender):
     """Answers rightly, and says that another release does."""
 
@@ -31,6 +38,7 @@ class Upgraded(Pretender):
 WRONG: dict[str, tuple[type[Pretender], str, int]] = {
     "status 500": (Failing, "status 500", 500),
     "wrong values": (Liar, "wrong value", 200),
+    "nothing": (Empty, "unreadable answer", 200),
     "another release": (Upgraded, "answered by release 20990101t000000-ffffff", 200),
 }
 

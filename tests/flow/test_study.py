@@ -19,10 +19,12 @@ from tests.patience import PATIENCE_SECONDS
 
 @pytest.fixture(scope="module")
 def quick(service: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Results]:
-    """A quick study of both architectures of a running service: what it printed, and its results."""
+    """A quick study of both architectures of a running service, past a proxy that is not there: words and results."""
     folder = tmp_path_factory.mktemp("quick")
-    code, output, errors = run("--host", service.url, "--output", str(folder), *QUICK)
+    proxy = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+    code, output, errors = run("--host", service.url, "--output", str(folder), *QUICK, **proxy)
     assert code == 0, errors
+    assert errors.startswith("Measures small, large: about 60 s, 90 s at most.")
     return output, load_results(folder)
 
 
@@ -125,7 +127,7 @@ from loadtest.options import parse
 from loadtest.study.phases import find_capacities
 from loadtest.study.study import open_study
 options = parse(sys.argv[1:])
-with open_study(options.settings, options.folder, lambda what, seconds: None) as study:
+with open_study(options.settings, options.folder, lambda what: None) as study:
     study.measure(study.closed_load("large", 1, 1.0), "in flight", 1)
     find_capacities(study)
 """

@@ -58,7 +58,7 @@ def test_wrong_input_is_refused_in_one_line(
 
 def test_results_of_another_version_are_named_as_such(refuse: Refuse, tmp_path: Path) -> None:
     (tmp_path / RESULTS_FILE).write_text(json.dumps({"kind": "closed loop", "release": "x", "rounds": []}))
-    assert "results must be of this version (format 2)" in refuse("--compare", str(tmp_path), str(tmp_path))
+    assert "results must be of this version (format 3)" in refuse("--compare", str(tmp_path), str(tmp_path))
 
 
 def test_an_architecture_that_is_not_served_is_refused(service: Server, refuse: Refuse, tmp_path: Path) -> None:

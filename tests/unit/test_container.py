@@ -1,11 +1,20 @@
-"""What the image looks at before it serves."""
+"""What the image looks at before it serves, and how it looks whether it does."""
 
 import math
+import os
+import subprocess
+import sys
+import threading
+import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from service import __version__
 from service.container import MIB, ContainerError, check_folder, check_memory, check_port, memory_limit
+from service.image import HEALTH_CHECK, make_image
+from tests.commands import ROOT
 
 
 @pytest.mark.parametrize(
@@ -44,3 +53,29 @@ def test_a_folder_is_made_and_one_that_can_not_be_is_named(tmp_path: Path) -> No
 def test_what_is_no_port_is_named(port: str) -> None:
     with pytest.raises(ContainerError, match=f"127.0.0.1:{port}"):
         check_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_health_check_asks_the_service_itself_whatever_proxy_the_container_has(status: int) -> None:
+    asked = []
+
+    class Readiness(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Readiness) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        environment = {"BENTOML_PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:9"}
+        checked = subprocess.run([sys.executable, "-c", HEALTH_CHECK], env=os.environ | environment, check=False)
+    assert (checked.returncode == 0, asked) == (status == 200, ["/readyz"])
+    assert f'"{HEALTH_CHECK}"]' in "".join(make_image("release").post_commands)
+
+
+def test_the_image_names_the_version_of_the_project() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
+    assert f"image.version={__version__} " in "".join(make_image("release").post_commands)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from loadtest.study.processors import available
+from loadtest.study.machine import available
 from loadtest.target.catalogue import read_catalogue, read_examples
 from loadtest.target.counters import read_counters
 from service.contract.routes import RELEASE_HEADER, predict_route

@@ -1,6 +1,7 @@
 """When requests are due: reproducible, of the rate that was asked for, independent of each other or even."""
 
 import itertools
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -73,6 +74,27 @@ def test_poisson_arrivals_are_poisson_in_number() -> None:
     seen = [np.sum(counts == k) for k in edges[:-1]] + [np.sum(counts >= edges[-1])]
     expected = 2000 * np.append(stats.poisson.pmf(edges[:-1], 5), stats.poisson.sf(edges[-1] - 1, 5))
     assert stats.chisquare(seen, expected).pvalue > SURPRISE
+
+
+def test_a_long_schedule_is_drawn_stretch_by_stretch() -> None:
+    """An hour at 8,000/s has 29 million arrivals: none of them is drawn long before it is due."""
+    schedule = Schedule(8_000, 3_600)
+    tracemalloc.start()
+    begin = list(itertools.islice(schedule.times(), 200_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert begin[-1] == pytest.approx(200_000 / 8_000, rel=0.02)
+    assert peak < 50e6
+
+
+def test_arrivals_of_many_stretches_are_one_process() -> None:
+    even = times(Schedule(10_000, 30, "constant", seed=(3,)))
+    np.testing.assert_allclose(np.diff(even), 1 / 10_000, rtol=1e-6)
+    assert abs(len(even) - 300_000) <= 1
+    poisson = times(Schedule(10_000, 30, seed=(3,)))
+    gaps = np.diff(poisson) * 10_000
+    assert stats.kstest(gaps, stats.expon.cdf).pvalue > SURPRISE
+    assert stats.spearmanr(gaps[:-1], gaps[1:]).pvalue > SURPRISE
 
 
 def expected_ramp(t: float) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.record.intervals import Interval, bracketed, paired_ratio
 from loadtest.study import slo as rule
-from loadtest.study.search import RESOLUTION, Answer, Found, Probe, dither, search
+from loadtest.study.search import RESOLUTION, Found, Judgement, Probe, dither, search
 from loadtest.study.slo import allowed_late
 from tests.intervals import covers
 from tests.queues import Queue, exponential, mm1_capacity, mm1_quantile
@@ -32,7 +32,7 @@ NOISE = 0.02
 def make_probe(rng: np.random.Generator, mean: float, noise: float = NOISE) -> Probe:
     """Run one simulated trial and judge it. mean: seconds of work, on this block's machine."""
 
-    def probe(rate: float) -> Answer:
+    def probe(rate: float) -> Judgement:
         work = mean * math.exp(rng.normal(0, noise))
         latency = Queue(exponential(work)).run(rng, rate, SECONDS, WARM_UP_SECONDS)
         return judge(int((latency > SLO).sum()), len(latency))
@@ -65,7 +65,7 @@ def compare(seed: int, means: list[float]) -> Interval:
 
 
 def estimate_capacity(found: list[Found]) -> Interval:
-    ends = [(one.rate, one.next_rate) for one in found if one.rate and one.next_rate]
+    ends = [(block.rate, block.next_rate) for block in found if block.rate and block.next_rate]
     interval = bracketed([low for low, _ in ends], [high for _, high in ends])
     assert interval is not None
     return interval
@@ -74,7 +74,7 @@ def estimate_capacity(found: list[Found]) -> Interval:
 def test_without_chance_the_rule_costs_as_much_rate_as_it_costs_late_requests() -> None:
     """The search ends below the capacity, by no more than its 5 % and the late requests that the rule holds back."""
 
-    def probe(rate: float) -> Answer:
+    def probe(rate: float) -> Judgement:
         requests = round(rate * SECONDS)
         return judge(round(requests * min(1.0, math.exp(-(1 / MEAN - rate) * SLO))), requests)
 
@@ -96,7 +96,7 @@ def test_a_whole_study_finds_the_capacity_within_5_percent() -> None:
     capacity = mm1_capacity(SLO, MEAN)
     for seed in range(20):
         (found,) = study(seed, [MEAN], drift=0, noise=0)
-        assert all(one.outcome == "found" for one in found)
+        assert all(block.outcome == "found" for block in found)
         assert estimate_capacity(found).estimate == pytest.approx(capacity, rel=0.05)
 
 

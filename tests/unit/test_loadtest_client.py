@@ -80,7 +80,7 @@ def server(
 
 
 @contextmanager
-def asking(port: int, scheme: str = "http") -> Iterator[Callable[[], client.Answer]]:
+def asking(port: int, scheme: str = "http") -> Iterator[Callable[[], client.HttpAnswer]]:
     host = f"{scheme}://127.0.0.1:{port}"
     asker = Client(host)
     try:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loadtest.compare import compare
+from loadtest.compare import compare_results
 from loadtest.record.errors import InputError
-from loadtest.record.results import Results, save_results
+from loadtest.record.results import Results, load_results, save_results
 from tests import studies
 
 
@@ -18,7 +18,7 @@ def run(old: Results, new: Results, folder: Path, tolerance: float = 0.05) -> tu
         save_results(results, folder / name)
     stream = io.StringIO()
     console = Console(file=stream, width=100, highlight=False)
-    code = compare(folder / "old", folder / "new", tolerance=tolerance, console=console)
+    code = compare_results(folder / "old", folder / "new", tolerance=tolerance, console=console)
     return code, stream.getvalue()
 
 
@@ -80,3 +80,36 @@ def test_another_slo_is_refused(tmp_path: Path) -> None:
 def test_results_without_a_common_architecture_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must share an architecture"):
         run(studies.study(studies.SMALL), studies.study(studies.WIDE), tmp_path)
+
+
+def test_a_change_without_an_interval_is_shown_and_fails_nothing(tmp_path: Path) -> None:
+    old = studies.study(blocks=2)
+    code, output = run(old, slower(old, 0.5), tmp_path)
+    assert (code, output.splitlines()[0]) == (0, "No figure is worse by more than 5%.")
+    assert "no interval" in output
+
+
+def test_memory_that_was_measured_once_fails_nothing(tmp_path: Path) -> None:
+    old = studies.study()
+    larger = {name: studies.changed(found, worker_memory_bytes=10**9) for name, found in old.alone.items()}
+    assert run(old, studies.changed(old, alone=larger), tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["workers", "processors", "service_processors"])
+def test_results_of_another_number_of_workers_or_processors_are_refused(tmp_path: Path, name: str) -> None:
+    old = studies.study()
+    other = studies.changed(old, environment=studies.changed(old.environment, **{name: 4}))
+    with pytest.raises(InputError, match=f"two results must be of the same {name}, however: [12] and 4"):
+        run(old, other, tmp_path)
+
+
+def test_results_of_an_older_format_are_refused(tmp_path: Path) -> None:
+    file = save_results(studies.study(), tmp_path)
+    file.write_text(file.read_text().replace('"format": 3', '"format": 2'))
+    with pytest.raises(InputError, match=r"must be of this version \(format 3\), however: .*results.json: format"):
+        load_results(file)
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    results = studies.spoilt_study(gate=studies.WRONG)
+    assert load_results(save_results(results, tmp_path)) == results

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from loadtest.target import counters
-from loadtest.target.counters import read_counters, settle
+from loadtest.target.counters import read_counters, settled_counters
 
 PAGE = """# HELP archscale_requests_total Requests
 # TYPE archscale_requests_total counter
@@ -72,14 +72,14 @@ def test_a_page_that_is_not_this_services_says_nothing(body: bytes, host: Callab
 def test_no_such_page_and_no_such_host_say_nothing(host: Callable[..., str]) -> None:
     url = host(b"nothing here", status=404)
     assert read_counters(url) is None
-    assert settle("http://127.0.0.1:9") is None
+    assert settled_counters("http://127.0.0.1:9") is None
 
 
 def test_the_counters_are_read_when_they_no_longer_rise(
     host: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counters, "SETTLE_SECONDS", 0)
-    found = settle(host(page(1), page(4), page(9), page(9), page(20)))
+    found = settled_counters(host(page(1), page(4), page(9), page(9), page(20)))
     assert found is not None
     assert found.of("small", "json") == 12
 
@@ -87,4 +87,4 @@ def test_the_counters_are_read_when_they_no_longer_rise(
 def test_counters_that_never_rest_are_read_at_last(host: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counters, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(counters, "LONGEST_SETTLING_SECONDS", 0.05)
-    assert settle(host(*(page(count) for count in range(10_000)))) is not None
+    assert settled_counters(host(*(page(count) for count in range(10_000)))) is not None

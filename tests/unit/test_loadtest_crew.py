@@ -13,9 +13,9 @@ LIMIT_SECONDS = 10.0
 
 @pytest.fixture
 def crew() -> Iterator[Crew]:
-    one = Crew()
-    yield one
-    one.kill()
+    made = Crew()
+    yield made
+    made.kill()
 
 
 def wait_for(crew: Crew) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from loadtest.record.results import Gate
+from loadtest.report.wording import say_measured, say_rule
 from loadtest.study.gates import Facts, check
 
 GOOD = Facts(
@@ -20,8 +21,8 @@ GOOD = Facts(
     all_unanswered=0,
     wrong={},
     counted=1200,
-    busy_seconds=2.0,
     cpu_seconds=2.0,
+    waited_seconds=0.0,
 )
 OF_OPEN_ARRIVALS = ["client lateness", "achieved", "nothing dropped"]
 OF_ALL = ["counts agree", "service undisturbed", "generator CPU", "answers correct"]
@@ -57,8 +58,12 @@ LIMITS = [
     ("counts agree", {"counted": 1200}, {"counted": 1201}),
     ("counts agree", {"counted": 1203, "all_unanswered": 3}, {"counted": 1204, "all_unanswered": 3}),
     ("counts agree", {"counted": 1200, "all_unanswered": 3}, {"counted": 1199, "all_unanswered": 3}),
-    ("service undisturbed", {"busy_seconds": 2.0, "cpu_seconds": 1.8}, {"busy_seconds": 2.0, "cpu_seconds": 1.799}),
-    ("service undisturbed", {"busy_seconds": 0.0, "cpu_seconds": 0.0}, {"busy_seconds": 0.1, "cpu_seconds": 0.0}),
+    (
+        "service undisturbed",
+        {"cpu_seconds": 1.8, "waited_seconds": 0.2},
+        {"cpu_seconds": 1.799, "waited_seconds": 0.201},
+    ),
+    ("service undisturbed", {"cpu_seconds": 0.0, "waited_seconds": 0.0}, {"cpu_seconds": 0.0, "waited_seconds": 0.1}),
     ("generator CPU", {"generator_share": 0.799}, {"generator_share": 0.8}),
     ("answers correct", {"wrong": {}}, {"wrong": {"wrong value": 1}}),
 ]
@@ -77,7 +82,7 @@ ALL_WRONG: dict[str, object] = {
     "dropped": 500,
     "lateness_p99_ms": 40.0,
     "counted": 7,
-    "busy_seconds": 4.0,
+    "waited_seconds": 2.0,
     "generator_share": 1.0,
     "wrong": {"status 500": 3},
 }
@@ -87,7 +92,7 @@ def test_an_overload_excuses_what_was_dropped_or_not_sent_and_nothing_else() -> 
     assert failed(**ALL_WRONG) == OF_OPEN_ARRIVALS + OF_ALL
     assert unknown(**ALL_WRONG, overloaded=True) == ["achieved", "nothing dropped"]
     assert failed(**ALL_WRONG, overloaded=True) == ["client lateness", *OF_ALL]
-    assert gates(**ALL_WRONG, overloaded=True)["achieved"].measured.startswith("10 of 1,000; not judged")
+    assert say_measured(gates(**ALL_WRONG, overloaded=True)["achieved"]).startswith("10 of 1,000; not judged")
 
 
 def test_an_overload_that_dropped_nothing_is_known_to_have_dropped_nothing() -> None:
@@ -96,9 +101,9 @@ def test_an_overload_that_dropped_nothing_is_known_to_have_dropped_nothing() -> 
 
 def test_what_can_not_be_measured_is_unknown_and_says_so() -> None:
     assert unknown(counted=None) == ["counts agree"]
-    assert unknown(busy_seconds=None) == unknown(cpu_seconds=None) == ["service undisturbed"]
-    assert failed(counted=None, busy_seconds=None, cpu_seconds=None) == []
-    assert gates(counted=None)["counts agree"].measured == "the service does not say"
+    assert unknown(waited_seconds=None) == unknown(cpu_seconds=None) == ["service undisturbed"]
+    assert failed(counted=None, waited_seconds=None, cpu_seconds=None) == []
+    assert say_measured(gates(counted=None)["counts agree"]) == "the service does not say"
 
 
 def test_a_trial_without_arrivals_can_not_be_believed() -> None:
@@ -108,10 +113,10 @@ def test_a_trial_without_arrivals_can_not_be_believed() -> None:
 
 def test_gates_say_what_was_measured_and_why_they_failed() -> None:
     found = gates(**ALL_WRONG)
-    assert found["client lateness"].measured == "p99 40.00 ms"
-    assert found["client lateness"].rule == "p99 <= 5 ms, 10% of the SLO"
-    assert found["achieved"].measured == "10 of 1,000"
-    assert found["nothing dropped"].measured == "500 dropped"
-    assert found["counts agree"].measured == "7 and 1,200"
-    assert found["answers correct"].measured == "3 x status 500"
-    assert gates()["answers correct"].measured == "all"
+    assert say_measured(found["client lateness"]) == "p99 40.00 ms"
+    assert say_rule(found["client lateness"]) == "p99 <= 5 ms, 10% of the SLO"
+    assert say_measured(found["achieved"]) == "10 of 1,000"
+    assert say_measured(found["nothing dropped"]) == "500 dropped"
+    assert say_measured(found["counts agree"]) == "7 and 1,200"
+    assert say_measured(found["answers correct"]) == "3 x status 500"
+    assert say_measured(gates()["answers correct"]) == "all"

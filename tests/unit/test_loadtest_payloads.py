@@ -9,7 +9,7 @@ import pytest
 from loadtest.record.errors import InputError
 from loadtest.record.results import Body
 from loadtest.target.catalogue import ExampleRows
-from loadtest.target.payloads import PAYLOADS, RequestKind, find_fault, make_request_kind, parse_timing
+from loadtest.target.payloads import PAYLOADS, RequestKind, find_mistake, make_request_kind, parse_timing
 from service.contract.card import Examples
 
 RELEASE = "20260101t000000-abcdef"
@@ -54,8 +54,8 @@ def test_raw_and_npy_bodies() -> None:
 
 def test_a_right_answer_has_no_fault() -> None:
     kind, npy_kind = make_kind(), make_kind("npy")
-    assert find_fault(kind, kind.payloads[0], json_answer([0.0, 0.1, 0.2 + 5e-6]), RELEASE) is None
-    assert find_fault(npy_kind, npy_kind.payloads[0], npy([0.0, 0.1, 0.2]), RELEASE) is None
+    assert find_mistake(kind, kind.payloads[0], json_answer([0.0, 0.1, 0.2 + 5e-6]), RELEASE) is None
+    assert find_mistake(npy_kind, npy_kind.payloads[0], npy([0.0, 0.1, 0.2]), RELEASE) is None
 
 
 WRONG = [
@@ -75,7 +75,7 @@ WRONG = [
 @pytest.mark.parametrize(("content", "release", "fault"), WRONG)
 def test_a_wrong_answer_is_named(content: bytes, release: str | None, fault: str) -> None:
     kind = make_kind()
-    assert find_fault(kind, kind.payloads[0], content, release) == fault
+    assert find_mistake(kind, kind.payloads[0], content, release) == fault
 
 
 def claim_rows(rows: int) -> bytes:
@@ -98,7 +98,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
 def test_a_broken_npy_answer_is_unreadable(content: bytes) -> None:
     kind = make_kind("npy")
-    assert find_fault(kind, kind.payloads[0], content, RELEASE) == "unreadable answer"
+    assert find_mistake(kind, kind.payloads[0], content, RELEASE) == "unreadable answer"
 
 
 def test_the_services_own_times_are_milliseconds_of_three_stages() -> None:

@@ -40,11 +40,11 @@ def record(*requests: tuple[float, str, str | None], share: float = 0.5) -> Samp
     return recorder.finish()
 
 
-def assert_same(one: Samples, other: Samples) -> None:
+def assert_same(found: Samples, other: Samples) -> None:
     for name in COLUMNS:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-        assert getattr(one, name).dtype == getattr(other, name).dtype, name
-    assert [getattr(one, name) for name in OTHERS] == [getattr(other, name) for name in OTHERS]
+        np.testing.assert_array_equal(getattr(found, name), getattr(other, name), err_msg=name)
+        assert getattr(found, name).dtype == getattr(other, name).dtype, name
+    assert [getattr(found, name) for name in OTHERS] == [getattr(other, name) for name in OTHERS]
 
 
 SOME = ((1.0, "small", None), (2.0, "large", "wrong value"), (4.0, "small", CUT_OFF), (5.0, "small", "wrong value"))

@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.study.search import MOST_TRIALS, RESOLUTION, Answer, Found, Probe, dither, search
+from loadtest.study.search import MOST_TRIALS, RESOLUTION, Found, Judgement, Probe, dither, search
 
-ANSWERS: list[Answer] = ["pass", "fail", "undecided", "generator"]
+ANSWERS: list[Judgement] = ["pass", "fail", "undecided", "generator"]
 STEP = st.sampled_from([1.05, 1.15, 1.5, 2.0, 4.0])
 
 
 class Server:
     """Holds rates up to ``capacity``; the load generator offers less than ``limit``. Remembers what was tried."""
 
-    def __init__(self, capacity: float, limit: float = math.inf, surprises: dict[int, Answer] | None = None) -> None:
+    def __init__(self, capacity: float, limit: float = math.inf, surprises: dict[int, Judgement] | None = None) -> None:
         self.capacity, self.limit, self.surprises = capacity, limit, surprises or {}
         self.rates: list[float] = []
 
-    def __call__(self, rate: float) -> Answer:
+    def __call__(self, rate: float) -> Judgement:
         self.rates.append(rate)
-        truth: Answer = "generator" if rate >= self.limit else "pass" if rate <= self.capacity else "fail"
+        truth: Judgement = "generator" if rate >= self.limit else "pass" if rate <= self.capacity else "fail"
         return self.surprises.get(len(self.rates), truth)
 
 
@@ -57,7 +57,7 @@ def test_each_end_is_repeated_until_two_trials_agree() -> None:
 
 
 @pytest.mark.parametrize("hiccup", ["fail", "undecided", "generator"])
-def test_one_stall_at_half_the_capacity_does_not_become_the_answer(hiccup: Answer) -> None:
+def test_one_stall_at_half_the_capacity_does_not_become_the_answer(hiccup: Judgement) -> None:
     found = search(Server(1_000, surprises={1: hiccup}), 500, step=1.15, lowest=1)
     assert found.outcome == "found"
     assert found.rate == pytest.approx(1_000, rel=0.05)
@@ -70,7 +70,7 @@ def test_one_lucky_trial_above_the_capacity_does_not_become_the_answer() -> None
 
 
 def test_undecided_trials_do_not_count_as_held() -> None:
-    def probe(rate: float) -> Answer:
+    def probe(rate: float) -> Judgement:
         return "pass" if rate <= 800 else "undecided" if rate <= 1_000 else "fail"
 
     found = search(probe, 900, step=1.15, lowest=1)
@@ -105,7 +105,7 @@ def test_a_start_below_the_lowest_begins_there() -> None:
 
 
 @pytest.mark.parametrize("answer", ["undecided", "generator"])
-def test_nothing_is_said_of_a_server_that_no_trial_tested(answer: Answer) -> None:
+def test_nothing_is_said_of_a_server_that_no_trial_tested(answer: Judgement) -> None:
     assert search(lambda rate: answer, 1_000, step=2, lowest=10).outcome == "undecided"
 
 
@@ -118,7 +118,7 @@ def test_a_server_without_limit_is_not_tried_for_ever() -> None:
 def test_repeats_that_go_on_contradicting_leave_it_undecided() -> None:
     seen: set[float] = set()
 
-    def probe(rate: float) -> Answer:
+    def probe(rate: float) -> Judgement:
         """Hold whatever is tried for the first time below 1,000, and nothing twice; above, the other way round."""
         first = rate not in seen
         seen.add(rate)
@@ -129,9 +129,9 @@ def test_repeats_that_go_on_contradicting_leave_it_undecided() -> None:
 
 @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=60), st.floats(1, 1e6), STEP)
 def test_whatever_trials_answer_the_search_ends_and_says_only_what_they_showed(
-    answers: list[Answer], start: float, step: float
+    answers: list[Judgement], start: float, step: float
 ) -> None:
-    told: dict[float, list[Answer]] = {}
+    told: dict[float, list[Judgement]] = {}
     found = search(_tell(iter(answers), told), start, step=step, lowest=2)
     assert sum(map(len, told.values())) <= MOST_TRIALS + 2
     assert min(told) >= 2
@@ -144,9 +144,9 @@ def test_whatever_trials_answer_the_search_ends_and_says_only_what_they_showed(
         assert sum(answer in {"fail", "undecided"} for answer in told[found.next_rate or 0]) >= 2
 
 
-def _tell(answers: Iterator[Answer], told: dict[float, list[Answer]]) -> Probe:
-    def probe(rate: float) -> Answer:
-        answer: Answer = next(answers, "fail")
+def _tell(answers: Iterator[Judgement], told: dict[float, list[Judgement]]) -> Probe:
+    def probe(rate: float) -> Judgement:
+        answer: Judgement = next(answers, "fail")
         told.setdefault(rate, []).append(answer)
         return answer
 

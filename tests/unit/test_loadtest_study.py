@@ -1,5 +1,6 @@
 """A study under way: whose turn it is, what is run again, and what is kept."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Gate, Load, Settings, Trial, load_results
 from loadtest.record.samples import CUT_OFF, DROPPED
 from loadtest.study import study as module
+from loadtest.study.deadline import Deadline
 from loadtest.study.machine import describe
 from loadtest.study.study import Study
 from loadtest.study.trial import Bench
@@ -43,11 +45,10 @@ def start(tmp_path: Path) -> Callable[..., Study]:
             service_processors=[0],
             environment=describe(service_processors=None, workers=None),
             folder=tmp_path,
-            advance=lambda what, seconds: heard.append(what),
-            spare_seconds=spare,
+            tell=lambda what: None,
+            deadline=Deadline(math.inf, 0, spare=spare),
         )
 
-    heard: list[str] = []
     return make
 
 
@@ -123,7 +124,7 @@ def trial(load: Load, *, number: int, ok: bool | None, answered: int = 100) -> T
         generator_share=0.1,
         steal_share=None,
         server=None,
-        gates=[Gate(name="client lateness", rule="p99 <= 5 ms", measured="p99 1 ms", ok=ok)],
+        gates=[Gate(name="client lateness", figure=1, limit=5, ok=ok)],
         verdict="pass",
     )
 
@@ -135,11 +136,11 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def plan(*ends: tuple[bool | None, int]) -> None:
         coming = iter(ends)
 
-        def run_trial(bench: Bench, load: Load, *, phase: str, block: int, number: int) -> Trial:
+        def measure_trial(bench: Bench, load: Load, *, number: int, **_: object) -> Trial:
             ok, answered = next(coming)
             return trial(load, number=number, ok=ok, answered=answered)
 
-        monkeypatch.setattr(module, "run_trial", run_trial)
+        monkeypatch.setattr(module, "measure_trial", measure_trial)
 
     return plan
 
@@ -163,8 +164,8 @@ def test_a_trial_that_fails_a_gate_is_run_again_and_all_are_kept(
     study = start()
     outcomes(*ends)
     last = study.measure(study.open_load("small", 100, 4, 1), "curve", 1)
-    assert [one.replaced for one in study.trials] == replaced
-    assert [one.number for one in study.trials] == list(range(1, len(ends) + 1))
+    assert [trial.replaced for trial in study.trials] == replaced
+    assert [trial.number for trial in study.trials] == list(range(1, len(ends) + 1))
     assert last == study.trials[-1]
     assert load_results(tmp_path).trials == study.trials
 
@@ -175,7 +176,7 @@ def test_without_time_to_spare_no_trial_is_run_again(
     study = start(spare=0)
     outcomes((False, 100))
     study.measure(study.open_load("small", 100, 4, 1), "curve", 1)
-    assert [one.replaced for one in study.trials] == [False]
+    assert [trial.replaced for trial in study.trials] == [False]
 
 
 def test_what_was_measured_is_on_disk_after_each_trial(
@@ -198,7 +199,7 @@ def test_an_architecture_that_never_answers_rightly_ends_the_study_and_is_kept(
         MeasurementError, match=r"small must answer rightly, however: .*90 x status 500, 10 x no answer"
     ):
         study.measure(study.open_load("small", 100, 4, 1), "curve", 1)
-    assert [one.answered for one in load_results(tmp_path).trials] == [0]
+    assert [trial.answered for trial in load_results(tmp_path).trials] == [0]
 
 
 DROPPED_ALL, REFUSED_ALL = {DROPPED: 27, CUT_OFF: 3}, {"no answer: ConnectionRefusedError": 30}
@@ -217,5 +218,5 @@ def test_a_service_is_dead_where_it_answers_nothing_and_not_where_too_much_was_a
     rate: float | None, failures: dict[str, int], answered: int, dead: bool, start: Callable[..., Study]
 ) -> None:
     load = start().open_load("small", 100, 4, 1).model_copy(update={"rate": rate})
-    one = trial(load, number=1, ok=True, answered=answered).model_copy(update={"failures": failures})
-    assert module.is_dead(one) is dead
+    answerless = trial(load, number=1, ok=True, answered=answered).model_copy(update={"failures": failures})
+    assert module.is_dead(answerless) is dead

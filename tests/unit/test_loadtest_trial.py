@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadtest.record.results import Load, Phase, Split, Trial
+from loadtest.record.results import Load, Phase, TimeSplit, Trial
 from loadtest.record.samples import CUT_OFF, DROPPED, Samples
-from loadtest.study.conclusion import summarise
+from loadtest.study.conclusion import conclude as conclude_trial
 from loadtest.target.counters import Counters
 from loadtest.target.server import Use
-from loadtest.target.usage import Reading, between
+from loadtest.target.usage import Reading, spent_between
 
 BEGIN = 1000.0
 """Instant of the first arrival."""
@@ -72,12 +72,12 @@ def conclude(
     phase: Phase = "curve",
     slo_p99_ms: float = 50,
 ) -> Trial:
-    spent = between(before, after, load)
-    return summarise(samples, load, spent, slo_p99_ms=slo_p99_ms, phase=phase, block=2, number=7)
+    spent = spent_between(before, after, load)
+    return conclude_trial(samples, load, spent, slo_p99_ms=slo_p99_ms, phase=phase, block=2, number=7)
 
 
 def gate(trial: Trial, name: str) -> bool | None:
-    (found,) = (one for one in trial.gates if one.name == name)
+    (found,) = (gate for gate in trial.gates if gate.name == name)
     return found.ok
 
 
@@ -102,13 +102,13 @@ def test_a_closed_loop_is_as_fast_as_its_answers_since_the_warm_up_ended() -> No
     trial = conclude(make(together.tolist(), 1000), CLOSED)
     assert trial.answered == 16  # those that ended with the warm-up are counted
     assert trial.requests_per_second == pytest.approx(16 / 3)
-    one = conclude(make([0, 4], [10, 500]), CLOSED)
-    assert one.requests_per_second == pytest.approx(1 / 2.5)
+    short = conclude(make([0, 4], [10, 500]), CLOSED)
+    assert short.requests_per_second == pytest.approx(1 / 2.5)
 
 
 def test_the_warm_up_is_not_left_out_of_failures_nor_of_what_the_service_spent() -> None:
     use = [Use(cpu_seconds=cpu, waited_seconds=0, memory_bytes=77) for cpu in (1.0, 3.5)]
-    before, after = (Reading(counters=None, use=one, steal_seconds=0, all_seconds=0) for one in use)
+    before, after = (Reading(counters=None, use=used, steal_seconds=0, all_seconds=0) for used in use)
     trial = conclude(make([0, 1, 2, 3], failures={0: "wrong value"}), OPEN, before, after)
     assert trial.failures == {"wrong value": 1}
     assert trial.late == 0
@@ -127,12 +127,25 @@ def test_whatever_is_not_the_right_answer_in_time_is_late() -> None:
     assert trial.failures == dict.fromkeys(failures.values(), 1)
 
 
-def test_latencies_are_of_what_was_answered_alone() -> None:
-    trial = conclude(make([0, 2, 3, 4], [10, 20, 30, 9000], failures={3: CUT_OFF}))
+@pytest.mark.parametrize("reason", [CUT_OFF, DROPPED, "no answer: ConnectionResetError"])
+def test_what_was_never_answered_is_later_than_all_that_was(reason: str) -> None:
+    """Twelve of a thousand answers are missing: the 99th percentile is at least the longest latency that there is."""
+    latencies = np.linspace(10, 20, 1000)
+    missing = range(0, 1000, 90)  # 12, the fastest among them
+    failures = dict.fromkeys((1 + index for index in missing), reason)
+    trial = conclude(make([0.0, *np.linspace(2, 12, 1000)], [10, *latencies], failures=failures))
     assert trial.latency is not None
-    assert trial.latency.p99_ms < 31
-    assert trial.latency.p50_ms == pytest.approx(25, abs=1e-3)
+    assert trial.latency.p99_ms == pytest.approx(20, abs=1e-3)
+    assert trial.latency.known == pytest.approx((988 - 1) / (1000 - 1))
+    assert trial.latency.p50_ms == pytest.approx(np.sort(np.delete(latencies, list(missing)))[499:501].mean(), abs=1e-3)
     assert len(trial.latency.cdf_ms) == 101
+
+
+def test_with_every_answer_all_quantiles_are_known() -> None:
+    latency = conclude(make([0, 2, 3], [10, 20, 30])).latency
+    assert latency is not None
+    assert latency.p50_ms == pytest.approx(25, abs=1e-3)
+    assert latency.known == 1
 
 
 @pytest.mark.parametrize(("late", "verdict"), [(0, "pass"), (3, "pass"), (10, "undecided"), (30, "fail")])
@@ -197,7 +210,7 @@ def test_a_trial_that_ends_in_its_warm_up_has_nothing_to_show() -> None:
 
 def test_the_split_is_of_medians_and_adds_up_to_what_was_waited() -> None:
     trial = conclude(make([0, 2, 3, 4], 10, lateness_ms=1, timing=(0.5, 2.0, 0.25)))
-    expected = Split(client_ms=1, outside_ms=6.25, parse_ms=0.5, infer_ms=2, write_ms=0.25)
+    expected = TimeSplit(client_ms=1, outside_ms=6.25, parse_ms=0.5, infer_ms=2, write_ms=0.25)
     assert trial.split is not None
     assert trial.split.model_dump() == pytest.approx(expected.model_dump(), abs=1e-3)
 

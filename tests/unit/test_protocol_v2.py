@@ -1,6 +1,7 @@
 """The Open Inference Protocol without a server: its routes, its documents, and the parts of a request."""
 
 import asyncio
+import dataclasses
 import json
 from typing import Any
 from unittest import mock
@@ -240,6 +241,13 @@ def test_a_part_that_breaks_a_rule_is_refused_and_named(
     assert (reply.status, word in error(reply)) == (422, True)
 
 
+def test_an_inference_that_fails_is_counted_as_a_500_and_left_to_the_caller(meters: mock.Mock) -> None:
+    failing = dataclasses.replace(endpoint("predict"), run=mock.Mock(side_effect=RuntimeError("no memory")))
+    with pytest.raises(RuntimeError, match="no memory"):
+        infer(ProtocolV2([failing], RELEASE, max_body_bytes=1000, make_meter=meters))
+    assert [call.args for call in meters.return_value.refused.call_args_list] == [(500,)]
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
 def test_a_compressed_body_is_415(protocol: ProtocolV2, encoding: str) -> None:
     reply = ask(protocol, "/v2/models/wide-net/infer", "POST", b"?", content_encoding=encoding)
@@ -252,9 +260,10 @@ def test_a_body_over_the_limit_is_413(protocol: ProtocolV2) -> None:
     assert "1000 bytes" in error(reply)
 
 
-def test_nobody_is_answered_whose_connection_is_gone(protocol: ProtocolV2) -> None:
+def test_nobody_is_answered_nor_counted_whose_connection_is_gone(protocol: ProtocolV2, meters: mock.Mock) -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
     with pytest.raises(ClientGoneError):
         asyncio.run(protocol.answer("POST", "/v2/models/wide-net/infer", {}, receive))
+    meters.return_value.refused.assert_not_called()

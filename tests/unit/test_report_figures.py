@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from loadtest.analysis.counts import GateTally
-from loadtest.analysis.figures import compare
-from loadtest.analysis.summary import ArchitectureSummary, Summary, compare_rates, summarise
+from loadtest.analysis.counts import GateTally, MissingPhase
+from loadtest.analysis.figures import FailedGate, figure_ratio
+from loadtest.analysis.summary import ArchitectureFigures, StudySummary, compare_rates, summarise_study
 from loadtest.record.intervals import bracketed, paired_ratio
 from loadtest.record.results import Capacity, Results, Trial
 from tests.studies import (
     COMMON_RATE,
+    LATE,
     SMALL,
     change_trials,
     changed,
@@ -28,8 +29,8 @@ from tests.studies import (
 ROWS = 64
 
 
-def small_and_large(results: Results) -> tuple[ArchitectureSummary, ArchitectureSummary]:
-    small, large = summarise(results).architectures
+def small_and_large(results: Results) -> tuple[ArchitectureFigures, ArchitectureFigures]:
+    small, large = summarise_study(results).architectures
     return small, large
 
 
@@ -101,14 +102,15 @@ def test_what_the_generator_limits_is_a_bound_and_no_ratio_is_made_of_it() -> No
     assert small.rows_per_second.value is not None
     assert small.rows_per_second.value.low is None
     assert compare_rates(large, small) is None
-    assert compare(large.cost, small.cost) is None
+    assert figure_ratio(large.cost, small.cost) is None
 
 
 def test_where_nothing_holds_the_lowest_rate_that_was_tried_is_known() -> None:
     _, large = small_and_large(hopeless_study())
     assert large.sustained.outcome == "none"
     assert large.sustained.lowest is not None
-    assert large.sustained.lowest.p99_ms == pytest.approx(71.3)
+    assert large.sustained.lowest.p99_ms.value is not None
+    assert large.sustained.lowest.p99_ms.value.estimate == pytest.approx(71.3)
     assert large.operating.p99_ms.value is None
 
 
@@ -121,19 +123,16 @@ def test_a_failed_gate_in_the_search_withholds_the_rate_and_all_that_rests_on_it
     small, large = small_and_large(spoilt_study("search", "large"))
     assert large.sustained.outcome == "invalid"
     figures = (large.rows_per_second, large.cost, large.operating.p99_ms, large.operating.cpu_ms)
-    assert all(figure.value is None and figure.withheld is not None for figure in figures)
-    assert large.rows_per_second.withheld is not None
-    assert large.rows_per_second.withheld.gates == ("client lateness",)
-    assert "p99 12.30 ms (4 of 25 trials)" in large.rows_per_second.withheld.reason
-    assert small.rows_per_second.withheld is None
-    assert large.saturation.withheld is None
+    assert all(figure.value is None and figure.withheld for figure in figures)
+    assert large.rows_per_second.withheld == (FailedGate(worst=LATE, failed=4, trials=25),)
+    assert small.rows_per_second.withheld == large.saturation.withheld == ()
 
 
 def test_a_failed_gate_at_the_operating_point_withholds_the_latencies_and_not_the_rate() -> None:
     small, _ = small_and_large(spoilt_study("curve", "small"))
     assert small.rows_per_second.value is not None
     assert small.operating.p50_ms.value is None
-    assert small.operating.p50_ms.withheld is not None
+    assert small.operating.p50_ms.withheld
 
 
 def fail_gates_of(results: Results, *, above: Callable[[Capacity], float]) -> Results:
@@ -151,7 +150,7 @@ def test_a_failed_gate_beyond_the_rate_that_was_not_held_withholds_nothing() -> 
     beyond = fail_gates_of(study(), above=lambda one: one.next_rate or 0)
     assert not all(one.valid for one in beyond.trials)
     assert beyond.valid
-    summary = summarise(beyond)
+    summary = summarise_study(beyond)
     assert [one.sustained.outcome for one in summary.architectures] == ["found", "found"]
     assert tally_of(summary, "client lateness").failed == 0
 
@@ -159,33 +158,33 @@ def test_a_failed_gate_beyond_the_rate_that_was_not_held_withholds_nothing() -> 
 def test_a_failed_gate_at_the_rate_that_was_not_held_withholds_the_capacity_which_would_be_too_low() -> None:
     disturbed = fail_gates_of(study(), above=lambda one: one.rate or 0)
     assert not disturbed.valid
-    assert [one.sustained.outcome for one in summarise(disturbed).architectures] == ["invalid", "invalid"]
+    assert [one.sustained.outcome for one in summarise_study(disturbed).architectures] == ["invalid", "invalid"]
 
 
 def test_no_figure_rests_on_a_trial_that_was_run_again() -> None:
     spoilt = spoilt_study("search", "large")
     replaced = change_trials(spoilt, lambda one: one if one.valid else changed(one, replaced=True))
-    assert [one.sustained.outcome for one in summarise(replaced).architectures] == ["found", "found"]
+    assert [one.sustained.outcome for one in summarise_study(replaced).architectures] == ["found", "found"]
 
 
-def tally_of(summary: Summary, gate: str) -> GateTally:
-    return next(one for one in summary.gates if one.name == gate)
+def tally_of(summary: StudySummary, gate: str) -> GateTally:
+    return next(tally for tally in summary.gates if tally.worst.name == gate)
 
 
 def test_gates_are_counted_and_the_worst_is_named() -> None:
-    tally = tally_of(summarise(spoilt_study()), "client lateness")
-    assert (tally.failed, tally.worst) == (4, "p99 12.30 ms")
+    tally = tally_of(summarise_study(spoilt_study()), "client lateness")
+    assert (tally.failed, tally.worst) == (4, LATE)
     assert tally.passed == 110 - 4
 
 
 def test_what_could_not_be_judged_is_counted_apart() -> None:
-    tally = tally_of(summarise(study()), "nothing dropped")
+    tally = tally_of(summarise_study(study()), "nothing dropped")
     assert tally.failed == 0
     assert tally.unknown > 0
 
 
 def test_sent_and_dropped_are_what_was_offered() -> None:
-    for one in summarise(study()).requests:
+    for one in summarise_study(study()).requests:
         assert one.sent + one.dropped == one.offered
 
 
@@ -215,9 +214,11 @@ def test_without_the_evaluation_a_gain_has_no_interval() -> None:
 
 
 def test_a_partial_study_names_what_is_missing() -> None:
-    assert summarise(partial_study()).missing == (
-        "the search for the capacity in 4 of 5 blocks",
-        "latency against rate in 4 of 5 blocks",
-        "each architecture alone",
+    assert summarise_study(partial_study()).missing == (
+        MissingPhase("in flight", blocks=2, asked=3),
+        MissingPhase("search", blocks=4, asked=5),
+        MissingPhase("curve", blocks=4, asked=5),
+        MissingPhase("rows", blocks=2, asked=3),
+        MissingPhase(None, blocks=1, asked=1),
     )
-    assert summarise(study(SMALL)).missing == ()
+    assert summarise_study(study(SMALL)).missing == ()

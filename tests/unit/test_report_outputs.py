@@ -3,6 +3,7 @@
 import io
 import itertools
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from loadtest.analysis.summary import summarise
+from loadtest.analysis.summary import summarise_study
 from loadtest.record.intervals import Interval
 from loadtest.record.results import Results
+from loadtest.report.charts import make_charts
 from loadtest.report.document import compose
 from loadtest.report.markdown import write_markdown
-from loadtest.report.notation import clean, significant
 from loadtest.report.outputs import save_report, show
+from loadtest.report.wording import clean, significant, write_figure
 from tests.studies import (
     HOSTILE,
     LARGE,
@@ -28,6 +30,7 @@ from tests.studies import (
     changed,
     hosted_study,
     hostile_study,
+    overload_study,
     partial_study,
     quick_study,
     spoilt_study,
@@ -63,7 +66,7 @@ def read(html: str) -> Reader:
 
 
 def markdown(results: Results) -> str:
-    return write_markdown(compose(summarise(results)))
+    return write_markdown(compose(summarise_study(results)))
 
 
 def printed(results: Results, *, width: int = LONGEST_LINE) -> str:
@@ -90,8 +93,8 @@ def test_the_report_is_a_page_and_markdown(tmp_path: Path) -> None:
 
 
 def test_page_markdown_and_terminal_say_the_same(page: str) -> None:
-    said = compose(summarise(study()))
-    sentences = [*said.verdict, said.advice.headline, said.advice.reason, said.advice.change]
+    said = compose(summarise_study(study()))
+    sentences = [*map(str, said.verdict), said.advice.headline, str(said.advice.reason), said.advice.change]
     on_page = read(page).text.replace("\u00a0", " ").replace("\u2264", "<=")
     on_terminal = " ".join(printed(study()).split())
     for sentence in sentences:
@@ -110,6 +113,28 @@ def test_the_page_asks_for_nothing_from_anywhere(page: str) -> None:
 
 def test_the_library_that_draws_is_in_the_page_once(page: str) -> None:
     assert page.count("plotly.js v") == 1
+
+
+@pytest.mark.parametrize("make", [study, overload_study])
+def test_charts_and_table_have_one_estimate_of_a_latency(make: Callable[[], Results]) -> None:
+    results = make()
+    summary = summarise_study(results)
+    charts = {chart.key: chart for chart in make_charts(results, summary)}
+    for place, found in enumerate(summary.architectures):
+        p50, p99 = found.operating.p50_ms, found.operating.p99_ms
+        assert p50.value is not None
+        assert charts["distribution"].rows[place][1] == write_figure(p50)
+        assert charts["distribution"].rows[place][4] == write_figure(p99)
+        assert sum(float(str(part)) for part in charts["split"].rows[place][1:]) == pytest.approx(
+            p50.value.estimate, rel=0.01
+        )
+
+
+def test_a_distribution_is_drawn_as_far_as_it_is_known() -> None:
+    results = overload_study()
+    drawn = next(chart for chart in make_charts(results, summarise_study(results)) if chart.key == "distribution")
+    assert min(drawn.figure.data[0].y) == pytest.approx(0.02)
+    assert str(drawn.rows[0][5]).startswith(">= ")
 
 
 def test_the_pages_headings_are_in_order(page: str) -> None:
@@ -133,6 +158,7 @@ def test_every_chart_has_its_values_as_text(page: str) -> None:
         "search",
     ]
     assert page.count("<summary>Values</summary>") == len(charts)
+    assert not any("span" in words for _, words in charts)
 
 
 def test_no_name_becomes_an_element_or_a_script_of_the_page(page: str, hostile_page: str) -> None:
@@ -209,14 +235,14 @@ def test_points_that_rest_on_a_failed_gate_are_not_drawn_and_are_counted(tmp_pat
 
 
 def test_an_estimate_and_its_interval_have_the_same_digits() -> None:
-    assert significant(Interval(98_312, 95_149, 101_580)) == "98,300 [95,100, 101,600]"
-    assert significant(Interval(0.012345, 0.0119, 0.1)) == "0.0123 [0.0119, 0.1000]"
-    assert significant(Interval(0)) == "0"
+    assert str(significant(Interval(98_312, 95_149, 101_580))) == "98,300 [95,100, 101,600]"
+    assert str(significant(Interval(0.012345, 0.0119, 0.1))) == "0.0123 [0.0119, 0.1000]"
+    assert str(significant(Interval(0))) == "0"
 
 
 @given(st.floats(1e-9, 1e12), st.floats(0.1, 1), st.floats(1, 10))
 def test_what_is_written_is_within_half_a_percent(estimate: float, below: float, above: float) -> None:
-    written = significant(Interval(estimate, below * estimate, above * estimate))
+    written = str(significant(Interval(estimate, below * estimate, above * estimate)))
     value, low, high = (float(part) for part in re.sub("[][,]", "", written.replace(", ", " ")).split())
     assert value == pytest.approx(estimate, rel=0.0051)
     assert low <= value <= high

@@ -4,20 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.analysis.summary import summarise
-from loadtest.record.results import Difference, Results
+from loadtest.analysis.summary import summarise_study
+from loadtest.record.results import Results
 from loadtest.report.advice import Advice, advise
 from loadtest.report.document import Document, compose
+from service.contract.card import Difference
 from tests.studies import (
     LARGE,
     SMALL,
     WIDE,
     WRONG,
     begun_study,
+    change_trials,
     changed,
     generator_limited_study,
     hopeless_study,
     hosted_study,
+    overload_study,
     partial_study,
     quick_study,
     regression_study,
@@ -40,19 +43,20 @@ EVERY_STUDY = {
     "begun": begun_study,
     "regression": regression_study,
     "hosted": hosted_study,
+    "overload": overload_study,
 }
 
 
 def document(results: Results) -> Document:
-    return compose(summarise(results))
+    return compose(summarise_study(results))
 
 
 def verdict(results: Results) -> str:
-    return " ".join(document(results).verdict)
+    return " ".join(map(str, document(results).verdict))
 
 
 def advice(results: Results) -> Advice:
-    return advise(summarise(results))
+    return advise(summarise_study(results))
 
 
 def notices(results: Results) -> str:
@@ -61,19 +65,19 @@ def notices(results: Results) -> str:
 
 def cell(results: Results, label: str, column: int) -> str:
     return next(
-        row.cells[column] for group in document(results).table.groups for row in group.rows if row.label == label
+        str(row.cells[column]) for group in document(results).table.groups for row in group.rows if row.label == label
     )
 
 
 def test_the_verdict_is_what_is_sustained_and_what_the_larger_one_buys() -> None:
-    first, second = document(study()).verdict
+    first, second = map(str, document(study()).verdict)
     assert first == (
         "At p99 <= 50 ms on this machine, small sustains 98,400 [97,300, 99,600] rows/s and large 68,200 "
         "[67,400, 69,000]: ratio 0.69 [0.68, 0.71]."
     )
     assert second == (
         "large buys +0.0040 accuracy [-0.0010, +0.0090] (no difference shown) for 1.03 times the memory and 4.7 times "
-        "the training time."
+        "the training time (each measured once: no interval)."
     )
 
 
@@ -111,6 +115,26 @@ def test_an_architecture_that_holds_nothing_is_said_to_with_the_lowest_rate_that
     )
 
 
+def test_a_percentile_among_what_was_never_answered_is_at_least_the_longest_latency() -> None:
+    assert cell(overload_study(), "p99, ms", 0) == ">= 9.30"
+    assert cell(overload_study(), "p99, ms", 2) == "-"
+    assert cell(overload_study(), "p95, ms", 0) == cell(study(), "p95, ms", 0)
+    hopeless = change_trials(
+        hopeless_study(),
+        lambda trial: changed(trial, latency=changed(trial.latency, known=0.5)),  # type: ignore[type-var]
+    )
+    assert "the lowest, p99 was >= 71.3 ms)" in verdict(hopeless)
+
+
+def test_what_was_measured_once_is_said_to_have_no_interval() -> None:
+    assert "the training time (each measured once: no interval)" in verdict(study())
+    assert "14.6 times the weights and 4.7 times the training time (measured once: no interval)" in verdict(
+        hosted_study()
+    )
+    assert "more per million predictions (estimates without an interval)." in str(advice(shown_gain_study()).reason)
+    assert "Training, memory and start are measured once, and have no interval." in document(study()).table_notes
+
+
 def test_an_undecided_architecture_has_no_figure() -> None:
     assert "large is undecided" in verdict(undecided_study())
     assert cell(undecided_study(), "sustained rows/s", 1) == "undecided"
@@ -140,7 +164,9 @@ def test_a_quick_study_says_that_no_capacity_was_searched_for() -> None:
 
 
 def test_a_partial_study_says_why_and_what_is_missing_and_shows_the_rest() -> None:
-    assert "Partial: the study ended before its end: stopped by Ctrl-C. Missing: the search" in notices(partial_study())
+    assert "Partial: the study ended before its end: stopped by Ctrl-C. Missing: requests in flight" in notices(
+        partial_study()
+    )
     assert "small sustains 98,000 rows/s and large 68,500: ratio 0.70 (no interval)" in verdict(partial_study())
     assert "small was not searched for its capacity" in verdict(begun_study())
 
@@ -160,7 +186,7 @@ def test_a_regression_speaks_of_squared_error() -> None:
 def test_the_cheaper_one_is_taken_where_no_gain_is_shown() -> None:
     said = advice(study())
     assert said.headline == "Take small."
-    assert "large sustains 0.69 [0.68, 0.71] times the rows/s" in said.reason
+    assert "large sustains 0.69 [0.68, 0.71] times the rows/s" in str(said.reason)
     assert said.change == "A quality gain shown with more held-out rows would change it."
 
 
@@ -168,25 +194,25 @@ def test_a_shown_gain_is_given_its_price() -> None:
     said = advice(shown_gain_study())
     assert said.headline == "It depends on what accuracy is worth: small or large."
     # 30,200 rows/s, 4.4 MB and 0.00005 for 1.41 points
-    assert "Each point (0.01) of accuracy costs 21,400 rows/s, 3.12 MB of worker memory and" in said.reason
+    assert "Each point (0.01) of accuracy costs 21,400 rows/s, 3.12 MB of worker memory and" in str(said.reason)
 
 
 def test_a_regressions_price_is_for_a_percent_of_the_squared_error() -> None:
-    assert "Each percent off the squared error costs" in advice(regression_study()).reason
+    assert "Each percent off the squared error costs" in str(advice(regression_study()).reason)
 
 
 def test_the_cheaper_one_that_is_shown_to_be_better_is_taken() -> None:
     better = changed(study(), differences={"large": Difference(best="small", mean=-0.02, low=-0.03, high=-0.01)})
     said = advice(better)
     assert said.headline == "Take small."
-    assert "It is also the best on held-out rows." in said.reason
+    assert "It is also the best on held-out rows." in str(said.reason)
 
 
 def test_the_one_of_fewest_weights_is_the_cheaper_where_rates_do_not_differ() -> None:
     twin = replace(SMALL, name="twin", parameters=2 * SMALL.parameters)
     said = advice(study(twin, SMALL))
     assert said.headline == "Take small."
-    assert "(no difference shown) times the rows/s with 2.0 times the weights" in said.reason
+    assert "(no difference shown) times the rows/s with 2.0 times the weights" in str(said.reason)
     assert "more blocks" in said.change
 
 
@@ -198,7 +224,7 @@ def test_a_smaller_one_that_is_slower_is_not_the_cheaper() -> None:
 def test_only_what_holds_the_slo_is_taken() -> None:
     said = advice(hopeless_study())
     assert said.headline == "Take small."
-    assert "large holds the SLO at no rate that was tried" in said.reason
+    assert "large holds the SLO at no rate that was tried" in str(said.reason)
     assert "looser SLO" in said.change
 
 
@@ -221,14 +247,14 @@ def test_a_quick_study_recommends_provisionally() -> None:
 )
 def test_nothing_is_recommended_from_what_is_not_known(results: Results, reason: str) -> None:
     assert advice(results).headline == "None yet."
-    assert advice(results).reason.startswith(reason)
+    assert str(advice(results).reason).startswith(reason)
 
 
 @pytest.mark.parametrize("make", EVERY_STUDY.values(), ids=EVERY_STUDY)
 def test_every_study_has_a_verdict_a_recommendation_and_a_full_table(make: object) -> None:
     assert callable(make)
     made = document(make())
-    assert made.verdict[0].endswith(".")
+    assert str(made.verdict[0]).endswith(".")
     assert made.advice.headline.endswith(".")
     assert made.advice.change.endswith(".")
     width = len(made.table.columns) - 1

@@ -6,8 +6,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from service.contract.names import Task
-from training.architectures import Network
-from training.gradient import LEVELS, Gradient, draw_kept, flatten
+from training.network import LEVELS, Gradient, Network, draw_kept, flatten
 
 ROWS, FEATURES, DEPTH, WIDTH = 37, 14, 3, 11
 

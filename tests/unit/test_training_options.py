@@ -7,23 +7,27 @@ from pathlib import Path
 import pytest
 
 from tests.commands import ROOT
+from training.architectures import Architecture
 from training.errors import UserError
-from training.options import Architecture, parse
+from training.options import parse_options
 
 
 def test_the_defaults_are_the_two_architectures_and_twenty_epochs() -> None:
-    options = parse([])
+    options = parse_options([])
     assert options.architectures == (Architecture("small", 2, 50), Architecture("large", 5, 200))
     assert (options.epochs, options.test_fraction, options.data) == (20, 0.2, None)
-    assert parse(["fit"]) == options
+    assert parse_options(["fit"]) == options
 
 
 def test_parameters_are_those_of_the_exported_network() -> None:
-    assert [one.parameters(raw_features=20) for one in parse([]).architectures] == [14_151, 207_201]
+    assert [architecture.parameters(raw_features=20) for architecture in parse_options([]).architectures] == [
+        14_151,
+        207_201,
+    ]
 
 
 def test_named_architectures_replace_the_default_ones() -> None:
-    options = parse(["--architecture", "wide=1x400", "--architecture", "deep-net=9x16"])
+    options = parse_options(["--architecture", "wide=1x400", "--architecture", "deep-net=9x16"])
     assert options.architectures == (Architecture("wide", 1, 400), Architecture("deep-net", 9, 16))
 
 
@@ -61,7 +65,7 @@ BAD = [
 @pytest.mark.parametrize("arguments", BAD, ids=" ".join)
 def test_a_bad_option_is_refused_in_one_line(arguments: list[str]) -> None:
     with pytest.raises(UserError) as caught:
-        parse(arguments)
+        parse_options(arguments)
     assert "\n" not in str(caught.value)
 
 

@@ -11,12 +11,11 @@ from sklearn.pipeline import Pipeline
 
 from service.contract.names import Task, hidden_output
 from service.contract.policies import PARITY_TOLERANCE
-from training.architectures import Network, fold
 from training.evaluation import predict
-from training.export import network_graph, pipeline_graph, preprocessing_graph, trace_graph
-from training.jobs import Layer, TargetScale
-from training.learning import feature_moments
+from training.export import AffineLayer, fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
+from training.network import Network, feature_moments
 from training.preprocessing import fit_preprocessing, scale
+from training.process import TargetScale
 
 COLUMNS = 20
 COLUMN_KINDS = {
@@ -34,7 +33,7 @@ def made(mean: float, spread: float, rows: int = 4096) -> NDArray[np.float64]:
     return raw
 
 
-def trained(raw: NDArray[np.float64], target: TargetScale) -> tuple[Pipeline, Network, list[Layer]]:
+def trained(raw: NDArray[np.float64], target: TargetScale) -> tuple[Pipeline, Network, list[AffineLayer]]:
     """Standardised and folded as after training; the weights are PyTorch's first ones, made larger."""
     pipeline = fit_preprocessing(raw)
     torch.manual_seed(0)
@@ -43,7 +42,7 @@ def trained(raw: NDArray[np.float64], target: TargetScale) -> tuple[Pipeline, Ne
     network.standardise(mean=mean, deviation=deviation)
     with torch.no_grad():
         network.output.weight.mul_(20)
-    return pipeline, network, fold(network, target=target)
+    return pipeline, network, fold(network.arrays(), target=target)
 
 
 def reference(

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from training.data import Table, fingerprint, split
 from training.errors import UserError
-from training.tables import read_table
+from training.preprocessing import split_table
+from training.tables import DataTable, fingerprint, read_table
 
 GOOD = "a,b,y\n" + "".join(f"{row},{row * 0.5},{row % 2}\n" for row in range(60))
 
@@ -117,23 +117,23 @@ def test_the_larger_number_is_the_positive_class(tmp_path: Path) -> None:
     assert (table.classes, table.target.tolist()) == (("1", "2"), [1.0, 0.0, 1.0])
 
 
-def table_of(rows: int, positives: int) -> Table:
+def table_of(rows: int, positives: int) -> DataTable:
     target = np.zeros(rows)
     target[:positives] = 1
-    return Table("made", ["a"], np.arange(rows, dtype=float)[:, None], "y", target, "classification", ("no", "yes"))
+    return DataTable("made", ["a"], np.arange(rows, dtype=float)[:, None], "y", target, "classification", ("no", "yes"))
 
 
 def test_the_split_is_stratified_complete_and_repeatable() -> None:
-    parts = split(table_of(1000, 200), test_fraction=0.25, seed=3)
+    parts = split_table(table_of(1000, 200), test_fraction=0.25, seed=3)
     assert (len(parts.test), parts.test.target.mean()) == (250, 0.2)
     everything = np.concatenate([parts.train.raw, parts.validation.raw, parts.test.raw])
     assert sorted(everything.ravel()) == list(range(1000))
-    again = split(table_of(1000, 200), test_fraction=0.25, seed=3)
+    again = split_table(table_of(1000, 200), test_fraction=0.25, seed=3)
     np.testing.assert_array_equal(parts.test.raw, again.test.raw)
-    assert (split(table_of(1000, 200), test_fraction=0.25, seed=4).test.raw != parts.test.raw).any()
+    assert (split_table(table_of(1000, 200), test_fraction=0.25, seed=4).test.raw != parts.test.raw).any()
 
 
 @pytest.mark.parametrize(("rows", "positives"), [(10, 5), (100, 1), (100, 2)])
 def test_a_table_too_small_to_split_is_refused(rows: int, positives: int) -> None:
     with pytest.raises(UserError, match="Add rows"):
-        split(table_of(rows, positives), test_fraction=0.2, seed=0)
+        split_table(table_of(rows, positives), test_fraction=0.2, seed=0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from loadtest.analysis.sweeps import Sweep
-from loadtest.report.notation import brief, clean, significant
+from loadtest.report.wording import Words, Written, brief, clean, write_figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#c0649a", "#7a7f87", "#9a7b1f")
 """Of the architectures, in their order. Okabe and Ito (2008), darkened where needed: told apart by the colour-blind,
@@ -28,10 +28,10 @@ class Chart:
 
     key: str
     title: str
-    takeaway: str
+    takeaway: Words
     figure: go.Figure
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | Written, ...], ...]
     note: str = ""
     folded: bool = False
 
@@ -107,7 +107,10 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def line(sweep: Sweep, value: str, index: int, name: str, *, unit: str, dash: str = "solid") -> list[go.Scatter]:
-    """Draw one figure of the architecture at ``index``: its estimates, and a band where there are intervals."""
+    """Draw one figure of the architecture at ``index``: its estimates, and a band where there are intervals.
+
+    The legend names the solid line alone, for all of an architecture's: on a phone it would fill the chart.
+    """
     if not sweep.points:
         return []
     text = label(name)
@@ -116,17 +119,19 @@ def line(sweep: Sweep, value: str, index: int, name: str, *, unit: str, dash: st
         y=sweep.estimates(value),
         name=text,
         legendgroup=text,
+        showlegend=dash == "solid",
         mode="lines+markers",
         line={"color": colour(index), "dash": dash, "width": 2},
         marker={"symbol": symbol(index), "size": 7},
-        hovertemplate=f"{text}: %{{y:,.3~r}} {unit} at %{{x:,.4~r}}<extra></extra>",
+        customdata=[label(str(write_figure(point.figures[value]))) for point in sweep.points],
+        hovertemplate=f"{text} {value}: %{{customdata}} {unit} at %{{x:,.4~r}}<extra></extra>",
     )
     return [*_band(sweep, value, index, text), drawn]
 
 
 def _band(sweep: Sweep, value: str, index: int, text: str) -> list[go.Scatter]:
-    edges = [(point.load, point.values[value].low, point.values[value].high) for point in sweep.points]
-    known = [(x, low, high) for x, low, high in edges if low is not None and high is not None]
+    edges = [(point.load, point.figures[value].value) for point in sweep.points]
+    known = [(x, at.low, at.high) for x, at in edges if at is not None and at.low is not None and at.high is not None]
     if not known:
         return []
     return [
@@ -144,20 +149,20 @@ def _band(sweep: Sweep, value: str, index: int, text: str) -> list[go.Scatter]:
     ]
 
 
-def list_points(sweeps: Mapping[str, Sweep]) -> tuple[tuple[str, ...], ...]:
+def list_points(sweeps: Mapping[str, Sweep]) -> tuple[tuple[str | Written, ...], ...]:
     """Write the values of every point. sweeps: architecture -> its points."""
     return tuple(
-        (name, count_or_rate(point.load), *(significant(value) for value in point.values.values()))
-        for name, one in sweeps.items()
-        for point in one.points
+        (name, _write_load(point.load), *map(write_figure, point.figures.values()))
+        for name, points in sweeps.items()
+        for point in points.points
     )
 
 
-def count_or_rate(load: float) -> str:
+def _write_load(load: float) -> str:
     """Write a count whole, and a rate to three digits."""
     return f"{load:,.0f}" if load.is_integer() else brief(load)
 
 
 def count_withheld(sweeps: Mapping[str, Sweep]) -> str:
     """Say how many points are not drawn."""
-    return say_withheld(sum(one.withheld for one in sweeps.values()))
+    return say_withheld(sum(found.withheld for found in sweeps.values()))

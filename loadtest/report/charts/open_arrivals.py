@@ -1,15 +1,14 @@
 """Charts of open arrivals: latency against rate, the tail at the operating point, and where the time goes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import plotly.graph_objects as go
 
-from loadtest.analysis.evidence import find_fault, trials_of
-from loadtest.analysis.operating import find_operating_trials
-from loadtest.analysis.summary import ArchitectureSummary, Summary
-from loadtest.analysis.sweeps import PERCENTILES, offered_rate, sweep
-from loadtest.record.intervals import median
-from loadtest.record.results import CDF_LEVELS, OPERATING_SHARE, Results, Trial
+from loadtest.analysis.capacity import find_operating_trials
+from loadtest.analysis.figures import Figure, average_latency, trials_of
+from loadtest.analysis.summary import ArchitectureFigures, StudySummary
+from loadtest.analysis.sweeps import LATENCIES, offered_rate, sweep
+from loadtest.record.results import CDF_LEVELS, OPERATING_SHARE, Latency, Results
 from loadtest.report.charts.base import (
     DASHES,
     Chart,
@@ -23,9 +22,7 @@ from loadtest.report.charts.base import (
     log_axis,
     ring,
 )
-from loadtest.report.notation import brief
-from loadtest.report.table import write_figure
-from loadtest.report.wording import join
+from loadtest.report.wording import Words, brief, join, say, write_figure
 
 TAIL_TICKS = {1.0: "0 %", 0.5: "50 %", 0.1: "90 %", 0.01: "99 %", 0.001: "99.9 %"}
 """Share of requests that take longer -> how the axis names it: in powers of ten, so that the tail is seen."""
@@ -45,18 +42,18 @@ OUTLINE = "rgba(128, 128, 128, 0.7)"
 """Of bars: seen on light and dark ground."""
 
 
-def latency_against_rate(results: Results, summary: Summary) -> Chart | None:
+def latency_against_rate(results: Results, summary: StudySummary) -> Chart | None:
     """Draw p50, p95 and p99 over the offered rate, the SLO, and the capacities on it. A quick study has one rate."""
-    names = [one.name for one in summary.architectures]
-    sweeps = {name: sweep(trials_of(results, "curve", name), offered_rate, PERCENTILES) for name in names}
-    latencies = [value for one in sweeps.values() for percentile in PERCENTILES for value in one.estimates(percentile)]
+    names = [found.name for found in summary.architectures]
+    sweeps = {name: sweep(trials_of(results, "curve", name), offered_rate, LATENCIES) for name in names}
+    latencies = [value for found in sweeps.values() for name in LATENCIES for value in found.estimates(name)]
     if not latencies or summary.settings.quick:
         return None
     traces = [
         trace
         for index, name in enumerate(names)
         for percentile, dash in DASHES.items()
-        for trace in line(sweeps[name], percentile, index, f"{name} {percentile}", dash=dash, unit="ms")
+        for trace in line(sweeps[name], percentile, index, name, dash=dash, unit="ms")
     ]
     slo = summary.settings.slo_p99_ms
     figure = draw(
@@ -72,7 +69,7 @@ def latency_against_rate(results: Results, summary: Summary) -> Chart | None:
         figure=figure,
         columns=("", "offered, requests/s", "p50, ms", "p95, ms", "p99, ms"),
         rows=list_points(sweeps),
-        note=count_withheld(sweeps),
+        note=f"p50 dotted, p95 dashed, p99 solid; a ring is the sustained rate. {count_withheld(sweeps)}",
     )
 
 
@@ -85,10 +82,11 @@ def mark_slo(figure: go.Figure, slo_ms: float) -> None:
     )
 
 
-def _knees(summary: Summary) -> Iterator[go.Scatter]:
+def _knees(summary: StudySummary) -> Iterator[go.Scatter]:
     """Mark each capacity, with its interval, on the SLO."""
-    for index, one in enumerate(summary.architectures):
-        rate = one.sustained.requests.value
+    for index, found in enumerate(summary.architectures):
+        requests = found.sustained.requests
+        rate = requests.value
         if rate is not None:
             low, high = (rate.estimate if end is None else end for end in (rate.low, rate.high))
             yield go.Scatter(
@@ -105,39 +103,43 @@ def _knees(summary: Summary) -> Iterator[go.Scatter]:
                 },
                 mode="markers",
                 marker=ring(index),
-                name=f"{label(one.name)} {'at least' if one.sustained.outcome == 'generator' else 'capacity'}",
-                hovertemplate=f"{label(one.name)}: {write_figure(one.sustained.requests)} requests/s<extra></extra>",
+                name=f"{label(found.name)} capacity",
+                legendgroup=label(found.name),
+                showlegend=False,
+                hovertemplate=f"{label(found.name)}: {write_figure(requests)} requests/s<extra></extra>",
             )
 
 
-def _say_knees(summary: Summary) -> str:
+def _say_knees(summary: StudySummary) -> Words:
     clauses = [
-        f"{one.name} up to {write_figure(one.sustained.requests)} requests/s"
-        for one in summary.architectures
-        if one.sustained.requests.value is not None
+        say("{} up to {} requests/s", found.name, write_figure(found.sustained.requests))
+        for found in summary.architectures
+        if found.sustained.requests.value is not None
     ]
     if not clauses:
-        return "No capacity is known: latencies are shown at the rates that were offered."
-    return f"p99 stays within {summary.settings.slo_p99_ms:g} ms for {join(clauses)}; beyond, the queue grows."
+        return say("No capacity is known: latencies are shown at the rates that were offered.")
+    slo = f"{summary.settings.slo_p99_ms:g}"
+    return say("p99 stays within {} ms for {}; beyond, the queue grows.", slo, join(clauses))
 
 
-def latency_distribution(results: Results, summary: Summary) -> Chart | None:
+def latency_distribution(results: Results, summary: StudySummary) -> Chart | None:
     """Draw the share of requests that are answered within a time, at the operating point, its tail drawn out."""
-    found = {one.name: _quantiles(_operating_trials(results, one)) for one in summary.architectures}
-    if not any(found.values()):
+    quantiles = {found.name: _find_quantiles(results, found) for found in summary.architectures}
+    known = {name: _estimate_known(figures) for name, figures in quantiles.items()}
+    if not any(known.values()):
         return None
     traces = [
         go.Scatter(
-            x=quantiles,
-            y=[1 - level for level in CDF_LEVELS],
-            customdata=[f"{100 * level:g} %" for level in CDF_LEVELS],
+            x=list(estimates.values()),
+            y=[1 - level for level in estimates],
+            customdata=[f"{100 * level:g} %" for level in estimates],
             name=label(name),
             mode="lines",
             line={"color": colour(index), "width": 2},
             hovertemplate=f"{label(name)}: %{{customdata}} within %{{x:,.3~r}} ms<extra></extra>",
         )
-        for index, (name, quantiles) in enumerate(found.items())
-        if quantiles
+        for index, (name, estimates) in enumerate(known.items())
+        if estimates
     ]
     share = {"type": "log", "range": [0, -3], "tickvals": list(TAIL_TICKS), "ticktext": list(TAIL_TICKS.values())}
     return Chart(
@@ -146,61 +148,68 @@ def latency_distribution(results: Results, summary: Summary) -> Chart | None:
         takeaway=_say_tails(summary),
         figure=draw(
             traces,
-            x=log_axis("latency, ms", [value for quantiles in found.values() for value in quantiles]),
+            x=log_axis("latency, ms", [value for estimates in known.values() for value in estimates.values()]),
             y={"title": {"text": "requests answered within"}, "zeroline": False, **share},
         ),
         columns=("", *(f"{100 * level:g} % within, ms" for level in SHOWN_LEVELS)),
         rows=tuple(
-            (name, *(brief(quantiles[CDF_LEVELS.index(level)]) for level in SHOWN_LEVELS))
-            for name, quantiles in found.items()
-            if quantiles
+            (name, *(write_figure(figures[level]) for level in SHOWN_LEVELS))
+            for name, figures in quantiles.items()
+            if known[name]
         ),
         note=_say_withheld(summary),
     )
 
 
-def _operating_trials(results: Results, one: ArchitectureSummary) -> list[Trial]:
-    """Return the trials at the operating point; none where a figure of theirs is withheld."""
-    trials = find_operating_trials(results, one.name, one.sustained)
-    return [] if find_fault(trials) else trials
+def _find_quantiles(results: Results, found: ArchitectureFigures) -> dict[float, Figure]:
+    """Return level -> latency at the operating point."""
+    trials = find_operating_trials(results, found.name, found.sustained)
+
+    def at(place: int) -> Callable[[Latency], float]:
+        return lambda latency: latency.cdf_ms[place]
+
+    return {level: average_latency(trials, level, at(place)) for place, level in enumerate(CDF_LEVELS)}
 
 
-def _say_withheld(summary: Summary) -> str:
+def _estimate_known(quantiles: dict[float, Figure]) -> dict[float, float]:
+    """Leave out what was not measured, withheld, or is only a bound."""
+    return {
+        level: figure.value.estimate
+        for level, figure in quantiles.items()
+        if figure.value is not None and figure.bound is None
+    }
+
+
+def _say_withheld(summary: StudySummary) -> str:
     """Name the architectures that are left out because a trial at the operating point failed a gate."""
-    names = [one.name for one in summary.architectures if one.operating.rate.withheld is not None]
+    names = [found.name for found in summary.architectures if found.operating.rate.withheld]
     return f"{join(names)} withheld: a trial that this rests on failed a gate." if names else ""
 
 
-def _quantiles(trials: Sequence[Trial]) -> list[float]:
-    """Return the median over the blocks of each quantile; empty where nothing was answered."""
-    blocks = [trial.latency.cdf_ms for trial in trials if trial.latency is not None]
-    return [median(list(values)) for values in zip(*blocks, strict=True)]
-
-
-def _say_operating(summary: Summary) -> str:
+def _say_operating(summary: StudySummary) -> str:
     return "at a common rate" if summary.settings.quick else f"at {100 * OPERATING_SHARE:.0f} % of the sustained rate"
 
 
-def _say_tails(summary: Summary) -> str:
+def _say_tails(summary: StudySummary) -> Words:
     clauses = [
-        f"{one.name} answers 99 % of its requests within {brief(one.operating.p99_ms.value.estimate)} ms"
-        for one in summary.architectures
-        if one.operating.p99_ms.value is not None
+        say("{} answers 99 % of its requests within {} ms", found.name, write_figure(found.operating.p99_ms).text)
+        for found in summary.architectures
+        if found.operating.p99_ms.value is not None
     ]
-    return f"{join(clauses)}."
+    return say("{}.", join(clauses))
 
 
-def time_split(results: Results, summary: Summary) -> Chart | None:
+def time_split(results: Results, summary: StudySummary) -> Chart | None:
     """Draw where the time of a median request goes, at the operating point."""
-    found = {one.name: _mean_parts(_operating_trials(results, one)) for one in summary.architectures}
-    found = {name: parts for name, parts in found.items() if parts}
-    if not found:
+    split = {found.name: _split(results, found) for found in summary.architectures}
+    split = {name: parts for name, parts in split.items() if parts}
+    if not split:
         return None
-    names = [label(name) for name in found]
+    names = [label(name) for name in split]
     traces = [
         go.Bar(
             y=names,
-            x=[parts[part] for parts in found.values()],
+            x=[parts[part] for parts in split.values()],
             name=part,
             orientation="h",
             marker={"color": ground, "line": {"width": 1, "color": OUTLINE}},
@@ -215,25 +224,25 @@ def time_split(results: Results, summary: Summary) -> Chart | None:
     return Chart(
         key="split",
         title=f"Where the time goes {_say_operating(summary)}",
-        takeaway=_say_parts(found),
+        takeaway=say("The model itself takes {}.", join([_say_model(name, parts) for name, parts in split.items()])),
         figure=figure,
         columns=("", *(f"{part}, ms" for part in PARTS)),
-        rows=tuple((name, *(brief(parts[part]) for part in PARTS)) for name, parts in found.items()),
+        rows=tuple((name, *(brief(parts[part]) for part in PARTS)) for name, parts in split.items()),
         note=_say_withheld(summary),
     )
 
 
-def _mean_parts(trials: Sequence[Trial]) -> dict[str, float]:
+def _split(results: Results, found: ArchitectureFigures) -> dict[str, float]:
+    """Return the parts of the p50, milliseconds, in the proportions that they have over all blocks."""
+    trials = find_operating_trials(results, found.name, found.sustained)
     splits = [trial.split for trial in trials if trial.split is not None]
-    if not splits:
+    sums = {part: sum(getattr(split, of) for split in splits) for part, (of, _) in PARTS.items()}
+    median = found.operating.p50_ms.value
+    if median is None or not splits:
         return {}
-    return {part: sum(getattr(split, of) for split in splits) / len(splits) for part, (of, _) in PARTS.items()}
+    return {part: median.estimate * value / sum(sums.values()) for part, value in sums.items()}
 
 
-def _say_parts(found: dict[str, dict[str, float]]) -> str:
-    clauses = []
-    for name, parts in found.items():
-        model = parts[MODEL]
-        share = 100 * model / sum(parts.values())
-        clauses.append(f"{brief(model)} ms of {name}'s median request ({share:.0f} %)")
-    return f"The model itself takes {join(clauses)}."
+def _say_model(name: str, parts: dict[str, float]) -> str:
+    share = 100 * parts[MODEL] / sum(parts.values())
+    return f"{brief(parts[MODEL])} ms of {name}'s median request ({share:.0f} %)"

@@ -81,11 +81,11 @@ class Bench:
         with serve_newest(ARCHSCALE_WORKERS="1") as server:
             self.figures[f"{OURS}: ready, s"].append(server.ready_seconds)
             small, large = (server.url + predict_route(name) for name in ("small", "large"))
-            one = json.dumps({"features": self.rows(1)}).encode()
-            load = self.load(f"{OURS}: 1 row", small, one)
+            row = json.dumps({"features": self.rows(1)}).encode()
+            load = self.load(f"{OURS}: 1 row", small, row)
             self.figures[f"{OURS}: p50, ms"].append(load.p50_ms)
             self.figures[f"{OURS}: p99, ms"].append(load.p99_ms)
-            self.load(f"{OURS}: 1 row, large", large, one)
+            self.load(f"{OURS}: 1 row, large", large, row)
             raw = json.dumps({"raw": self.raw[:1]}).encode()
             self.load(f"{OURS}: 1 raw row", server.url + predict_raw_route("small"), raw)
             self.load(f"{OURS}: 64 rows", small, json.dumps({"features": self.rows(64)}).encode())
@@ -93,29 +93,28 @@ class Bench:
             self.figures[f"{OURS}: memory, MB"].append(server.worker_memory_bytes() / BYTES_IN_MB)
             self.load(f"{OURS}: 1024 rows npy, large", large, self.npy(1024), NPY_MEDIA_TYPE)
             self.load(f"{OURS}: 1024 rows, large", large, json.dumps({"features": self.rows(1024)}).encode())
-            self.load(f"{OURS}: 1 row, after all others", small, one)
+            self.load(f"{OURS}: 1 row, after all others", small, row)
             self.figures[f"{OURS}: memory after 1024-row bodies, MB"].append(server.worker_memory_bytes() / BYTES_IN_MB)
 
     def round_of_peer(self, peer: Peer) -> None:
         """Every case of one peer."""
-        one = body_for(peer, self.rows(1))
-        with start(peer, self.environment("small"), one) as running:
-            load = self.load(f"{peer.name}: 1 row", running.url, one)
+        row = body_for(peer, self.rows(1))
+        with start(peer, self.environment("small"), row) as running:
+            load = self.load(f"{peer.name}: 1 row", running.url, row)
             self.figures[f"{peer.name}: p50, ms"].append(load.p50_ms)
             self.figures[f"{peer.name}: p99, ms"].append(load.p99_ms)
             self._more_of_peer(peer, running)
             self.figures[f"{peer.name}: ready, s"].append(running.ready_seconds)
             self.figures[f"{peer.name}: memory, MB"].append(running.memory_bytes() / BYTES_IN_MB)
         if peer.name == "bare ASGI":
-            with start(peer, self.environment("large"), one) as running:
-                self.load(f"{peer.name}: 1 row, large", running.url, one)
+            with start(peer, self.environment("large"), row) as running:
+                self.load(f"{peer.name}: 1 row, large", running.url, row)
 
     def _more_of_peer(self, peer: Peer, running: Running) -> None:
         if peer.name == "FastAPI":
             self.load("FastAPI: 64 rows", running.url, body_for(peer, self.rows(64)))
         if peer.name == "bare ASGI":
             base = running.url.removesuffix(peer.route)
-            self.load("bare ASGI: echo", f"{base}/echo", body_for(peer, self.rows(1)))
             self.load("bare ASGI: 64 rows npy", f"{base}/npy", self.npy(64), NPY_MEDIA_TYPE)
 
     def round_in_process(self) -> None:
@@ -137,12 +136,12 @@ class Bench:
         of the event loop, and the same connections spread over more workers would make for shorter turns.
         """
         os.sched_setaffinity(0, {self.ours, self.driver})
-        one = json.dumps({"features": self.rows(1)}).encode()
+        row = json.dumps({"features": self.rows(1)}).encode()
         for workers in (1, 2):
             with serve_newest(ARCHSCALE_WORKERS=str(workers)) as server:
-                self._load_steadily(server, one, workers, requests=STEADY_REQUESTS // 10)
+                self._load_steadily(server, row, workers, requests=STEADY_REQUESTS // 10)
                 memory = server.worker_memory_bytes()
-                spent = self._load_steadily(server, one, workers, requests=STEADY_REQUESTS)
+                spent = self._load_steadily(server, row, workers, requests=STEADY_REQUESTS)
                 after = server.worker_memory_bytes()
             self.figures[CPU.format(workers)].append(spent)
             if workers == 1:
@@ -166,7 +165,7 @@ RATIOS = (
     ("1 row vs LitServe", f"{OURS}: 1 row", "LitServe: 1 row", None),
     ("1 row vs MLServer", f"{OURS}: 1 row", "MLServer: 1 row", None),
     ("1 row vs bare ASGI", f"{OURS}: 1 row", "bare ASGI: 1 row", 0.8),
-    ("1 row vs bare ASGI echo", f"{OURS}: 1 row", "bare ASGI: echo", None),
+    ("1 row vs ASGI echo", f"{OURS}: 1 row", "ASGI echo: 1 row", None),
     ("1 row, large, vs bare ASGI", f"{OURS}: 1 row, large", "bare ASGI: 1 row, large", 0.8),
     ("1 raw row vs 1 row of features", f"{OURS}: 1 raw row", f"{OURS}: 1 row", 1.1),
     ("64 rows vs FastAPI", f"{OURS}: 64 rows", "FastAPI: 64 rows", 3.0),

@@ -1,7 +1,4 @@
-"""The limit of this stack: ASGI handlers that check nothing.
-
-``/echo`` answers at once, ``/predict`` is orjson and ONNX Runtime, ``/npy`` is NumPy's own reader and ONNX Runtime.
-"""
+"""ASGI handlers that check nothing: orjson and ONNX Runtime, and NumPy's reader and ONNX Runtime for ``/npy``."""
 
 import io
 import os
@@ -10,6 +7,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import orjson
+
+from tests.bench.peers.echo import answer, body_of
 
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
@@ -31,27 +30,10 @@ def predict_npy(body: bytes) -> bytes:
     return stream.getvalue()
 
 
-def echo(_: bytes) -> bytes:
-    """Answer nothing."""
-    return b"{}"
-
-
-HANDLERS = {"/predict": predict, "/npy": predict_npy, "/echo": echo}
+HANDLERS = {"/predict": predict, "/npy": predict_npy}
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """Answer with what the path's handler makes of the body."""
-    if scope["type"] != "http":
-        return
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            break
-    handler = HANDLERS.get(scope["path"])
-    answer = b"{}" if handler is None else handler(b"".join(parts))
-    length = str(len(answer)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": answer})
+    if scope["type"] == "http":
+        await answer(send, HANDLERS[scope["path"]](await body_of(receive)))

@@ -40,15 +40,17 @@ class Running:
 
     def memory_bytes(self) -> int:
         """Resident memory of the largest process of this server."""
-        return max(int(one.memory_info().rss) for one in (self.process, *self.process.children(recursive=True)))
+        return max(int(part.memory_info().rss) for part in (self.process, *self.process.children(recursive=True)))
 
 
 def peers(python: Path, mlserver_python: Path) -> list[Peer]:
     """All peers. python: the interpreter of their environment; mlserver_python: that of MLServer's."""
     place = ("--host", "127.0.0.1", "--port", "{port}")
-    asgi = ("-m", "uvicorn", *place, "--log-level", "warning")
+    # uvicorn gathers what its access log would say even at a log level that never prints it (0.54).
+    asgi = ("-m", "uvicorn", *place, "--loop", "uvloop", "--http", "httptools", "--no-access-log")
     tutorial = ("-m", "bentoml", "serve", "tests.bench.peers.tutorial:Tutorial", *place)
     return [
+        Peer("ASGI echo", (*asgi, "tests.bench.peers.echo:app"), "/", python),
         Peer("bare ASGI", (*asgi, "tests.bench.peers.bare:app"), "/predict", python),
         Peer("FastAPI", (*asgi, "tests.bench.peers.with_fastapi:app"), "/predict", python),
         Peer("tutorial BentoML", tutorial, "/predict", python),

@@ -9,7 +9,7 @@ from torch import nn
 FEATURES, DEPTH, WIDTH = (int(os.environ[name]) for name in ("FEATURES", "DEPTH", "WIDTH"))
 
 
-@bentoml.service(workers=1)
+@bentoml.service(workers=1, logging={"access": {"enabled": False}})
 class Tutorial:
     """A network of the same shape; its weights are of no concern here."""
 

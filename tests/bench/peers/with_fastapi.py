@@ -1,4 +1,8 @@
-"""FastAPI, pydantic and ONNX Runtime, as FastAPI's documentation would write it."""
+"""FastAPI, pydantic and ONNX Runtime, as FastAPI's documentation writes it.
+
+With a return type pydantic writes the JSON, which is documented as faster than any response class (0.130 and later). A
+handler of microseconds is faster as ``async def``: a plain function runs in another thread.
+"""
 
 import os
 

@@ -1,4 +1,7 @@
-"""LitServe and ONNX Runtime."""
+"""LitServe and ONNX Runtime, set up as its documentation does for production.
+
+``fast_queue`` is its advice from 100 requests/s on; 0.2.19 takes it and uses the slower queue all the same.
+"""
 
 import os
 import sys
@@ -33,5 +36,14 @@ class Predict(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(Predict(), accelerator="cpu", workers_per_device=1, timeout=30)
-    server.run(host="127.0.0.1", port=int(sys.argv[1]), num_api_servers=1, generate_client_file=False)
+    server = litserve.LitServer(Predict(), accelerator="cpu", workers_per_device=1, timeout=30, fast_queue=True)
+    server.run(
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        num_api_servers=1,
+        log_level="warning",
+        generate_client_file=False,
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
+    )

@@ -36,7 +36,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         port = int(sys.argv[1])
         settings = {"host": "127.0.0.1", "http_port": port, "grpc_port": port + 1, "metrics_port": port + 2}
-        settings |= {"parallel_workers": 0, "debug": False}
+        # No second process, no access log (``debug``), no compression, no metrics of every request.
+        settings |= {"parallel_workers": 0, "debug": False, "gzip_enabled": False, "metrics_endpoint": None}
         Path(folder, "settings.json").write_text(json.dumps(settings))
         model = {"name": "network", "implementation": "tests.bench.peers.with_mlserver.Predict"}
         Path(folder, "model-settings.json").write_text(json.dumps(model))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
-from loadtest.generator.alarm import Alarm
+from loadtest.generator.timer import Alarm
 
 
 @pytest.fixture(params=["timerfd", "elsewhere"])
@@ -18,9 +18,9 @@ def alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         monkeypatch.setattr(sys, "platform", "darwin")
     elif sys.platform != "linux":
         pytest.skip("timerfd is Linux's")
-    one = Alarm()
-    yield one
-    one.close()
+    made = Alarm()
+    yield made
+    made.close()
 
 
 def test_it_never_rings_early(alarm: Alarm) -> None:
@@ -50,9 +50,9 @@ def test_each_of_several_rings_at_its_own_instant(alarm: Alarm) -> None:
     begin, rung = time.perf_counter(), list[tuple[float, float]]()
     second = Alarm()
 
-    def ring(one: Alarm, *offsets: float) -> None:
+    def ring(alarm: Alarm, *offsets: float) -> None:
         for offset in offsets:
-            one.sleep_until(begin + offset)
+            alarm.sleep_until(begin + offset)
             rung.append((offset, time.perf_counter() - begin))
 
     gevent.joinall([gevent.spawn(ring, alarm, 0.01, 0.03), gevent.spawn(ring, second, 0.02, 0.04)])
@@ -81,7 +81,7 @@ def test_a_sleeper_that_is_killed_leaves_an_alarm_that_can_be_closed(alarm: Alar
 def test_a_closed_alarm_gives_its_file_back() -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(50):
-        one = Alarm()
-        one.sleep_until(time.perf_counter() + 0.0001)
-        one.close()
+        made = Alarm()
+        made.sleep_until(time.perf_counter() + 0.0001)
+        made.close()
     assert len(os.listdir("/proc/self/fd")) <= before + 2  # gevent's loop keeps its own

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from loadtest.study.processors import available, on, share
+from loadtest.study.machine import available, on, share
 
 AFFINITY = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
 

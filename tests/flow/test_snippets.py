@@ -1,0 +1,112 @@
+"""What README and docs show is run as it stands; where that takes minutes or a container, its words are checked."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from importlib.util import find_spec
+
+import httpx
+import pytest
+
+from loadtest import options as loadtest_options
+from loadtest.target.server import Server
+from service.settings import PREFIX, load_settings
+from tests.commands import ROOT
+from tests.pages import Snippet, find_snippets, read_commands
+from training import options as training_options
+
+URL = "http://127.0.0.1:3000"
+PYTHON, SHELL, JSON = (find_snippets(language) for language in ("python", "bash", "json"))
+ASKS = [snippet for snippet in SHELL if f" {URL}" in snippet.code and snippet.code.startswith("curl")]
+TYPED = [snippet for snippet in SHELL if snippet not in ASKS]
+OF_THE_SHELL = {".", "export", "for", "done"}
+ELSEWHERE = {"docker", "curl"}
+"""Programs that need a container: what they are given is read by the shell alone."""
+LOCUST_READS = """
+import locust, json, sys
+from locust.argument_parser import parse_options
+from loadtest import locustfile
+for words in json.loads(sys.argv[1]):
+    assert all(hasattr(locustfile, user) for user in parse_options(words).user_classes), words
+"""
+BENTOML_READS = """
+import click, json, sys
+from bentoml_cli.cli import cli
+def read(command, words):
+    with command.make_context(command.name, words) as context:
+        if isinstance(command, click.Group):
+            _, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            read(inner, rest)
+for words in json.loads(sys.argv[1]):
+    read(cli, words)
+"""
+
+
+def run(command: list[str]) -> str:
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def typed() -> dict[str, list[list[str]]]:
+    """Program -> the words after it, each time it is typed; settings in front are checked and left out."""
+    found = defaultdict(list)
+    for snippet in TYPED:
+        for words in read_commands(snippet):
+            while re.match(r"[A-Z_]+=", words[0]):
+                name = words.pop(0).partition("=")[0]
+                assert name.removeprefix(PREFIX).lower() in load_settings().model_dump(), f"{snippet}: {name}"
+            found[words[0].removeprefix(".venv/bin/")].append(words[1:])
+    return found
+
+
+@pytest.mark.parametrize("snippet", PYTHON, ids=str)
+def test_python_runs(service: Server, release: str, snippet: Snippet) -> None:
+    assert release in run([sys.executable, "-c", snippet.code.replace(URL, service.url)])
+
+
+@pytest.mark.parametrize("snippet", ASKS, ids=str)
+def test_what_asks_the_service_from_the_shell_runs(service: Server, release: str, snippet: Snippet) -> None:
+    ready = snippet.code.replace(URL, service.url).replace("python", sys.executable)
+    assert release in run(["bash", "-o", "pipefail", "-c", ready])
+
+
+@pytest.mark.parametrize("snippet", SHELL, ids=str)
+def test_the_shell_can_read_every_snippet(snippet: Snippet) -> None:
+    run(["bash", "-n", "-c", snippet.code])
+
+
+def test_every_program_that_is_typed_is_checked_here() -> None:
+    assert set(typed()) == {"make", "python", "locust", "bentoml", *OF_THE_SHELL, *ELSEWHERE}
+
+
+def test_every_make_target_that_is_typed_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {word for words in typed()["make"] for word in words} <= targets
+
+
+def test_modules_take_the_options_that_are_typed() -> None:
+    for _, module, *words in typed()["python"]:
+        match module:
+            case "training":
+                training_options.parse_options(words)
+            case "loadtest":
+                loadtest_options.parse(words)
+            case _:
+                assert find_spec(module), module
+
+
+def test_locust_takes_the_options_that_are_typed() -> None:
+    run([sys.executable, "-c", LOCUST_READS, json.dumps(typed()["locust"])])
+
+
+def test_bentoml_takes_the_options_that_are_typed() -> None:
+    run([sys.executable, "-c", BENTOML_READS, json.dumps(typed()["bentoml"])])
+
+
+def test_the_problem_that_is_shown_has_the_members_of_a_real_one(service: Server) -> None:
+    (shown,) = JSON
+    answer = httpx.post(f"{service.url}/predict/small/raw", json={"raw": [["12"]]})
+    assert json.loads(shown.code).keys() == answer.json().keys()

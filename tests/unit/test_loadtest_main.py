@@ -1,0 +1,98 @@
+"""The end of a study, and what is said while it runs: nothing that was measured is lost."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from loadtest import __main__ as command
+from loadtest.progress import LINE_SECONDS, Teller
+from loadtest.record.errors import InputError, MeasurementError
+from loadtest.record.results import Results, load_results
+from loadtest.study.plan import Plan
+from tests import studies
+
+MEASURED = studies.quick_study()
+
+
+@pytest.fixture
+def study_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+    """Run the command, with a study that has measured something when ``ends`` is called."""
+
+    def make(ends: Callable[..., str | None], *options: str) -> int:
+        def results(partial: str | None) -> Results:
+            return studies.changed(MEASURED, partial=partial)
+
+        @contextmanager
+        def open_study(*_: object) -> Iterator[SimpleNamespace]:
+            yield SimpleNamespace(settings=MEASURED.settings, trials=MEASURED.trials, results=results)
+
+        monkeypatch.setattr(command, "open_study", open_study)
+        monkeypatch.setattr(command, "expect_rates", lambda study: [100.0, 100.0])
+        monkeypatch.setattr(command, "run", ends)
+        monkeypatch.setattr("sys.argv", ["loadtest", "--quick", "--output", str(tmp_path), *options])
+        return command.main()
+
+    return make
+
+
+@pytest.mark.parametrize("error", [InputError, MeasurementError])
+def test_an_error_after_the_first_trial_keeps_what_was_measured(
+    error: type[Exception], study_with: Callable[..., int], tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise error("the service must answer, however: it has gone.")
+
+    assert study_with(fail) == 1
+    assert load_results(tmp_path).partial == "the service must answer, however: it has gone."
+    assert (tmp_path / "report.html").exists()
+
+
+def test_an_error_in_the_report_keeps_the_results(
+    study_with: Callable[..., int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("no words")
+
+    monkeypatch.setattr(command, "save_report", fail)
+    with pytest.raises(ValueError, match="no words"):
+        study_with(lambda *_: None)
+    assert load_results(tmp_path).trials == MEASURED.trials
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
+def test_a_study_whose_time_is_over_is_partial_and_fails_only_strictly(
+    options: tuple[str, ...], code: int, study_with: Callable[..., int], tmp_path: Path
+) -> None:
+    assert study_with(lambda *_: "its time was over", *options) == code
+    assert load_results(tmp_path).partial == "its time was over"
+
+
+def test_a_study_says_first_what_it_does_and_for_how_long(
+    study_with: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plans: list[Plan] = []
+    study_with(lambda study, plan: plans.append(plan))
+    minutes = plans[0].seconds / 60
+    said = f"Measures small, large: about {minutes:.1f} minutes, {1.5 * minutes:.1f} minutes at most."
+    assert capsys.readouterr().err.splitlines()[0] == said
+
+
+def test_without_a_terminal_a_line_comes_now_and_then() -> None:
+    heard, now = io.StringIO(), [0.0]
+    console = Console(file=heard)
+    teller = Teller(console, Progress(console=console, disable=True), lambda: now[0])
+    teller.announce(["small"], 70, 105)
+    for second in range(int(2.5 * LINE_SECONDS)):
+        now[0] = float(second)
+        teller.tell(f"trial {second}")
+    assert heard.getvalue().splitlines() == [
+        "Measures small: about 70 s, 105 s at most.",
+        f"{LINE_SECONDS:.0f} s of about 70 s: trial {LINE_SECONDS:.0f}",
+        f"{2 * LINE_SECONDS:.0f} s of about 70 s: trial {2 * LINE_SECONDS:.0f}",
+    ]

@@ -1,0 +1,141 @@
+"""Which release of the model store is served, and what is wrong with those that are not."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models import ModelStore
+
+from service.contract.card import Examples, ModelCard
+from service.models.release import ReleaseError, open_release
+from tests.cards import make_card
+from tests.simulated import Profile
+from training.store import save_release
+
+SMALL = Profile("small", 2, 50, 14_151, fixed_ms=0.1, row_ms=0.01, accuracy=0.9, train_seconds=1, worker_mb=130)
+OLD, NEW = "20260101t000000-aaaaaa", "20260201t000000-bbbbbb"
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Iterator[Path]:
+    """The models' folder of an empty store, which is BentoML's for the time of a test."""
+    folder, staging = tmp_path / "models", tmp_path / "tmp"
+    folder.mkdir()
+    staging.mkdir()
+    places: dict[Any, Any] = {
+        BentoMLContainer.model_store_dir: str(folder),
+        BentoMLContainer.model_store: ModelStore(folder),
+        BentoMLContainer.tmp_bento_store_dir: str(staging),
+    }
+    for provider, place in places.items():
+        provider.set(place)
+    yield folder
+    for provider in places:
+        provider.reset()
+
+
+def card(version: str) -> dict[str, Any]:
+    """Return the members of the card of ``small``."""
+    examples = Examples(raw=[[0.5]], features=[[0.5, 0.25]], target=[1], prediction=[0.5])
+    return ModelCard(**make_card(SMALL).model_dump() | {"release": version, "examples": examples}).model_dump()
+
+
+def save(version: str, **changes: Any) -> None:
+    """Save a release of ``small``; its graphs are never opened here."""
+    members = {name: value for name, value in {**card(version), **changes}.items() if value is not None}
+    graphs = dict.fromkeys(("network.onnx", "pipeline.onnx", "trace.onnx"), b"graph")
+    save_release(
+        version,
+        architectures={"small": {**graphs, "card.json": json.dumps(members).encode()}},
+        preprocessing={"preprocessing.onnx": b"graph"},
+        evaluation={"summary.json": b"{}"},
+    )
+
+
+def edit_manifest(models: Path, version: str, change: Any) -> None:
+    """Let ``change`` edit a release's manifest in place."""
+    file = models / "archscale-preprocessing" / version / "model.yaml"
+    document = yaml.safe_load(file.read_text())
+    change(document["metadata"])
+    file.write_text(yaml.safe_dump(document))
+
+
+def lose_the_description(models: Path) -> None:
+    (models / "archscale-preprocessing" / NEW / "model.yaml").unlink()
+
+
+def lose_the_architecture(models: Path) -> None:
+    (models / "archscale-small" / NEW / "model.yaml").unlink()
+
+
+def spoil_the_manifest(models: Path) -> None:
+    edit_manifest(models, NEW, lambda manifest: manifest.pop("architectures"))
+
+
+DAMAGES = [lose_the_description, lose_the_architecture, spoil_the_manifest]
+
+
+def test_the_newest_release_is_opened(models: Path) -> None:
+    save(OLD)
+    save(NEW)
+    assert open_release().version == NEW
+    assert open_release(wanted=OLD).version == OLD
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_newest_release_is_named_and_the_one_before_it_served(
+    models: Path, damage: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(OLD)
+    save(NEW)
+    damage(models)
+    assert open_release().version == OLD
+    (warning,) = caplog.messages
+    assert OLD in warning
+    assert NEW in warning
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_where_no_release_is_whole_the_newest_ones_damage_is_told(models: Path, damage: Any) -> None:
+    save(NEW)
+    damage(models)
+    with pytest.raises(ReleaseError, match=rf"Run: python -m training \(the newest: .*{NEW}"):
+        open_release()
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("small", "network.onnx"), ("small", "card.json"), ("preprocessing", "preprocessing.onnx")],
+)
+@pytest.mark.parametrize("whole", [True, False], ids=["part", "file"])
+def test_what_the_manifest_leaves_out_is_not_served(models: Path, part: str, name: str, whole: bool) -> None:
+    save(NEW)
+
+    def leave_out(manifest: dict[str, Any]) -> None:
+        del (manifest["files"] if whole else manifest["files"][part])[part if whole else name]
+
+    edit_manifest(models, NEW, leave_out)
+    with pytest.raises(ReleaseError, match=rf"release {NEW} must list every file of archscale-{part}"):
+        open_release()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"depth": None}, "depth: Field required"),
+        ({"recipe": {}}, "recipe.epochs: Field required"),
+        ({"feature_names": ["x1"]}, "1 raw features and 1 features"),
+        ({"release": OLD}, f"it is the card of small:{OLD}"),
+    ],
+)
+def test_a_card_that_breaks_the_contract_is_refused_with_the_reason(
+    models: Path, changes: dict[str, Any], reason: str
+) -> None:
+    save(NEW, **changes)
+    with pytest.raises(ReleaseError, match=rf"must agree with the contract, however: {reason}\. Train") as caught:
+        open_release()
+    assert "\n" not in str(caught.value)
