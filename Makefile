@@ -106,7 +106,7 @@ bento: setup  ## build the Bento from the newest release
 
 # Podman writes a health check in Docker's format alone.
 ENGINE ?= $(shell command -v docker >/dev/null && echo docker || echo podman)
-BENTO = archscale:$(notdir $(shell $(BIN)/bentoml get archscale:latest --output path))
+BENTO = archscale:$(notdir $(shell COLUMNS=9999 $(BIN)/bentoml get archscale:latest --output path))
 image: bento  ## build an image from the newest release, with its SBOM (needs docker or podman)
 	$(BIN)/bentoml containerize $(BENTO) --backend $(ENGINE) $(if $(filter podman,$(ENGINE)),--opt format=docker) \
 		--opt build-arg=REVISION=$$(git rev-parse HEAD) $(IMAGE_OPTIONS)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadtest.analysis.figures import Figure
-from loadtest.analysis.quality import squared_error
-from loadtest.analysis.summary import ArchitectureFigures, StudySummary, compare_rates
+from loadtest.analysis.summary import ArchitectureFigures, StudySummary, compare_rates, squared_error
 
 POINT = 0.01
 """Of accuracy: the unit in which a gain is priced; of a squared error it is a percent."""

@@ -14,7 +14,6 @@ from loadtest.analysis.counts import (
     tally_requests,
 )
 from loadtest.analysis.figures import NOT_MEASURED, Figure, average, figure_ratio, once, trials_of
-from loadtest.analysis.quality import find_best, gain, gain_of_best
 from loadtest.record.intervals import Interval
 from loadtest.record.results import SATURATION_USERS, Environment, Results, Settings
 from service.contract.card import Description
@@ -29,7 +28,7 @@ class ArchitectureFigures:
 
     saturation: requests/s of the closed loop; rows_per_second: sustained under the SLO, of a quick study at saturation;
     cost: of a million predictions, in the unit of the price; gains: over each other architecture
-    (``loadtest.analysis.quality.gain``); behind_best: what the best gains over this one, None for the best itself.
+    (``gain``); behind_best: what the best gains over this one, None for the best itself.
     """
 
     name: str
@@ -131,3 +130,40 @@ def _find_cost(results: Results, rows_per_second: Figure) -> Figure:
         return NOT_MEASURED
     hourly = price * processors
     return rows_per_second.through(lambda rate: hourly / (rate * SECONDS_AN_HOUR) * MILLION, falling=True)
+
+
+def find_best(results: Results) -> str | None:
+    """Return the architecture that the release's evaluation compared all others with; None where it is not known."""
+    return next((gap.best for gap in results.differences.values()), None)
+
+
+def squared_error(card: Description) -> float | None:
+    """Return the mean squared error on held-out rows, in the target's unit squared; None for a classification."""
+    return None if card.test.rmse is None else card.test.rmse**2
+
+
+def gain(results: Results, architecture: str, over: str) -> Interval | None:
+    """Return how much better ``architecture`` is: accuracy gained, or squared error taken off.
+
+    The 95 % interval is paired over the held-out rows. The release's evaluation compares all with the best alone: of
+    two others the gain has no interval.
+    """
+    differences = results.differences
+    if over in differences and differences[over].best == architecture:
+        return gain_of_best(results, over)
+    if architecture in differences and differences[architecture].best == over:
+        gap = differences[architecture]
+        return Interval(gap.mean, gap.low, gap.high)
+    above, below = (_level(results.cards[name]) for name in (architecture, over))
+    return None if above is None or below is None else Interval(above - below)
+
+
+def gain_of_best(results: Results, architecture: str) -> Interval | None:
+    """Return how much better the best is; None for the best, and where the release's evaluation is not known."""
+    gap = results.differences.get(architecture)
+    return None if gap is None else Interval(-gap.mean, -gap.high, -gap.low)
+
+
+def _level(card: Description) -> float | None:
+    error = squared_error(card)
+    return card.test.accuracy if error is None else -error

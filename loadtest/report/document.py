@@ -7,8 +7,7 @@ from loadtest.analysis.counts import GateTally, RequestTally
 from loadtest.analysis.summary import StudySummary
 from loadtest.record.results import SATURATION_USERS
 from loadtest.report.advice import Advice, advise
-from loadtest.report.method import Fact, list_facts, say_environment, say_method
-from loadtest.report.notes import PHASES, Notice, find_notices
+from loadtest.report.notes import PHASES, Fact, Notice, find_notices, list_facts, say_environment, say_method
 from loadtest.report.table import Group, ReportTable, Row, make_table
 from loadtest.report.verdict import say_verdict
 from loadtest.report.wording import Words, Written, join, say_measured, say_rule

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from loadtest.analysis.figures import Figure, figure_ratio, once
-from loadtest.analysis.quality import squared_error
-from loadtest.analysis.summary import ArchitectureFigures, StudySummary
+from loadtest.analysis.summary import ArchitectureFigures, StudySummary, squared_error
 from loadtest.record.intervals import Interval
 from loadtest.record.results import OPERATING_SHARE
 from loadtest.report.wording import ABSENT, QUALITY_DECIMALS, Written, fixed, ratio, significant, write_figure

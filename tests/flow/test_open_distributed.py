@@ -77,7 +77,7 @@ locustfile.save_samples = save_while_interrupted
 environment = Environment()
 environment.create_local_runner()
 environment.parsed_options = type("Options", (), {"results": sys.argv[1], "headless": False})
-locustfile.ending.interrupt_where_locust_waits()
+locustfile.stopping.interrupt_where_locust_waits()
 locustfile.write_results(environment)
 """
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from loadtest import __main__ as command
-from loadtest.progress import LINE_SECONDS, Teller
+from loadtest.__main__ import LINE_SECONDS, Teller
 from loadtest.record.errors import InputError, MeasurementError
 from loadtest.record.results import Results, load_results
 from loadtest.study.plan import Plan

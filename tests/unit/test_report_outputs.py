@@ -18,8 +18,7 @@ from loadtest.record.intervals import Interval
 from loadtest.record.results import Results
 from loadtest.report.charts import make_charts
 from loadtest.report.document import compose
-from loadtest.report.markdown import write_markdown
-from loadtest.report.outputs import save_report, show
+from loadtest.report.outputs import save_report, show, write_markdown
 from loadtest.report.wording import clean, significant, write_figure
 from tests.studies import (
     HOSTILE,
