@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from filelock import FileLock
 from xdist import is_xdist_worker
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from loadtest.target.server import Server, serve
 from tests.commands import ROOT
@@ -34,14 +36,27 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("any machine")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, which share its fixtures; begin with files that take long."""
-    for item in items:
-        if not any(item.iter_markers("xdist_group")):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Begin with files that take long."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
+
+
+class FilesTogether(LoadFileScheduling):  # type: ignore[misc]
+    """Keeps the tests of a file in one process, for they share its fixtures, and all that look at the image in another.
+
+    xdist's own marks of groups are lost: pytest 9.2 no longer reads the name that xdist 3.8 writes them into.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "the image" if Path(file).name.startswith("test_image") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+    """Hand out files."""
+    return FilesTogether(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,7 +19,7 @@ from tests.flow.cases import FEATURES, NPY, RAW, npy
 from tests.patience import PATIENCE_SECONDS, post
 from tests.podman import Podman, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.slow
 
 MB = 1_000_000
 ARCHITECTURES = ("small", "large")

@@ -19,7 +19,7 @@ from tests.flow.cases import NPY, npy
 from tests.patience import PATIENCE_SECONDS
 from tests.podman import Podman
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.slow
 
 LOAD_THREADS = 8
 ANSWERS_BEFORE_TERM = 200
