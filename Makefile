@@ -33,8 +33,10 @@ run: setup  ## train both architectures, serve them, load them, print the compar
 	$(BIN)/python -m training
 	$(BIN)/python -m loadtest --quick
 
+# Most tests wait for processes that they have started: three at a time keep two processors busy.
+PROCESSES ?= --numprocesses 3 --no-loadscope-reorder
 test: check  ## run the checks and every test
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest $(PROCESSES) --cov --cov-report=term
 
 check: setup  ## lint, format, types, and who may import whom
 	$(BIN)/ruff check .

@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 BROWSER = "chromium"
-ANSWER_SECONDS = 60.0
-END_SECONDS = 10.0
 # The pipes' numbers are the protocol's. /dev/shm is small in containers; as root there is no sandbox.
 OPTIONS = (
     "--headless=new",
@@ -80,10 +80,10 @@ class Browser:
             self._note(told)
 
     def _receive(self) -> dict[str, Any]:
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while b"\0" not in self._received:
             ready, _, _ = select.select([self.answers], [], [], max(deadline - time.monotonic(), 0))
-            assert ready, f"{BROWSER} must answer within {ANSWER_SECONDS:g} s"
+            assert ready, f"{BROWSER} must answer within {PATIENCE_SECONDS:g} s"
             part = os.read(self.answers, 2**20)
             assert part, f"{BROWSER} has ended"
             self._received += part
@@ -165,7 +165,7 @@ def open_browser(profile: Path) -> Iterator[Browser]:
         os.close(commands)
         os.close(answers)
         process.terminate()
-        process.wait(END_SECONDS)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _move(descriptor: int) -> int:

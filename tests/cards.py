@@ -10,16 +10,16 @@ GAP_HALF_WIDTH = 0.005
 
 def make_differences(profiles: tuple[Profile, ...]) -> dict[str, Difference]:
     """Compare the accuracies as a release's evaluation does."""
-    best = max(profiles, key=lambda one: one.accuracy)
+    best = max(profiles, key=lambda profile: profile.accuracy)
     return {
-        one.name: Difference(
+        profile.name: Difference(
             best=best.name,
-            mean=one.accuracy - best.accuracy,
-            low=one.accuracy - best.accuracy - GAP_HALF_WIDTH,
-            high=one.accuracy - best.accuracy + GAP_HALF_WIDTH,
+            mean=profile.accuracy - best.accuracy,
+            low=profile.accuracy - best.accuracy - GAP_HALF_WIDTH,
+            high=profile.accuracy - best.accuracy + GAP_HALF_WIDTH,
         )
-        for one in profiles
-        if one is not best
+        for profile in profiles
+        if profile is not best
     }
 
 

@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 from sys import executable
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parent.parent
-COMMAND_SECONDS = 120.0
 
 
 def bentoml(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -17,6 +18,6 @@ def bentoml(*arguments: str, home: Path, **environment: str) -> subprocess.Compl
         env={**os.environ, "BENTOML_HOME": str(home), **environment},
         capture_output=True,
         text=True,
-        timeout=COMMAND_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )

@@ -1,24 +1,91 @@
-"""Real parts for every test: a trained release, a BENTOML_HOME for each server, `bentoml serve` on a free port."""
+"""Real parts for every test: a trained release, a BENTOML_HOME for each server, `bentoml serve` on a free port.
 
+Tests run in several processes (pytest-xdist): those of one file in one process, which has a service of its own; what
+is trained is trained by the first process that needs it. A test that ``measures`` waits until no other test runs.
+"""
+
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
+from filelock import FileLock
+from xdist import is_xdist_worker
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from loadtest.target.server import Server, serve
 from tests.commands import ROOT
+from tests.patience import PATIENCE_SECONDS
 from tests.tables import write_cancer, write_diabetes
 
-TRAIN_SECONDS = 240
 # Three epochs: these tests look at the chain, not at the quality that it reaches.
 QUICK = ("--epochs", "3", "--seed", "7")
 
 
 def pytest_configure() -> None:
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+    # No test asserts on time: hypothesis's own limits do so.
+    too_slow = hypothesis.HealthCheck.too_slow
+    hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[too_slow])
+    hypothesis.settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with files that take long."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
+class FilesTogether(LoadFileScheduling):  # type: ignore[misc]
+    """Keeps the tests of a file in one process, for they share its fixtures, and all that look at the image in another.
+
+    xdist's own marks of groups are lost: pytest 9.2 no longer reads the name that xdist 3.8 writes them into.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "the image" if Path(file).name.startswith("test_image") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+    """Hand out files."""
+    return FilesTogether(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test that ``measures`` while no other one runs, and all others beside each other."""
+    with _room(item.session, alone=item.get_closest_marker("measures") is not None):
+        return (yield)
+
+
+@contextmanager
+def _room(session: pytest.Session, *, alone: bool) -> Iterator[None]:
+    """Enter through a door that whoever wants to be alone keeps shut, so that others can't go on entering before it."""
+    if not is_xdist_worker(session):
+        yield
+        return
+    folder = Path(session.config.getoption("basetemp")).parent
+    with (folder / "door.lock").open("w") as door, (folder / "room.lock").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        if not alone:
+            fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
 
 
 def train(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +96,7 @@ def train(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "BENTOML_HOME": str(home)},
         capture_output=True,
         text=True,
-        timeout=TRAIN_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -50,13 +117,39 @@ def diabetes_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_diabetes(tmp_path_factory.mktemp("data") / "diabetes.csv")
 
 
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory, cancer_csv: Path) -> Path:
-    """A BENTOML_HOME with one release of ``small`` and ``large``, trained on the breast-cancer table. Read only."""
-    path = tmp_path_factory.mktemp("home")
-    result = train(path, "--data", str(cancer_csv), "--target", "diagnosis", *QUICK)
-    assert result.returncode == 0, result.stderr
+def make_once(path: Path, make: Callable[[Path], None]) -> Path:
+    """Return the folder that the first process to come here makes; the others wait for it."""
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            unfinished = path.with_name(f"{path.name}-unfinished")
+            make(unfinished)
+            unfinished.rename(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def home(shared: Path, cancer_csv: Path) -> Path:
+    """A BENTOML_HOME with one release of ``small`` and ``large``, trained on the breast-cancer table. Read only."""
+
+    def make(folder: Path) -> None:
+        trained = train(folder, "--data", str(cancer_csv), "--target", "diagnosis", *QUICK)
+        assert trained.returncode == 0, trained.stderr
+
+    return make_once(shared / "home", make)
+
+
+@pytest.fixture(scope="session")
+def regression_home(shared: Path, diabetes_csv: Path) -> Path:
+    """A BENTOML_HOME with a release of ``tiny``, trained on the diabetes table, and what that said. Read only."""
+
+    def make(folder: Path) -> None:
+        data = ("--data", str(diabetes_csv), "--target", "progression", "--architecture", "tiny=1x8")
+        trained = train(folder, *data, *QUICK, "--summary", str(folder.with_suffix(".json")))
+        assert trained.returncode == 0, trained.stderr
+        folder.with_suffix(".json").rename(folder / "summary.json")
+        (folder / "output.txt").write_text(trained.stdout)
+
+    return make_once(shared / "regression-home", make)
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +172,6 @@ def store(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], 
 
 @pytest.fixture(scope="session")
 def service(store: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`bentoml serve` with the defaults, for all tests that only ask."""
+    """`bentoml serve` with the defaults, for all tests of this process that only ask."""
     with serve(store(), log=tmp_path_factory.mktemp("log") / "serve.log", ARCHSCALE_WORKERS="1") as server:
         yield server

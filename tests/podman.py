@@ -17,9 +17,9 @@ import pytest
 
 from service.image import BASE_IMAGE, INSTALLER
 from tests.commands import ROOT
+from tests.patience import PATIENCE_SECONDS
 
 TOOLS = ("podman", "runc", "mmdebstrap")
-STEP_SECONDS = 240.0
 PACKAGES = "passwd,libstdc++6,python3,python3-pip"
 # Debian refuses pip outside virtual environments; the rest is in no slim image either.
 NOT_IN_A_SLIM_IMAGE = (
@@ -63,7 +63,7 @@ def run(*command: str, environment: dict[str, str] | None = None) -> str:
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=STEP_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout[-2000:]}\n{ended.stderr[-2000:]}"
@@ -114,7 +114,11 @@ def private_podman(folder: Path) -> Iterator[Podman]:
     finally:
         for leftover in (["rm", "--all", "--force", "--time", "0"], ["rmi", "--all", "--force"]):
             subprocess.run(
-                ["podman", *leftover], env={**os.environ, **environment}, capture_output=True, timeout=60, check=False
+                ["podman", *leftover],
+                env={**os.environ, **environment},
+                capture_output=True,
+                timeout=PATIENCE_SECONDS,
+                check=False,
             )
         subprocess.run(["umount", "--lazy", str(folder / "storage/overlay")], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)

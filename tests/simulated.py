@@ -82,8 +82,8 @@ class Run:
         """Every phase once, architectures in turns A B, B A."""
         turns = profiles if block % 2 else profiles[::-1]
         if block <= SWEEP_BLOCKS:
-            yield from (self.closed("in flight", block, one, users) for one in turns for users in USER_COUNTS)
-            yield from (self.closed("rows", block, one, ROWS_IN_FLIGHT, n) for one in turns for n in ROW_COUNTS)
+            yield from (self.closed("in flight", block, profile, users) for profile in turns for users in USER_COUNTS)
+            yield from (self.closed("rows", block, profile, ROWS_IN_FLIGHT, n) for profile in turns for n in ROW_COUNTS)
         for profile in turns:
             yield from self._search(block, profile)
             yield from (self.open("curve", block, profile, s * profile.capacity(self.rows)) for s in CURVE_SHARES)

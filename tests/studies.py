@@ -39,7 +39,7 @@ def study(*profiles: Profile, blocks: int = 5, rows: int = 64) -> Results:
         release=RELEASE,
         settings=Settings(
             host=None,
-            architectures=[one.name for one in chosen],
+            architectures=[profile.name for profile in chosen],
             body="json",
             rows=rows,
             slo_p99_ms=SLO_MS,
@@ -62,11 +62,14 @@ def study(*profiles: Profile, blocks: int = 5, rows: int = 64) -> Results:
             versions={"python": "3.11.7", "bentoml": "1.4.39", "locust": "2.47.0", "onnxruntime": "1.32.0"},
             command="python -m loadtest --price-per-core-hour 0.04",
         ),
-        cards={one.name: make_card(one) for one in chosen},
+        cards={profile.name: make_card(profile) for profile in chosen},
         differences=make_differences(chosen),
         trials=[changed(trial, number=number) for number, trial in enumerate(trials, start=1)],
         capacities=run.capacities,
-        alone={one.name: Alone(ready_seconds=1.8, worker_memory_bytes=round(one.worker_mb * 1e6)) for one in chosen},
+        alone={
+            profile.name: Alone(ready_seconds=1.8, worker_memory_bytes=round(profile.worker_mb * 1e6))
+            for profile in chosen
+        },
         seconds=1.2 * SECONDS * len(trials),
         partial=None,
     )
@@ -86,16 +89,18 @@ def quick_study() -> Results:
     """Saturation and one common rate; no capacity."""
     whole = study(blocks=3)
     run = Run(rows=64, seed=3)
-    turns = [(block, one) for block in (1, 2, 3) for one in (SMALL, LARGE)]
-    saturation = [run.closed("saturation", block, one, SATURATION_USERS) for block, one in turns]
-    common = [run.open("curve", block, one, COMMON_RATE) for block, one in turns]
+    turns = [(block, profile) for block in (1, 2, 3) for profile in (SMALL, LARGE)]
+    saturation = [run.closed("saturation", block, profile, SATURATION_USERS) for block, profile in turns]
+    common = [run.open("curve", block, profile, COMMON_RATE) for block, profile in turns]
     return changed(whole, settings=changed(whole.settings, quick=True), trials=saturation + common, capacities=[])
 
 
 def _with_capacities(results: Results, architecture: str, **update: object) -> Results:
     return changed(
         results,
-        capacities=[changed(one, **update) if one.architecture == architecture else one for one in results.capacities],
+        capacities=[
+            changed(found, **update) if found.architecture == architecture else found for found in results.capacities
+        ],
     )
 
 
@@ -133,8 +138,8 @@ def undecided_study() -> Results:
     """Repeats at the boundary of ``large`` contradicted each other in one block."""
     whole = study()
     capacities = [
-        changed(one, outcome="undecided", rate=None) if (one.architecture, one.block) == ("large", 2) else one
-        for one in whole.capacities
+        changed(found, outcome="undecided", rate=None) if (found.architecture, found.block) == ("large", 2) else found
+        for found in whole.capacities
     ]
     return changed(whole, capacities=capacities)
 
@@ -149,7 +154,7 @@ def spoilt_study(phase: Phase = "search", architecture: str = "large", gate: Gat
     def spoil(trial: Trial) -> Trial:
         if (trial.phase, trial.block, trial.load.architecture) != (phase, 1, architecture) or trial.verdict == "fail":
             return trial
-        return changed(trial, gates=[gate if gate.name == one.name else one for one in trial.gates])
+        return changed(trial, gates=[gate if gate.name == passed.name else passed for passed in trial.gates])
 
     return change_trials(study(), spoil)
 
@@ -160,7 +165,7 @@ def partial_study() -> Results:
     return changed(
         whole,
         trials=[trial for trial in whole.trials if trial.block == 1],
-        capacities=[one for one in whole.capacities if one.block == 1],
+        capacities=[found for found in whole.capacities if found.block == 1],
         alone={},
         partial="stopped by Ctrl-C",
     )
@@ -192,7 +197,7 @@ def regression_study() -> Results:
 
 
 def _regression_card(card: Description, metrics: Metrics) -> Description:
-    trace = [changed(one, validation_accuracy=None, validation_r2=1 - one.validation_loss) for one in card.trace]
+    trace = [changed(epoch, validation_accuracy=None, validation_r2=1 - epoch.validation_loss) for epoch in card.trace]
     return changed(card, task="regression", test=metrics, target=Target(name="progression", scale=77.0), trace=trace)
 
 
@@ -216,12 +221,12 @@ def hostile_study() -> Results:
 
     return changed(
         change_trials(
-            whole, lambda one: changed(one, load=changed(one.load, architecture=rename(one.load.architecture)))
+            whole, lambda trial: changed(trial, load=changed(trial.load, architecture=rename(trial.load.architecture)))
         ),
         release=HOSTILE,
         settings=changed(whole.settings, architectures=["small", HOSTILE]),
         environment=changed(whole.environment, command=f"python -m loadtest --host '{HOSTILE}'", processor=HOSTILE),
         cards={rename(name): card for name, card in whole.cards.items()},
         differences={name: changed(gap, best=rename(gap.best)) for name, gap in whole.differences.items()},
-        capacities=[changed(one, architecture=rename(one.architecture)) for one in whole.capacities],
+        capacities=[changed(found, architecture=rename(found.architecture)) for found in whole.capacities],
     )

@@ -9,6 +9,7 @@ import pytest
 
 from loadtest.target.server import Server
 from service.contract.card import Examples, ModelCard
+from tests.patience import PATIENCE_SECONDS, get
 from tests.podman import Podman, private_podman, require, run
 
 
@@ -49,19 +50,22 @@ def image(made: str, image_home: Path) -> str:
 def cards(home: Path, release: str) -> dict[str, ModelCard]:
     """What training wrote of each architecture, to be compared with what a server answers."""
     folders = (home / "models").glob(f"archscale-*/{release}")
-    found = [ModelCard.model_validate_json(file.read_bytes()) for one in folders for file in one.glob("card.json")]
+    files = (file for folder in folders for file in folder.glob("card.json"))
+    found = [ModelCard.model_validate_json(file.read_bytes()) for file in files]
     return {card.architecture: card for card in found}
 
 
 @pytest.fixture(scope="module")
 def client(service: Server) -> Iterator[httpx.Client]:
     """Ask the service of all tests."""
-    with httpx.Client(base_url=service.url, timeout=30) as client:
+    with httpx.Client(base_url=service.url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def examples(service: Server) -> dict[str, Examples]:
     """Held-out rows of each architecture, as the service gives them."""
-    answers = {name: httpx.get(f"{service.url}/models/{name}/examples").json() for name in ("small", "large")}
-    return {name: Examples(**{k: v for k, v in one.items() if k != "release"}) for name, one in answers.items()}
+    answers = {name: get(f"{service.url}/models/{name}/examples").json() for name in ("small", "large")}
+    for answer in answers.values():
+        del answer["release"]
+    return {name: Examples(**answer) for name, answer in answers.items()}

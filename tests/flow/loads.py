@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.commands import ROOT
+from tests.patience import PATIENCE_SECONDS
 
-LIMIT_SECONDS = 60
-"""A run of a few seconds that goes on for so long hangs."""
 SERVICE_SECONDS = 0.05
-TRUE_ONES = 20
+TRUE_ANSWERS = 20
 LOCUST = (sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py")
 
 
@@ -29,7 +28,7 @@ def locust(*arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "COLUMNS": "100"},
         capture_output=True,
         text=True,
-        timeout=LIMIT_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -138,12 +137,12 @@ class OneAtATime(Pretender):
 
 
 class Dying(Pretender):
-    """Answers ``TRUE_ONES`` requests, and is gone: nothing listens any more, and every connection is broken."""
+    """Answers ``TRUE_ANSWERS`` requests, and is gone: nothing listens any more, and every connection is broken."""
 
     def predict(self) -> None:
         with self.server.lock:
             self.server.answered += 1
-            alive = self.server.answered <= TRUE_ONES
+            alive = self.server.answered <= TRUE_ANSWERS
         if alive:
             self.predict_truly()
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from loadtest.target.server import Server, serve
+from tests.patience import PATIENCE_SECONDS, get, post
 
 ASKED = 200
 
@@ -21,10 +22,10 @@ def test_a_line_tells_what_was_asked_and_what_became_of_it_but_no_value(
 ) -> None:
     log = tmp_path / "serve.log"
     with serve(store(), log=log, ARCHSCALE_ACCESS_LOG="1", ARCHSCALE_WORKERS="1") as server:
-        rows = httpx.get(f"{server.url}/models/large/examples").json()["features"][:3]
+        rows = get(f"{server.url}/models/large/examples").json()["features"][:3]
         named = {"X-Request-Id": "the-first"}
-        assert httpx.post(f"{server.url}/predict/large", json={"features": rows}, headers=named).status_code == 200
-        assert httpx.post(f"{server.url}/transform", json={"raw": [["secret"]]}).status_code == 422
+        assert post(f"{server.url}/predict/large", json={"features": rows}, headers=named).status_code == 200
+        assert post(f"{server.url}/transform", json={"raw": [["secret"]]}).status_code == 422
     good, bad = (line for line in lines_of(log) if line["route"] in ("/predict/large", "/transform"))
     assert good.keys() == {"time", "id", "route", "architecture", "release", "rows", "status", "ms"}
     assert (good["id"], good["architecture"], good["release"]) == ("the-first", "large", release)
@@ -38,7 +39,7 @@ def test_a_share_of_the_requests_is_logged(store: Callable[[], Path], tmp_path: 
     log = tmp_path / "serve.log"
     with (
         serve(store(), log=log, ARCHSCALE_ACCESS_LOG="0.5", ARCHSCALE_WORKERS="1") as server,
-        httpx.Client(base_url=server.url) as client,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
     ):
         for _ in range(ASKED):
             client.post("/transform", json={})
@@ -47,5 +48,5 @@ def test_a_share_of_the_requests_is_logged(store: Callable[[], Path], tmp_path: 
 
 
 def test_nothing_is_logged_by_default(service: Server) -> None:
-    assert httpx.post(f"{service.url}/transform", json={}).status_code == 422
+    assert post(f"{service.url}/transform", json={}).status_code == 422
     assert lines_of(service.log) == []

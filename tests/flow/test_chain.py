@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-import httpx
 import pytest
 import yaml
 
 from loadtest.target.server import serve
 from tests.commands import bentoml as run_bentoml
 from tests.conftest import QUICK, newest_release, train
+from tests.patience import PATIENCE_SECONDS, get, post
 
 HEAVY_LIBRARIES = ("torch", "sklearn", "pyarrow", "scipy", "locust")
 
@@ -52,11 +52,11 @@ def log(tmp_path: Path) -> Path:
 
 
 def models_of(url: str) -> Any:
-    return httpx.get(f"{url}/models").json()
+    return get(f"{url}/models").json()
 
 
 def first_rows(url: str, architecture: str) -> tuple[Any, Any]:
-    examples = httpx.get(f"{url}/models/{architecture}/examples").json()
+    examples = get(f"{url}/models/{architecture}/examples").json()
     return examples["raw"][:2], examples["prediction"][:2]
 
 
@@ -69,9 +69,9 @@ def test_the_newest_release_is_served_with_every_architecture(own_home: Path, se
     with serve(own_home, log=log) as server:
         assert models_of(server.url)["release"] == second_release
         raw, expected = first_rows(server.url, "wide-net")
-        answer = httpx.post(f"{server.url}/predict/wide-net/raw", json={"raw": raw}).json()
+        answer = post(f"{server.url}/predict/wide-net/raw", json={"raw": raw}).json()
         assert answer["predictions"] == pytest.approx(expected, abs=1e-5)
-        with bentoml.SyncHTTPClient(server.url) as client:
+        with bentoml.SyncHTTPClient(server.url, timeout=PATIENCE_SECONDS) as client:
             assert client.predict_wide_net_raw(raw=raw)["release"] == second_release
 
 
@@ -82,7 +82,7 @@ def test_a_bento_answers_with_the_release_it_was_built_with(
     with serve(own_home, bento, log=log) as server:
         assert models_of(server.url)["release"] == first_release
         raw, expected = first_rows(server.url, "large")
-        with bentoml.SyncHTTPClient(server.url) as client:
+        with bentoml.SyncHTTPClient(server.url, timeout=PATIENCE_SECONDS) as client:
             answer = client.predict_large_raw(raw=raw)
         assert (answer["release"], answer["predictions"]) == (first_release, pytest.approx(expected, abs=1e-5))
 
@@ -133,29 +133,27 @@ def test_a_setting_rolls_back_to_an_older_release(
         models = models_of(server.url)
         assert (models["release"], list(models["models"])) == (first_release, ["large"])
         raw, _ = first_rows(server.url, "large")
-        assert httpx.post(f"{server.url}/predict/small/raw", json={"raw": raw}).status_code == 404
-        assert httpx.post(f"{server.url}/predict/large/raw", json={"raw": raw + raw}).status_code == 422
+        assert post(f"{server.url}/predict/small/raw", json={"raw": raw}).status_code == 404
+        assert post(f"{server.url}/predict/large/raw", json={"raw": raw + raw}).status_code == 422
 
 
 def test_a_respawned_worker_comes_back_with_the_release_that_was_served(
-    own_home: Path, first_release: str, second_release: str, cancer_csv: Path, log: Path
+    home: Path, own_home: Path, first_release: str, second_release: str, tmp_path: Path, log: Path
 ) -> None:
-    with serve(own_home, log=log, ARCHSCALE_WORKERS="1") as server:
-        served = models_of(server.url)["release"]
-        trained = train(own_home, "--data", str(cancer_csv), "--target", "diagnosis", "--epochs", "1")
-        assert trained.returncode == 0, trained.stderr
+    shutil.copytree(home / "models", tmp_path / "models")
+    with serve(tmp_path, log=log, ARCHSCALE_WORKERS="1") as server:
+        assert models_of(server.url)["release"] == first_release
+        shutil.copytree(own_home / "models", tmp_path / "models", dirs_exist_ok=True)
+        assert newest_release(tmp_path) == second_release
         server.workers[0].kill()
         # The arbiter holds the socket: the request waits in it until the new worker answers.
-        answer = httpx.get(f"{server.url}/models", timeout=60).json()
-        assert answer["release"] == served != newest_release(own_home)
+        assert models_of(server.url)["release"] == first_release
 
 
-def test_a_regression_trains_and_serves_in_its_natural_unit(diabetes_csv: Path, tmp_path: Path, log: Path) -> None:
-    trained = train(tmp_path, "--data", str(diabetes_csv), "--target", "progression", *QUICK)
-    assert trained.returncode == 0, trained.stderr
-    with serve(tmp_path, log=log) as server:
-        assert models_of(server.url)["models"]["small"]["test"].keys() == {"loss", "r2", "rmse"}
-        raw, expected = first_rows(server.url, "small")
-        answer = httpx.post(f"{server.url}/predict/small/raw", json={"raw": raw}).json()
+def test_a_regression_is_served_in_its_natural_unit(regression_home: Path, log: Path) -> None:
+    with serve(regression_home, log=log) as server:
+        assert models_of(server.url)["models"]["tiny"]["test"].keys() == {"loss", "r2", "rmse"}
+        raw, expected = first_rows(server.url, "tiny")
+        answer = post(f"{server.url}/predict/tiny/raw", json={"raw": raw}).json()
         assert answer["predictions"] == pytest.approx(expected, rel=1e-5)
         assert all(20 < value < 350 for value in answer["predictions"])

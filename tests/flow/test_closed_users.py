@@ -12,7 +12,8 @@ import pytest
 from loadtest.record.samples import CUT_OFF, NO_ANSWER, load_samples
 from loadtest.target.server import Server
 from tests.commands import ROOT
-from tests.flow.loads import LIMIT_SECONDS, TRUE_ONES, Dying, OneAtATime, locust, locust_beside, pretend
+from tests.flow.loads import TRUE_ANSWERS, Dying, OneAtATime, locust, locust_beside, pretend
+from tests.patience import PATIENCE_SECONDS
 
 HEADLESS = ("--headless", "--only-summary", "--loglevel", "ERROR")
 
@@ -35,7 +36,7 @@ def test_users_of_a_service_that_dies_ask_on_and_end_with_the_test(service: Serv
         ended = locust("SmallUser", "--host", server.url, "--run-time", "1s", "--results", str(file))
     assert ended.returncode == 1
     samples = load_samples(file)
-    assert (samples.failure == 0).sum() == TRUE_ONES
+    assert (samples.failure == 0).sum() == TRUE_ANSWERS
     assert set(samples.status[samples.failure != 0]) == {NO_ANSWER}
 
 
@@ -48,9 +49,9 @@ def test_ctrl_c_ends_an_endless_load_which_keeps_its_samples(
         server = stack.enter_context(pretend(OneAtATime, service.url))
         asked = (*users, "--host", server.url, "--results", str(file))
         process = stack.enter_context(locust_beside(*HEADLESS, *asked))
-        assert server.asked.wait(LIMIT_SECONDS)
+        assert server.asked.wait(PATIENCE_SECONDS)
         process.send_signal(signal.SIGINT)
-        words, _ = process.communicate(timeout=LIMIT_SECONDS)
+        words, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert "Traceback" not in words
     assert process.returncode in {0, 1}  # 1 where nothing had been answered yet
     assert set(load_samples(file).count_failures()) <= {CUT_OFF}
@@ -75,5 +76,5 @@ except KeyboardInterrupt:
 
 def test_ctrl_c_reaches_locust_and_not_the_user_that_works_just_then() -> None:
     command = [sys.executable, "-c", INTERRUPTED_AT_WORK]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
     assert (ended.stdout, ended.stderr) == ("interrupted where it waits\n", "")

@@ -1,6 +1,5 @@
 """Messages as bytes on a socket: bodies that lie, many requests at once, clients that leave or wait."""
 
-import contextlib
 import json
 import socket
 import struct
@@ -11,6 +10,7 @@ import pytest
 from loadtest.target.server import Server
 from service.contract.card import Examples
 from tests.flow.cases import FEATURES
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_a_client_that_leaves_half_way_harms_nobody(client: httpx.Client, service: Server) -> None:
@@ -24,16 +24,15 @@ def test_a_client_that_leaves_half_way_harms_nobody(client: httpx.Client, servic
 
 
 def exchange(service: Server, request: bytes, *, end: bool = True) -> bytes:
-    """Send raw bytes, say that no more come, and return all that comes back until the server closes or falls silent."""
+    """Send raw bytes, say that no more come, and return all that comes back until the server closes."""
     host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=2) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(request)
         if end:
             connection.shutdown(socket.SHUT_WR)
         parts = []
-        with contextlib.suppress(TimeoutError):
-            while part := connection.recv(65536):
-                parts.append(part)
+        while part := connection.recv(65536):
+            parts.append(part)
         return b"".join(parts)
 
 
@@ -84,7 +83,7 @@ def test_a_connection_is_closed_after_the_whole_answer_where_the_client_asks_for
 def test_a_client_that_waits_to_be_told_to_go_on_is_told(service: Server, examples: dict[str, Examples]) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     body = json.dumps({"features": examples["small"].features[:1]}).encode()
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(head("/predict/small", body, "Expect: 100-continue"))
         assert connection.recv(100).startswith(b"HTTP/1.1 100")
         connection.sendall(body)

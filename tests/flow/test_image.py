@@ -16,6 +16,7 @@ from service.contract.card import ModelCard
 from tests.commands import ROOT
 from tests.container import Container, labels, running
 from tests.flow.cases import FEATURES, NPY, RAW, npy
+from tests.patience import PATIENCE_SECONDS, post
 from tests.podman import Podman, run
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,7 @@ def container(podman: Podman, image: str) -> Iterator[Container]:
 
 @pytest.fixture(scope="module")
 def client(container: Container) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=container.url, timeout=30) as client:
+    with httpx.Client(base_url=container.url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
@@ -116,7 +117,7 @@ def test_the_first_process_is_the_service_and_each_processor_has_a_worker_of_160
     with running(podman, image, "--cpus=1") as container:
         for name, card in cards.items():
             for row in card.examples.features:
-                answer = httpx.post(f"{container.url}/predict/{name}", json={"features": [row]})
+                answer = post(f"{container.url}/predict/{name}", json={"features": [row]})
                 assert answer.status_code == 200
         assert "bentoml serve" in " ".join(container.process.cmdline())
         (worker,) = container.workers
@@ -124,10 +125,10 @@ def test_the_first_process_is_the_service_and_each_processor_has_a_worker_of_160
 
 
 def test_the_image_holds_the_service_and_no_tools(podman: Podman, image: str, container: Container) -> None:
-    find = "import importlib.util as u, sys; print([one for one in sys.argv[1:] if u.find_spec(one)])"
+    find = "import importlib.util as u, sys; print([name for name in sys.argv[1:] if u.find_spec(name)])"
     libraries = ("torch", "sklearn", "pandas", "scipy", "onnx", "locust", "training", "loadtest", "uv")
     assert container.execute("python", "-c", find, *libraries) == "[]"
-    tools = "for one in gcc cc g++ make git uv curl; do command -v $one; done; true"
+    tools = "for tool in gcc cc g++ make git uv curl; do command -v $tool; done; true"
     assert container.execute("sh", "-c", tools) == ""
     assert int(podman("image", "inspect", "--format", "{{.Size}}", image)) <= 450 * MB
 
@@ -161,11 +162,11 @@ def test_make_image_prints_what_is_in_it_and_writes_an_sbom(made: str, image: st
     bom = json.loads((ROOT / "sbom.json").read_text())
     assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
     assert image.endswith(bom["metadata"]["component"]["version"])
-    packages = {one["purl"]: one for one in bom["components"] if "purl" in one}
+    packages = {part["purl"]: part for part in bom["components"] if "purl" in part}
     locked = re.findall(r"^(\S+)==(\S+) ", (ROOT / "requirements/service.txt").read_text(), re.MULTILINE)
     assert {f"pkg:pypi/{name}@{version}" for name, version in locked} <= packages.keys()
     assert packages["pkg:pypi/bentoml@1.4.39"]["licenses"][0]["license"]["id"] == "Apache-2.0"
     assert any(purl.startswith("pkg:deb/debian/libc6@") for purl in packages)
-    models = {one["name"]: one for one in bom["components"] if one["type"] == "machine-learning-model"}
+    models = {part["name"]: part for part in bom["components"] if part["type"] == "machine-learning-model"}
     assert models["archscale-large"]["version"] == release
     assert all(file["hashes"][0]["alg"] == "SHA-256" for file in models["archscale-large"]["components"])

@@ -16,6 +16,7 @@ from service.contract.card import ModelCard
 from tests.commands import bentoml as run_bentoml
 from tests.container import refusal, running
 from tests.flow.cases import NPY, npy
+from tests.patience import PATIENCE_SECONDS
 from tests.podman import Podman
 
 pytestmark = pytest.mark.slow
@@ -38,14 +39,14 @@ def test_a_killed_worker_is_replaced(podman: Podman, image: str) -> None:
     with running(podman, image, "--cpus=1") as container:
         (worker,) = container.workers
         worker.kill()
-        psutil.wait_procs([worker], timeout=5)
+        psutil.wait_procs([worker], timeout=PATIENCE_SECONDS)
         container.wait_until("ready again")
-        assert [one.pid for one in container.workers] != [worker.pid]
+        assert [replacement.pid for replacement in container.workers] != [worker.pid]
 
 
 def ask_until_refused(url: str, body: bytes, enough: threading.Event, outcomes: Counter[str]) -> None:
     """One user: ask again and again on one connection, until the service takes no more connections."""
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
         while True:
             try:
                 answer = client.post("/predict/large", content=body, headers={"Content-Type": NPY})
@@ -66,10 +67,10 @@ def test_sigterm_under_load_answers_what_it_has_taken(podman: Podman, image: str
         users = [threading.Thread(target=ask_until_refused, args=arguments) for _ in range(LOAD_THREADS)]
         for user in users:
             user.start()
-        assert enough.wait(30)
+        assert enough.wait(PATIENCE_SECONDS)
         assert container.stop() == 0
         for user in users:
-            user.join(30)
+            user.join(PATIENCE_SECONDS)
     assert outcomes["failed"] == 0
     # For each user: a connection of each worker that was closed while the next request was on its way, and one that
     # waited to be accepted by a service that had ended. A proxy that asks the next replica loses none of them.

@@ -6,18 +6,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtest.target.server import serve
 from tests.commands import ROOT
+from tests.patience import get, post
 
 ASKED = 40
 
 
 def counted(url: str, name: str) -> float:
     """Sum of the samples ``name`` for ``small``'s predictions."""
-    text = httpx.get(f"{url}/metrics", timeout=60).text
+    text = get(f"{url}/metrics").text
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
     return sum(
         sample.value
@@ -28,15 +28,15 @@ def counted(url: str, name: str) -> float:
 
 def test_counts_are_those_of_all_workers_and_outlive_them(store: Callable[[], Path], tmp_path: Path) -> None:
     with serve(store(), log=tmp_path / "serve.log", ARCHSCALE_WORKERS="2") as server:
-        examples = httpx.get(f"{server.url}/models/small/examples").json()
+        examples = get(f"{server.url}/models/small/examples").json()
         body = {"features": examples["features"][:3]}
         for _ in range(ASKED):  # a connection each, so that both workers are asked
-            assert httpx.post(f"{server.url}/predict/small", json=body).status_code == 200
+            assert post(f"{server.url}/predict/small", json=body).status_code == 200
         assert counted(server.url, "archscale_requests_total") == ASKED
         assert counted(server.url, "archscale_rows_total") == 3 * ASKED
         assert counted(server.url, "archscale_request_seconds_count") == ASKED
         server.workers[0].kill()
-        assert httpx.post(f"{server.url}/predict/small", json=body, timeout=60).status_code == 200
+        assert post(f"{server.url}/predict/small", json=body).status_code == 200
         assert counted(server.url, "archscale_requests_total") == ASKED + 1
         assert counted(server.url, "archscale_rows_total") == 3 * (ASKED + 1)
 

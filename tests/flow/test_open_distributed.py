@@ -12,7 +12,8 @@ from loadtest.generator.arrivals import Schedule
 from loadtest.record.samples import Samples, file_of_worker, load_all, load_samples
 from loadtest.target.server import Server, free_port
 from tests.commands import ROOT
-from tests.flow.loads import LIMIT_SECONDS, locust, locust_beside
+from tests.flow.loads import locust, locust_beside
+from tests.patience import PATIENCE_SECONDS
 
 RATE, SECONDS, SEED, WORKERS = 50, 1.0, 11, 2
 LOAD = ("--rate", str(RATE), "--seconds", f"{SECONDS:g}", "--seed", str(SEED))
@@ -55,7 +56,7 @@ def test_a_master_and_its_workers_end_by_themselves(service: Server, tmp_path: P
     with ExitStack() as processes:
         workers = [processes.enter_context(locust_beside(*worker)) for _ in range(WORKERS)]
         for process in (processes.enter_context(locust_beside(*asked, *master)), *workers):
-            words, _ = process.communicate(timeout=LIMIT_SECONDS)
+            words, _ = process.communicate(timeout=PATIENCE_SECONDS)
             assert process.returncode == 0, words
             assert "Traceback" not in words
     assert_shares(file)
@@ -83,5 +84,5 @@ locustfile.write_results(environment)
 
 def test_an_interruption_does_not_cut_the_writing_of_samples_short(tmp_path: Path) -> None:
     file = tmp_path / "samples.npz"
-    subprocess.run([sys.executable, "-c", INTERRUPTED, str(file)], cwd=ROOT, check=True, timeout=LIMIT_SECONDS)
+    subprocess.run([sys.executable, "-c", INTERRUPTED, str(file)], cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)
     assert len(load_samples(file)) == 0

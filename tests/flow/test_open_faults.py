@@ -7,7 +7,7 @@ import pytest
 from loadtest.generator.arrivals import Schedule
 from loadtest.record.samples import NO_ANSWER, Samples, load_samples
 from loadtest.target.server import Server
-from tests.flow.loads import TRUE_ONES, Dying, Liar, Pretender, locust, pretend
+from tests.flow.loads import TRUE_ANSWERS, Dying, Liar, Pretender, locust, pretend
 
 RATE, SECONDS, SEED = 60, 1.0, 2
 OFFERED = len(list(Schedule(RATE, SECONDS, seed=(SEED, 0, 0)).times()))
@@ -72,7 +72,7 @@ def test_a_service_that_dies_half_way_is_asked_on_and_the_test_ends(service: Ser
     assert code == 1
     assert len(samples) == OFFERED
     right = samples.failure == 0
-    assert right.sum() == TRUE_ONES
+    assert right.sum() == TRUE_ANSWERS
     assert set(samples.status[~right]) == {NO_ANSWER}
     assert all(reason.startswith("no answer: Connection") for reason in samples.count_failures())
     assert "no answer: Connection" in words

@@ -85,8 +85,8 @@ def test_samples_say_whom_they_asked_for_what_and_what_the_service_spent(offered
     asked = {name: (samples.architectures, set(samples.rows)) for name, samples in offered.items()}
     assert asked["OpenSmallUser"] == asked["no user, but a rate"] == (("small",), {1})
     assert asked["OpenArchitectureUser"] == (("large",), {3})
-    large = offered["OpenLargeUser"]
-    assert (np.array([large.parse, large.infer, large.write]) >= 0).all()
+    of_large = offered["OpenLargeUser"]
+    assert (np.array([of_large.parse, of_large.infer, of_large.write]) >= 0).all()
 
 
 @pytest.mark.slow
@@ -104,5 +104,5 @@ def test_two_users_are_two_sources_with_arrivals_of_their_own(service: Server, t
     of_small = samples.select(samples.architecture == samples.architectures.index("small"))
     of_large = samples.select(samples.architecture == samples.architectures.index("large"))
     sources = sorted((schedule(source=0), schedule(source=1)), key=len)
-    for samples, expected in zip(sorted((of_small, of_large), key=len), sources, strict=True):
-        assert_offered(samples, expected)
+    for found, expected in zip(sorted((of_small, of_large), key=len), sources, strict=True):
+        assert_offered(found, expected)

@@ -17,7 +17,8 @@ import pytest
 from loadtest.generator.arrivals import Schedule
 from loadtest.record.samples import load_samples
 from loadtest.target.server import Server, free_port
-from tests.flow.loads import LIMIT_SECONDS, locust_beside
+from tests.flow.loads import locust_beside
+from tests.patience import PATIENCE_SECONDS
 
 RATE, SECONDS, SEED = 60, 1.0, 5
 POLL_SECONDS = 0.1
@@ -31,19 +32,19 @@ class Page:
         self.process, self.url = process, url
 
     def get(self, route: str) -> Statistics:
-        with urllib.request.urlopen(self.url + route, timeout=5) as answer:
+        with urllib.request.urlopen(self.url + route, timeout=PATIENCE_SECONDS) as answer:
             found: Statistics = json.load(answer)
             return found
 
     def swarm(self, **form: object) -> None:
         """Press the button."""
         fields = urllib.parse.urlencode({"user_count": 1, "spawn_rate": 1, **form}).encode()
-        with urllib.request.urlopen(self.url + "/swarm", fields, timeout=5) as answer:
+        with urllib.request.urlopen(self.url + "/swarm", fields, timeout=PATIENCE_SECONDS) as answer:
             assert json.load(answer)["success"]
 
     def wait_until(self, holds: Callable[[Statistics], object]) -> Statistics:
         """Look at the statistics until ``holds``, and return them."""
-        deadline = time.monotonic() + LIMIT_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, "Locust has ended"
             try:
@@ -57,7 +58,7 @@ class Page:
 
     def run(self, **form: object) -> list[Statistics]:
         """Start a test, wait until it has ended by itself, and return its table: routes, and the sum of all."""
-        urllib.request.urlopen(self.url + "/stats/reset", b"", timeout=5).close()
+        urllib.request.urlopen(self.url + "/stats/reset", b"", timeout=PATIENCE_SECONDS).close()
         # Locust 2.47 answers with the statistics of up to two seconds ago: until then these are the last test's.
         self.wait_until(lambda found: not found["stats"][-1]["num_requests"])
         self.swarm(**form)
@@ -73,7 +74,7 @@ class Page:
     def end(self) -> str:
         """End Locust as a user does who has seen enough; return its words."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.communicate(timeout=LIMIT_SECONDS)[0]
+        return self.process.communicate(timeout=PATIENCE_SECONDS)[0]
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def test_the_refusal_that_the_document_shows_is_that_of_the_service(
 def approximately(value: Any) -> Any:
     """Compare numbers at any depth: the card's digits are training's, the answer's are this machine's."""
     if isinstance(value, list):
-        return [approximately(one) for one in value]
+        return [approximately(part) for part in value]
     if isinstance(value, str):
         return value
     return pytest.approx(value, rel=TOLERANCE, abs=TOLERANCE)

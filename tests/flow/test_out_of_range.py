@@ -9,12 +9,16 @@ import httpx
 import pytest
 
 from loadtest.target.server import Server, serve
+from tests.patience import PATIENCE_SECONDS
 
 
 @contextmanager
 def serving(store: Callable[[], Path], folder: Path, policy: str) -> Iterator[httpx.Client]:
     settings = {"ARCHSCALE_OUT_OF_RANGE": policy, "ARCHSCALE_WORKERS": "1"}
-    with serve(store(), log=folder / "serve.log", **settings) as server, httpx.Client(base_url=server.url) as client:
+    with (
+        serve(store(), log=folder / "serve.log", **settings) as server,
+        httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client,
+    ):
         yield client
 
 
@@ -39,7 +43,7 @@ def post(client: httpx.Client, path: str, rows: list[list[float]]) -> Any:
 
 @pytest.mark.parametrize("path", ["/predict/small/raw", "/predict/large/raw", "/transform"])
 def test_by_default_they_are_answered_and_counted(service: Server, path: str) -> None:
-    with httpx.Client(base_url=service.url) as client:
+    with httpx.Client(base_url=service.url, timeout=PATIENCE_SECONDS) as client:
         within, outside = rows_within_and_outside(client)
         before = counted(client)
         assert post(client, path, within)["out_of_range"] == 0
@@ -68,7 +72,7 @@ def test_rejected_they_are_named_with_their_places(store: Callable[[], Path], tm
 
 
 def test_the_inference_protocol_counts_them_in_the_answers_parameters(service: Server) -> None:
-    with httpx.Client(base_url=service.url) as client:
+    with httpx.Client(base_url=service.url, timeout=PATIENCE_SECONDS) as client:
         _, outside = rows_within_and_outside(client)
         tensor = {"name": "raw", "datatype": "FP64", "shape": [2, len(outside[0])], "data": outside}
         answer = client.post("/v2/models/small-raw/infer", json={"inputs": [tensor]}).json()

@@ -155,9 +155,9 @@ def test_text_and_charts_can_be_told_from_the_ground(browser: Browser, pages: di
     assert min(contrast(colour, colours["ground"]) for colour in COLOURS) >= DRAWN_CONTRAST
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(colour: str, other: str) -> float:
     """Return the ratio of two luminances, from 1 to 21 (Web Content Accessibility Guidelines 2.2)."""
-    dark, light = sorted((luminance(one), luminance(other)))
+    dark, light = sorted((luminance(colour), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -188,7 +188,7 @@ def test_an_architecture_has_one_colour_in_table_and_charts(browser: Browser, pa
 def test_every_fold_and_table_is_reached_by_the_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["two"], WIDE_SCREEN)
     unfold(browser)
-    assert browser.evaluate("[...document.querySelectorAll('summary, .scroll')].every((one) => one.tabIndex === 0)")
+    assert browser.evaluate("[...document.querySelectorAll('summary, .scroll')].every((part) => part.tabIndex === 0)")
     identifiers = [name for name in browser.evaluate(IDENTIFIERS) if name]
     assert len(set(identifiers)) == len(identifiers)
 

@@ -9,12 +9,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-import httpx
-
 from loadtest.target.server import serve
-
-SPAN_SECONDS = 30
-"""BentoML hands spans to a batch processor, which sends every five seconds."""
+from tests.patience import PATIENCE_SECONDS, get, post
 
 
 @contextmanager
@@ -50,10 +46,10 @@ def test_a_prediction_is_a_span_where_an_exporter_is_configured(store: Callable[
         with serve(store(), log=tmp_path / "serve.log", BENTOML_CONFIG=str(config), ARCHSCALE_WORKERS="1") as server:
             trace_id = "0af7651916cd43dd8448eb211c80319c"
             headers = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
-            examples = httpx.get(f"{server.url}/models/small/examples").json()
+            examples = get(f"{server.url}/models/small/examples").json()
             body = {"features": examples["features"][:1]}
-            assert httpx.post(f"{server.url}/predict/small", json=body, headers=headers).status_code == 200
-            while (span := spans.get(timeout=SPAN_SECONDS))["traceId"] != trace_id or span["kind"] != "SERVER":
+            assert post(f"{server.url}/predict/small", json=body, headers=headers).status_code == 200
+            while (span := spans.get(timeout=PATIENCE_SECONDS))["traceId"] != trace_id or span["kind"] != "SERVER":
                 pass
     assert span["tags"]["http.target"] == "/predict/small"
     assert span["tags"]["http.status_code"] == "200"

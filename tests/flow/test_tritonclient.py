@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput, InferResult
@@ -12,15 +11,17 @@ from tritonclient.utils import InferenceServerException
 from loadtest.target.server import Server
 from service.contract.card import Examples
 from tests.flow.cases import FEATURES, RAW
+from tests.patience import PATIENCE_SECONDS, get, post, request
 
 ARCHITECTURES = ("small", "large")
 TOLERANCE = 1e-5
+PATIENT = {"connection_timeout": PATIENCE_SECONDS, "network_timeout": PATIENCE_SECONDS}
 BOTH_WAYS = pytest.mark.parametrize("binary", [True, False], ids=["binary", "json"])
 
 
 @pytest.fixture(scope="module")
 def client(service: Server) -> Iterator[InferenceServerClient]:
-    with InferenceServerClient(service.url.removeprefix("http://"), concurrency=4) as client:
+    with InferenceServerClient(service.url.removeprefix("http://"), concurrency=4, **PATIENT) as client:
         yield client
 
 
@@ -130,8 +131,8 @@ def test_many_requests_at_once_are_each_answered(client: InferenceServerClient, 
     pending = [
         client.async_infer("small", [tensor(known.features[row : row + 1])], request_id=str(row)) for row in range(8)
     ]
-    for row, one in enumerate(pending):
-        result = one.get_result(timeout=30)
+    for row, asked in enumerate(pending):
+        result = asked.get_result(timeout=PATIENCE_SECONDS)
         assert result.get_response()["id"] == str(row)
         assert close(result, known.prediction[row : row + 1])
     assert refusal(client.async_infer("small", [ones(width=3)]).get_result)[0] == "422"
@@ -143,7 +144,7 @@ def test_a_body_that_the_client_only_writes_and_reads_goes_any_other_way(
     known = examples["small"]
     body, header_length = InferenceServerClient.generate_request_body([tensor(known.features[:2])])
     headers = {"Inference-Header-Content-Length": str(header_length), "Content-Type": "application/octet-stream"}
-    answer = httpx.post(f"{service.url}/v2/models/small/infer", content=body, headers=headers)
+    answer = post(f"{service.url}/v2/models/small/infer", content=body, headers=headers)
     length = int(answer.headers["Inference-Header-Content-Length"])
     assert answer.headers["Content-Type"] == "application/octet-stream"
     result = InferenceServerClient.parse_response_body(answer.content, header_length=length)
@@ -152,7 +153,7 @@ def test_a_body_that_the_client_only_writes_and_reads_goes_any_other_way(
         [tensor(known.features[:2], binary=False)], [InferRequestedOutput("prediction", binary_data=False)]
     )
     assert header_length is None
-    answer = httpx.post(f"{service.url}/v2/models/small/infer", content=body)
+    answer = post(f"{service.url}/v2/models/small/infer", content=body)
     assert close(InferenceServerClient.parse_response_body(answer.content), known.prediction[:2])
 
 
@@ -160,11 +161,11 @@ def test_v2_answers_what_predict_answers_and_names_the_release(
     service: Server, examples: dict[str, Examples], release: str
 ) -> None:
     known = examples["large"]
-    predicted = httpx.post(f"{service.url}/predict/large", json={"features": known.features}).json()["predictions"]
+    predicted = post(f"{service.url}/predict/large", json={"features": known.features}).json()["predictions"]
     for data in (known.features, [value for row in known.features for value in row]):
         shape = [len(known.features), FEATURES]
         sent = {"inputs": [{"name": "features", "datatype": "FP32", "shape": shape, "data": data}]}
-        answer = httpx.post(
+        answer = post(
             f"{service.url}/v2/models/large/infer", json=sent, headers={"X-Archscale-Timing": "1", "Accept": "*/*"}
         )
         assert answer.json()["outputs"][0]["data"] == predicted
@@ -293,20 +294,20 @@ def test_what_the_protocol_does_not_cover_is_404(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_head_is_answered_as_a_get_without_its_body(service: Server, method: str, release: str) -> None:
-    answer = httpx.request(method, f"{service.url}/v2/models/small")
+    answer = request(method, f"{service.url}/v2/models/small")
     assert (answer.status_code, answer.headers["X-Archscale-Release"]) == (200, release)
     assert (len(answer.content) > 0) == (method == "GET")
     assert int(answer.headers["Content-Length"]) > 0
 
 
 def test_a_wrong_method_is_405_in_the_protocols_own_form(service: Server) -> None:
-    answer = httpx.get(f"{service.url}/v2/models/small/infer")
+    answer = get(f"{service.url}/v2/models/small/infer")
     assert (answer.status_code, answer.headers["Allow"], list(answer.json())) == (405, "POST", ["error"])
 
 
 def test_inferences_are_counted_by_model_and_status(service: Server, client: InferenceServerClient) -> None:
     def counted(route: str, status: str) -> float:
-        lines = httpx.get(f"{service.url}/metrics").text.splitlines()
+        lines = get(f"{service.url}/metrics").text.splitlines()
         labels = ('architecture="large"', f'route="{route}"', f'status="{status}"')
         return sum(float(line.split()[-1]) for line in lines if all(label in line for label in labels))
 

@@ -10,6 +10,7 @@ import pytest
 
 from loadtest.target.server import Server, serve
 from tests.flow.cases import BAD_BODIES, BAD_NPY, BAD_ROWS, NPY, npy
+from tests.patience import PATIENCE_SECONDS, get
 
 JSON = "application/json"
 COMPARED = ("content-type", "content-length", "x-archscale-release", "x-request-id", "connection")
@@ -23,15 +24,15 @@ def both(
     log = tmp_path_factory.mktemp("log") / "serve.log"
     with (
         serve(store(), "tests.flow.without_front:Unfronted", log=log) as unfronted,
-        httpx.Client(base_url=service.url, timeout=60) as with_front,
-        httpx.Client(base_url=unfronted.url, timeout=60) as without,
+        httpx.Client(base_url=service.url, timeout=PATIENCE_SECONDS) as with_front,
+        httpx.Client(base_url=unfronted.url, timeout=PATIENCE_SECONDS) as without,
     ):
         yield with_front, without
 
 
 @pytest.fixture(scope="module")
 def examples(service: Server) -> dict[str, Any]:
-    answer: dict[str, Any] = httpx.get(f"{service.url}/models/small/examples").json()
+    answer: dict[str, Any] = get(f"{service.url}/models/small/examples").json()
     return answer
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.commands import ROOT
 from tests.failing_store import FAILED, UNTOUCHED
+from tests.patience import PATIENCE_SECONDS
 
 PARTS = ("evaluation", "large", "preprocessing", "small")
 OPERATIONS_AT_LEAST = 40
@@ -65,7 +66,7 @@ def test_an_unwritable_store_is_said_before_the_training(tmp_path: Path) -> None
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
