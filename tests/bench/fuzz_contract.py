@@ -111,7 +111,8 @@ def npy_files(draw: st.DrawFn, widths: list[int]) -> bytes:
 def _collect(event: events.ScenarioFinished, outcome: Outcome) -> None:
     recorder = event.recorder
     outcome.cases += len(recorder.cases)
-    outcome.statuses.update(one.response.status_code for one in recorder.interactions.values() if one.response)
+    exchanges = recorder.interactions.values()
+    outcome.statuses.update(exchange.response.status_code for exchange in exchanges if exchange.response)
     for node in (node for nodes in recorder.checks.values() for node in nodes):
         outcome.checks[node.name] += 1
         if node.status == Status.FAILURE and (info := node.failure_info):

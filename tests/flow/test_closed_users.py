@@ -32,8 +32,11 @@ def test_users_that_wait_for_an_answer_end_with_the_test(service: Server, tmp_pa
 
 def test_users_of_a_service_that_dies_ask_on_and_end_with_the_test(service: Server, tmp_path: Path) -> None:
     file = tmp_path / "samples.npz"
-    with pretend(Dying, service.url) as server:
-        ended = locust("SmallUser", "--host", server.url, "--run-time", "3s", "--results", str(file))
+    for seconds in (1, 10, 100):  # a busy machine may not ask it to death in the shorter ones
+        with pretend(Dying, service.url) as server:
+            ended = locust("SmallUser", "--host", server.url, "--run-time", f"{seconds}s", "--results", str(file))
+        if server.answered > TRUE_ANSWERS:
+            break
     assert ended.returncode == 1
     samples = load_samples(file)
     assert (samples.failure == 0).sum() == TRUE_ANSWERS

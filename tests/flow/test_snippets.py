@@ -15,6 +15,7 @@ from loadtest.target.server import Server
 from service.settings import PREFIX, load_settings
 from tests.commands import ROOT
 from tests.pages import Snippet, find_snippets, read_commands
+from tests.patience import PATIENCE_SECONDS
 from training import options as training_options
 
 URL = "http://127.0.0.1:3000"
@@ -45,7 +46,7 @@ for words in json.loads(sys.argv[1]):
 
 
 def run(command: list[str]) -> str:
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 

@@ -25,13 +25,12 @@ def run(old: Results, new: Results, folder: Path, tolerance: float = 0.05) -> tu
 def slower(results: Results, factor: float) -> Results:
     """The same study of a service that stands ``factor`` times the rate."""
     capacities = [
-        one.model_copy(update={"rate": (one.rate or 0) * factor, "next_rate": (one.next_rate or 0) * factor})
-        for one in results.capacities
+        found.model_copy(update={"rate": (found.rate or 0) * factor, "next_rate": (found.next_rate or 0) * factor})
+        for found in results.capacities
     ]
-    trials = [
-        one.model_copy(update={"load": one.load.model_copy(update={"rate": one.load.rate and one.load.rate * factor})})
-        for one in results.trials
-    ]
+    loads = (trial.load for trial in results.trials)
+    scaled = [load.model_copy(update={"rate": load.rate and load.rate * factor}) for load in loads]
+    trials = [trial.model_copy(update={"load": load}) for trial, load in zip(results.trials, scaled, strict=True)]
     return results.model_copy(update={"capacities": capacities, "trials": trials})
 
 
@@ -58,7 +57,7 @@ def test_what_the_tolerance_allows_is_not_worse(tmp_path: Path) -> None:
 def test_a_change_within_the_noise_is_not_worse(tmp_path: Path) -> None:
     old = studies.study(blocks=3)
     rates = iter((0.6, 1.0, 1.3) * 2)
-    noisy = [one.model_copy(update={"rate": (one.rate or 0) * next(rates)}) for one in old.capacities]
+    noisy = [found.model_copy(update={"rate": (found.rate or 0) * next(rates)}) for found in old.capacities]
     code, output = run(old, old.model_copy(update={"capacities": noisy}), tmp_path)
     assert (code, output.splitlines()[0]) == (0, "No figure is worse by more than 5%.")
 

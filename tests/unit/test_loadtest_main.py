@@ -24,13 +24,13 @@ MEASURED = studies.quick_study()
 def study_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
     """Run the command, with a study that has measured something when ``ends`` is called."""
 
-    def make(ends: Callable[..., str | None], *options: str) -> int:
+    def make(ends: Callable[..., str | None], *options: str, measured: Results = MEASURED) -> int:
         def results(partial: str | None) -> Results:
-            return studies.changed(MEASURED, partial=partial)
+            return studies.changed(measured, partial=partial)
 
         @contextmanager
         def open_study(*_: object) -> Iterator[SimpleNamespace]:
-            yield SimpleNamespace(settings=MEASURED.settings, trials=MEASURED.trials, results=results)
+            yield SimpleNamespace(settings=measured.settings, trials=measured.trials, results=results)
 
         monkeypatch.setattr(command, "open_study", open_study)
         monkeypatch.setattr(command, "expect_rates", lambda study: [100.0, 100.0])
@@ -71,6 +71,13 @@ def test_a_study_whose_time_is_over_is_partial_and_fails_only_strictly(
 ) -> None:
     assert study_with(lambda *_: "its time was over", *options) == code
     assert load_results(tmp_path).partial == "its time was over"
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
+def test_a_study_whose_figures_are_invalid_fails_only_strictly(
+    options: tuple[str, ...], code: int, study_with: Callable[..., int]
+) -> None:
+    assert study_with(lambda *_: None, *options, measured=studies.spoilt_study("curve")) == code
 
 
 def test_a_study_says_first_what_it_does_and_for_how_long(

@@ -37,8 +37,9 @@ def small_and_large(results: Results) -> tuple[ArchitectureFigures, Architecture
 def test_the_sustained_rate_lies_between_the_rates_that_held_and_those_that_did_not() -> None:
     results = study()
     small, _ = small_and_large(results)
-    found = [one for one in results.capacities if one.architecture == "small"]
-    expected = bracketed([one.rate or 0.0 for one in found], [one.next_rate or 0.0 for one in found])
+    found = [capacity for capacity in results.capacities if capacity.architecture == "small"]
+    held, missed = [each.rate or 0.0 for each in found], [each.next_rate or 0.0 for each in found]
+    expected = bracketed(held, missed)
     assert expected is not None
     value = small.sustained.requests.value
     assert value is not None
@@ -50,7 +51,7 @@ def test_the_sustained_rate_lies_between_the_rates_that_held_and_those_that_did_
 def test_rates_are_compared_block_by_block() -> None:
     results = study()
     small, large = small_and_large(results)
-    by_block = {(one.architecture, one.block): one.rate or 0.0 for one in results.capacities}
+    by_block = {(found.architecture, found.block): found.rate or 0.0 for found in results.capacities}
     above, below = ([by_block[name, block] for block in range(1, 6)] for name in ("large", "small"))
     found, expected = compare_rates(large, small), paired_ratio(above, below)
     assert found is not None
@@ -70,9 +71,9 @@ def test_a_quick_study_has_saturation_and_latencies_at_the_common_rate() -> None
     small, large = small_and_large(quick_study())
     assert small.sustained.outcome == "missing"
     assert small.rows_per_second.value is not None
-    for one in (small, large):
-        assert one.operating.rate.value is not None
-        assert one.operating.rate.value.estimate == pytest.approx(COMMON_RATE)
+    for figures in (small, large):
+        assert figures.operating.rate.value is not None
+        assert figures.operating.rate.value.estimate == pytest.approx(COMMON_RATE)
 
 
 def test_a_million_predictions_cost_the_services_processors_for_as_long_as_they_take() -> None:
@@ -87,7 +88,7 @@ def test_without_a_price_or_processors_of_its_own_there_is_no_cost() -> None:
     results = study()
     shared = changed(results, environment=changed(results.environment, service_processors=None))
     free = changed(results, settings=changed(results.settings, price_per_core_hour=None))
-    assert [small_and_large(one)[0].cost.value for one in (shared, free, hosted_study())] == [None, None, None]
+    assert [small_and_large(results)[0].cost.value for results in (shared, free, hosted_study())] == [None, None, None]
 
 
 def test_one_block_gives_an_estimate_without_an_interval() -> None:
@@ -137,34 +138,35 @@ def test_a_failed_gate_at_the_operating_point_withholds_the_latencies_and_not_th
 
 def fail_gates_of(results: Results, *, above: Callable[[Capacity], float]) -> Results:
     """The search alone, where every trial at more than a rate of its block failed its gates."""
-    limits = {(one.architecture, one.block): above(one) for one in results.capacities}
+    limits = {(found.architecture, found.block): above(found) for found in results.capacities}
 
-    def spoil(one: Trial) -> Trial:
-        beyond = (one.load.rate or 0) > limits[one.load.architecture, one.block] * 1.001
-        return changed(one, gates=[changed(gate, ok=False) for gate in one.gates]) if beyond else one
+    def spoil(trial: Trial) -> Trial:
+        beyond = (trial.load.rate or 0) > limits[trial.load.architecture, trial.block] * 1.001
+        return changed(trial, gates=[changed(gate, ok=False) for gate in trial.gates]) if beyond else trial
 
-    return change_trials(changed(results, trials=[one for one in results.trials if one.phase == "search"]), spoil)
+    search = [trial for trial in results.trials if trial.phase == "search"]
+    return change_trials(changed(results, trials=search), spoil)
 
 
 def test_a_failed_gate_beyond_the_rate_that_was_not_held_withholds_nothing() -> None:
-    beyond = fail_gates_of(study(), above=lambda one: one.next_rate or 0)
-    assert not all(one.valid for one in beyond.trials)
+    beyond = fail_gates_of(study(), above=lambda capacity: capacity.next_rate or 0)
+    assert not all(trial.valid for trial in beyond.trials)
     assert beyond.valid
     summary = summarise_study(beyond)
-    assert [one.sustained.outcome for one in summary.architectures] == ["found", "found"]
+    assert [figures.sustained.outcome for figures in summary.architectures] == ["found", "found"]
     assert tally_of(summary, "client lateness").failed == 0
 
 
 def test_a_failed_gate_at_the_rate_that_was_not_held_withholds_the_capacity_which_would_be_too_low() -> None:
-    disturbed = fail_gates_of(study(), above=lambda one: one.rate or 0)
+    disturbed = fail_gates_of(study(), above=lambda capacity: capacity.rate or 0)
     assert not disturbed.valid
-    assert [one.sustained.outcome for one in summarise_study(disturbed).architectures] == ["invalid", "invalid"]
+    assert [figures.sustained.outcome for figures in summarise_study(disturbed).architectures] == ["invalid", "invalid"]
 
 
 def test_no_figure_rests_on_a_trial_that_was_run_again() -> None:
     spoilt = spoilt_study("search", "large")
-    replaced = change_trials(spoilt, lambda one: one if one.valid else changed(one, replaced=True))
-    assert [one.sustained.outcome for one in summarise_study(replaced).architectures] == ["found", "found"]
+    replaced = change_trials(spoilt, lambda trial: trial if trial.valid else changed(trial, replaced=True))
+    assert [figures.sustained.outcome for figures in summarise_study(replaced).architectures] == ["found", "found"]
 
 
 def tally_of(summary: StudySummary, gate: str) -> GateTally:
@@ -184,8 +186,8 @@ def test_what_could_not_be_judged_is_counted_apart() -> None:
 
 
 def test_sent_and_dropped_are_what_was_offered() -> None:
-    for one in summarise_study(study()).requests:
-        assert one.sent + one.dropped == one.offered
+    for count in summarise_study(study()).requests:
+        assert count.sent + count.dropped == count.offered
 
 
 def test_a_gain_is_the_evaluations_difference_whichever_of_the_two_is_the_best() -> None:

@@ -254,7 +254,7 @@ def test_a_withheld_architecture_is_named_beside_the_charts_that_it_is_missing_f
 
 def test_a_sweep_of_one_load_is_said_as_one(tmp_path: Path) -> None:
     whole = study()
-    trials = [one for one in whole.trials if one.phase != "in flight" or one.load.in_flight == 16]
+    trials = [trial for trial in whole.trials if trial.phase != "in flight" or trial.load.in_flight == 16]
     page, _ = save_report(changed(whole, trials=trials), tmp_path)
     assert "ms with 16 requests in flight and large" in page.read_text()
     assert "No law of scalability could be fitted to small." in page.read_text()

@@ -60,7 +60,7 @@ def advice(results: Results) -> Advice:
 
 
 def notices(results: Results) -> str:
-    return " ".join(f"{one.label}: {one.text}" for one in document(results).notices)
+    return " ".join(f"{notice.label}: {notice.text}" for notice in document(results).notices)
 
 
 def cell(results: Results, label: str, column: int) -> str:
