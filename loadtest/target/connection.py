@@ -2,7 +2,7 @@
 
 import urllib.error
 import urllib.request
-from http.client import HTTPResponse, RemoteDisconnected
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected
 
 from loadtest.record.errors import MeasurementError
 
@@ -36,7 +36,7 @@ def accepts_body(host: str, route: str, media_type: str, body: bytes) -> bool:
             if error.code == TOO_LARGE:
                 return False
             reason = f"status {error.code}"
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         cause = getattr(error, "reason", error)
         # A server that closes while a body is still coming resets the connection, and its 413 may be lost on the way.
         # One that read all of it and then died ends it in order.
