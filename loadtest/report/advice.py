@@ -58,7 +58,7 @@ def _take(take: Take, summary: StudySummary) -> Advice:
     changes = str(join(list(_changes(take, summary)), " or "))
     return Advice(
         headline=f"Take {take.choice.name}{_provisionally(summary)}.",
-        reason=say("Against it, {}. {}", join(rates, "; ", "; "), _say_quality(take.choice, summary)),
+        reason=say("Against {}, {}. {}", take.choice.name, join(rates, "; ", "; "), _say_quality(take.choice, summary)),
         change=f"{changes[0].upper()}{changes[1:]} would change it.",
     )
 
@@ -82,7 +82,7 @@ def _say_rate(other: ArchitectureFigures, choice: ArchitectureFigures, summary: 
 
 def _say_quality(choice: ArchitectureFigures, summary: StudySummary) -> Words:
     if summary.best == choice.name:
-        return say("It is also the best on held-out rows.")
+        return say("{} is also the best on held-out rows.", choice.name)
     best = next((architecture for architecture in summary.architectures if architecture.name == summary.best), None)
     if best is None:
         return say("The best on held-out rows, {}, was not measured.", str(summary.best))

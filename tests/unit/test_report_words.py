@@ -205,7 +205,7 @@ def test_the_cheaper_one_that_is_shown_to_be_better_is_taken() -> None:
     better = changed(study(), differences={"large": Difference(best="small", mean=-0.02, low=-0.03, high=-0.01)})
     said = advice(better)
     assert said.headline == "Take small."
-    assert "It is also the best on held-out rows." in str(said.reason)
+    assert "small is also the best on held-out rows." in str(said.reason)
 
 
 def test_the_one_of_fewest_weights_is_the_cheaper_where_rates_do_not_differ() -> None:
