@@ -64,8 +64,9 @@ def measure_saturation(study: Study) -> None:
 def measure_common_rate(study: Study) -> None:
     """Offer the same open arrivals to every architecture, at a rate that each stands."""
     throughputs = [_throughput(study, name) for name in study.settings.architectures]
-    if None not in throughputs:
-        rate = QUICK_SHARE * min(filter(None, throughputs))
+    measured = [throughput for throughput in throughputs if throughput is not None]
+    if len(measured) == len(throughputs):
+        rate = QUICK_SHARE * min(measured)
         for block, name in study.turns(study.settings.blocks, "curve"):
             study.measure(_judged(study, name, rate, seed=block), "curve", block)
 

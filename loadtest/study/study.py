@@ -27,7 +27,7 @@ from loadtest.record.samples import CUT_OFF, DROPPED
 from loadtest.study.deadline import Deadline
 from loadtest.study.machine import available, describe, on, share
 from loadtest.study.trial import Bench, measure_trial
-from loadtest.target.catalogue import Catalogue, read_catalogue
+from loadtest.target.catalogue import ServedModels, read_catalogue
 from loadtest.target.server import Server, models_folder, serve_newest
 from service.contract.card import Description, Difference
 from service.contract.files import SUMMARY_FILE, entry_name
@@ -52,7 +52,7 @@ class Study:
     """What has been measured so far, and where the next trial takes place."""
 
     settings: Settings
-    catalogue: Catalogue
+    catalogue: ServedModels
     bench: Bench
     service_processors: list[int]
     environment: Environment

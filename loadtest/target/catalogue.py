@@ -20,7 +20,7 @@ NO_EXAMPLES: dict[str, list[object]] = {"raw": [], "features": [], "target": [],
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ServedModels:
     """What ``host`` serves: one card (its examples left out) for each architecture of ``release``."""
 
     host: str
@@ -46,12 +46,12 @@ class ExampleRows:
     rows: Examples
 
 
-def read_catalogue(host: str) -> Catalogue:
+def read_catalogue(host: str) -> ServedModels:
     """GET /models. Raises InputError where ``host`` is no URL, does not answer, or is no such service."""
     answer = _get(host, MODELS_ROUTE)
     try:
         cards = {n: ModelCard.model_validate({**c, "examples": NO_EXAMPLES}) for n, c in answer["models"].items()}
-        return Catalogue(host=host, release=answer["release"], cards=cards)
+        return ServedModels(host=host, release=answer["release"], cards=cards)
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise InputError(_not_this_service(host, MODELS_ROUTE)) from error
 

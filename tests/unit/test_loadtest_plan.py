@@ -25,7 +25,7 @@ from loadtest.study.plan import END_SECONDS, make_plan, run
 from loadtest.study.search import REPEATS
 from loadtest.study.study import Study, expect_seconds
 from loadtest.study.trial import Bench
-from loadtest.target.catalogue import Catalogue
+from loadtest.target.catalogue import ServedModels
 from tests import studies
 from tests.cards import RELEASE, make_card
 from tests.simulated import Run
@@ -77,7 +77,7 @@ def study_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., S
         cards: Any = {name: make_card(profile) for name, profile in PROFILES.items()}
         return Study(
             settings=SETTINGS.model_copy(update=settings),
-            catalogue=Catalogue(host="http://service.example", release=RELEASE, cards=cards),
+            catalogue=ServedModels(host="http://service.example", release=RELEASE, cards=cards),
             bench=Bench("http://service.example", None, tmp_path, SETTINGS.slo_p99_ms, [0], 1),
             service_processors=[0],
             environment=describe(service_processors=None, workers=None),

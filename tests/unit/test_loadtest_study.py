@@ -14,7 +14,7 @@ from loadtest.study.deadline import Deadline
 from loadtest.study.machine import describe
 from loadtest.study.study import Study
 from loadtest.study.trial import Bench
-from loadtest.target.catalogue import Catalogue
+from loadtest.target.catalogue import ServedModels
 
 SETTINGS = Settings(
     host="http://service.example",
@@ -40,7 +40,7 @@ def start(tmp_path: Path) -> Callable[..., Study]:
     def make(spare: float = 60, **settings: object) -> Study:
         return Study(
             settings=SETTINGS.model_copy(update=settings),
-            catalogue=Catalogue(host="http://service.example", release="20260101t000000-abcdef", cards={}),
+            catalogue=ServedModels(host="http://service.example", release="20260101t000000-abcdef", cards={}),
             bench=Bench("http://service.example", None, tmp_path, 50, [0], 1),
             service_processors=[0],
             environment=describe(service_processors=None, workers=None),
