@@ -31,8 +31,8 @@ COLOURS = 64
 TIGHTER = """
     main { padding-top: 1rem; }
     h1 { font-size: 1.6rem; }
-    p, .advice { max-width: none !important; }
-    .advice { margin-top: 1rem; padding: .6rem 1rem; }
+    p, .recommendation { max-width: none !important; }
+    .recommendation { margin-top: 1rem; padding: .6rem 1rem; }
     h2 { margin: 1rem 0 .25rem; }
     th, td { padding-top: .05rem !important; padding-bottom: .05rem !important; }
     th.group { padding-top: .35rem !important; }

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from loadtest.analysis.counts import GateTally, RequestTally
 from loadtest.analysis.summary import StudySummary
 from loadtest.record.results import SATURATION_USERS
-from loadtest.report.advice import Advice, advise
 from loadtest.report.notes import PHASES, Fact, Notice, find_notices, list_facts, say_environment, say_method
+from loadtest.report.recommendation import Recommendation, recommend
 from loadtest.report.table import Group, ReportTable, Row, make_table
 from loadtest.report.verdict import say_verdict
 from loadtest.report.wording import Words, Written, join, say_measured, say_rule
@@ -27,7 +27,7 @@ class Document:
     title: str
     verdict: tuple[Words, ...]
     notices: tuple[Notice, ...]
-    advice: Advice
+    recommendation: Recommendation
     table: ReportTable
     table_notes: tuple[str, ...]
     gates: ReportTable
@@ -47,7 +47,7 @@ def compose(summary: StudySummary) -> Document:
         title=f"{kind} of {join(names) if names else 'nothing'}",
         verdict=say_verdict(summary),
         notices=find_notices(summary),
-        advice=advise(summary),
+        recommendation=recommend(summary),
         table=make_table(summary),
         table_notes=tuple(_table_notes(summary)),
         gates=ReportTable(

@@ -43,13 +43,13 @@ def show(results: Results, console: Console) -> None:
 
 def write_markdown(document: Document) -> str:
     """Return the verdict, the recommendation, the table, the gates that failed, and where it was measured."""
-    advice = document.advice
+    chosen = document.recommendation
     blocks = [
         f"## {_escape(document.title)}",
         f"**{_escape(document.verdict[0])}**",
         *(_escape(sentence) for sentence in document.verdict[1:]),
         *(f"> **{notice.label}:** {_escape(notice.text)}" for notice in document.notices),
-        f"**Recommendation: {_escape(advice.headline)}** {_escape(advice.reason)} {_escape(advice.change)}",
+        f"**Recommendation: {_escape(chosen.headline)}** {_escape(chosen.reason)} {_escape(chosen.change)}",
         "\n".join(_markdown_table(document.table)),
         " ".join(_escape(note) for note in document.table_notes),
         "\n".join(f"- {_escape(words)}" for words in document.gate_words),
@@ -89,8 +89,8 @@ def show_document(document: Document, console: Console) -> None:
     for notice in document.notices:
         console.print(Text.assemble((f"{notice.label}: ", STYLES[notice.kind]), clean(notice.text)))
     console.print()
-    console.print(_text(f"Recommendation: {document.advice.headline}", "bold"))
-    for words in (document.advice.reason, document.advice.change):
+    console.print(_text(f"Recommendation: {document.recommendation.headline}", "bold"))
+    for words in (document.recommendation.reason, document.recommendation.change):
         console.print(Padding(_text(words), (0, 0, 0, 2), expand=False))
     _print_table(document.table, console)
     for note in (*document.table_notes, *document.gate_words):

@@ -1,4 +1,4 @@
-"""The conditions under which a trial's figures can be believed. Pure: facts in, gates out."""
+"""The conditions under which a trial's figures can be believed, else it is INVALID. Pure: facts in, gates out."""
 
 from dataclasses import dataclass
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from loadtest.generator.arrivals import Schedule
 from loadtest.record.results import Load, Phase, Trial
 from loadtest.record.samples import Samples
-from loadtest.study.conclusion import conclude
 from loadtest.study.locust_run import run_locust
 from loadtest.study.slo import certain_to_fail
+from loadtest.study.trial_result import conclude
 from loadtest.target.counters import settled_counters
 from loadtest.target.server import Server
 from loadtest.target.usage import read_usage, spent_between

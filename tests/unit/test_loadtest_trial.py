@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.record.results import Load, Phase, TimeSplit, Trial
 from loadtest.record.samples import CUT_OFF, DROPPED, Samples
-from loadtest.study.conclusion import conclude as conclude_trial
+from loadtest.study.trial_result import conclude as conclude_trial
 from loadtest.target.counters import Counters
 from loadtest.target.server import Use
 from loadtest.target.usage import Reading, spent_between

@@ -93,7 +93,12 @@ def test_the_report_is_a_page_and_markdown(tmp_path: Path) -> None:
 
 def test_page_markdown_and_terminal_say_the_same(page: str) -> None:
     said = compose(summarise_study(study()))
-    sentences = [*map(str, said.verdict), said.advice.headline, str(said.advice.reason), said.advice.change]
+    sentences = [
+        *map(str, said.verdict),
+        said.recommendation.headline,
+        str(said.recommendation.reason),
+        said.recommendation.change,
+    ]
     on_page = read(page).text.replace("\u00a0", " ").replace("\u2264", "<=")
     on_terminal = " ".join(printed(study()).split())
     for sentence in sentences:

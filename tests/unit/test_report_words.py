@@ -6,8 +6,8 @@ import pytest
 
 from loadtest.analysis.summary import summarise_study
 from loadtest.record.results import Results
-from loadtest.report.advice import Advice, advise
 from loadtest.report.document import Document, compose
+from loadtest.report.recommendation import Recommendation, recommend
 from service.contract.card import Difference
 from tests.studies import (
     LARGE,
@@ -55,8 +55,8 @@ def verdict(results: Results) -> str:
     return " ".join(map(str, document(results).verdict))
 
 
-def advice(results: Results) -> Advice:
-    return advise(summarise_study(results))
+def recommendation(results: Results) -> Recommendation:
+    return recommend(summarise_study(results))
 
 
 def notices(results: Results) -> str:
@@ -131,7 +131,9 @@ def test_what_was_measured_once_is_said_to_have_no_interval() -> None:
     assert "14.6 times the weights and 4.7 times the training time (measured once: no interval)" in verdict(
         hosted_study()
     )
-    assert "more per million predictions (estimates without an interval)." in str(advice(shown_gain_study()).reason)
+    assert "more per million predictions (estimates without an interval)." in str(
+        recommendation(shown_gain_study()).reason
+    )
     assert "Training, memory and start are measured once, and have no interval." in document(study()).table_notes
 
 
@@ -184,33 +186,33 @@ def test_a_regression_speaks_of_squared_error() -> None:
 
 
 def test_the_cheaper_one_is_taken_where_no_gain_is_shown() -> None:
-    said = advice(study())
+    said = recommendation(study())
     assert said.headline == "Take small."
     assert "large sustains 0.69 [0.68, 0.71] times the rows/s" in str(said.reason)
     assert said.change == "A quality gain shown with more held-out rows would change it."
 
 
 def test_a_shown_gain_is_given_its_price() -> None:
-    said = advice(shown_gain_study())
+    said = recommendation(shown_gain_study())
     assert said.headline == "It depends on what accuracy is worth: small or large."
     # 30,200 rows/s, 4.4 MB and 0.00005 for 1.41 points
     assert "Each point (0.01) of accuracy costs 21,400 rows/s, 3.12 MB of worker memory and" in str(said.reason)
 
 
 def test_a_regressions_price_is_for_a_percent_of_the_squared_error() -> None:
-    assert "Each percent off the squared error costs" in str(advice(regression_study()).reason)
+    assert "Each percent off the squared error costs" in str(recommendation(regression_study()).reason)
 
 
 def test_the_cheaper_one_that_is_shown_to_be_better_is_taken() -> None:
     better = changed(study(), differences={"large": Difference(best="small", mean=-0.02, low=-0.03, high=-0.01)})
-    said = advice(better)
+    said = recommendation(better)
     assert said.headline == "Take small."
     assert "small is also the best on held-out rows." in str(said.reason)
 
 
 def test_the_one_of_fewest_weights_is_the_cheaper_where_rates_do_not_differ() -> None:
     twin = replace(SMALL, name="twin", parameters=2 * SMALL.parameters)
-    said = advice(study(twin, SMALL))
+    said = recommendation(study(twin, SMALL))
     assert said.headline == "Take small."
     assert "(no difference shown) times the rows/s with 2.0 times the weights" in str(said.reason)
     assert "more blocks" in said.change
@@ -218,19 +220,19 @@ def test_the_one_of_fewest_weights_is_the_cheaper_where_rates_do_not_differ() ->
 
 def test_a_smaller_one_that_is_slower_is_not_the_cheaper() -> None:
     slow = replace(SMALL, name="slow", parameters=10, row_ms=0.02)
-    assert advice(study(slow, SMALL)).headline == "Take small."
+    assert recommendation(study(slow, SMALL)).headline == "Take small."
 
 
 def test_only_what_holds_the_slo_is_taken() -> None:
-    said = advice(hopeless_study())
+    said = recommendation(hopeless_study())
     assert said.headline == "Take small."
     assert "large holds the SLO at no rate that was tried" in str(said.reason)
     assert "looser SLO" in said.change
 
 
 def test_a_quick_study_recommends_provisionally() -> None:
-    assert advice(quick_study()).headline == "Take small, provisionally."
-    assert "A whole study (without --quick)" in advice(quick_study()).change
+    assert recommendation(quick_study()).headline == "Take small, provisionally."
+    assert "A whole study (without --quick)" in recommendation(quick_study()).change
 
 
 @pytest.mark.parametrize(
@@ -246,8 +248,8 @@ def test_a_quick_study_recommends_provisionally() -> None:
     ids=["invalid", "undecided", "generator", "partial", "one", "no evaluation"],
 )
 def test_nothing_is_recommended_from_what_is_not_known(results: Results, reason: str) -> None:
-    assert advice(results).headline == "None yet."
-    assert str(advice(results).reason).startswith(reason)
+    assert recommendation(results).headline == "None yet."
+    assert str(recommendation(results).reason).startswith(reason)
 
 
 @pytest.mark.parametrize("make", EVERY_STUDY.values(), ids=EVERY_STUDY)
@@ -255,8 +257,8 @@ def test_every_study_has_a_verdict_a_recommendation_and_a_full_table(make: objec
     assert callable(make)
     made = document(make())
     assert str(made.verdict[0]).endswith(".")
-    assert made.advice.headline.endswith(".")
-    assert made.advice.change.endswith(".")
+    assert made.recommendation.headline.endswith(".")
+    assert made.recommendation.change.endswith(".")
     width = len(made.table.columns) - 1
     assert all(len(row.cells) == width for group in made.table.groups for row in group.rows)
     assert not any(word in repr(made) for word in ("nan", "inf ", "None ms"))

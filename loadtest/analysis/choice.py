@@ -1,4 +1,4 @@
-"""Which architecture to take, decided by rule: ``loadtest.report.advice`` says it in words."""
+"""Which architecture to take, decided by rule: ``loadtest.report.recommendation`` says it in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loadtest.analysis.recommendation import Nothing, Price, Take, Weigh, decide, is_shown_worse
+from loadtest.analysis.choice import Nothing, Price, Take, Weigh, decide, is_shown_worse
 from loadtest.analysis.summary import ArchitectureFigures, StudySummary, compare_rates
 from loadtest.report.wording import Words, brief, join, number, say, say_gain, say_rate_ratio
 
@@ -11,7 +11,7 @@ MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
-class Advice:
+class Recommendation:
     """headline: the choice; reason: why; change: what would change it. A sentence or two each."""
 
     headline: str
@@ -19,8 +19,8 @@ class Advice:
     change: str
 
 
-def advise(summary: StudySummary) -> Advice:
-    """Say what ``loadtest.analysis.recommendation`` decides."""
+def recommend(summary: StudySummary) -> Recommendation:
+    """Say what ``loadtest.analysis.choice`` decides."""
     match decide(summary):
         case Nothing() as nothing:
             return _explain(nothing, summary)
@@ -30,7 +30,7 @@ def advise(summary: StudySummary) -> Advice:
             return _weigh(weigh, summary)
 
 
-def _explain(nothing: Nothing, summary: StudySummary) -> Advice:
+def _explain(nothing: Nothing, summary: StudySummary) -> Recommendation:
     names = join(nothing.names) if nothing.names else ""
     reason, change = {
         "partial": (f"The study is not whole: {(summary.partial or '').rstrip('.')}.", "A whole study"),
@@ -50,13 +50,13 @@ def _explain(nothing: Nothing, summary: StudySummary) -> Advice:
             "The same study where the release was trained",
         ),
     }[nothing.obstacle]
-    return Advice("None yet.", say("{}", reason), f"{change} would change it.")
+    return Recommendation("None yet.", say("{}", reason), f"{change} would change it.")
 
 
-def _take(take: Take, summary: StudySummary) -> Advice:
+def _take(take: Take, summary: StudySummary) -> Recommendation:
     rates = [_say_rate(other, take.choice, summary) for other in take.others]
     changes = str(join(list(_changes(take, summary)), " or "))
-    return Advice(
+    return Recommendation(
         headline=f"Take {take.choice.name}{_provisionally(summary)}.",
         reason=say("Against {}, {}. {}", take.choice.name, join(rates, "; ", "; "), _say_quality(take.choice, summary)),
         change=f"{changes[0].upper()}{changes[1:]} would change it.",
@@ -104,7 +104,7 @@ def _changes(take: Take, summary: StudySummary) -> Iterator[str]:
         yield "a difference in rate shown by more blocks"
 
 
-def _weigh(weigh: Weigh, summary: StudySummary) -> Advice:
+def _weigh(weigh: Weigh, summary: StudySummary) -> Recommendation:
     better, cheapest = weigh.better, weigh.cheapest
     regression = better.card.task == "regression"
     worth = "a smaller squared error" if regression else "accuracy"
@@ -114,7 +114,7 @@ def _weigh(weigh: Weigh, summary: StudySummary) -> Advice:
     price = list(_say_price(weigh.price))
     # A quotient of estimates, of which the memory is measured once.
     costs = f"{unit} costs {join(price)} (estimates without an interval)." if price else ""
-    return Advice(
+    return Recommendation(
         headline=f"It depends on what {worth} is worth: {cheapest.name} or {better.name}{_provisionally(summary)}.",
         reason=say("Against {}, {} {}{}. {}", cheapest.name, better.name, say_gain(better, cheapest), times, costs),
         change=f"Take {better.name} where that is worth its price, {cheapest.name} where it is not.",
