@@ -1,4 +1,4 @@
-"""What a trial's samples amount to: counts, rates, quantiles, a verdict. Pure: samples in, a ``Trial`` out."""
+"""What a trial's samples amount to: how many were late, failed or dropped, rates, quantiles. Pure."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What things are called: tasks, architectures, and the inputs and outputs of the graphs."""
+"""What things are called: tasks, the default architectures with their sizes, inputs and outputs of the graphs."""
 
 import re
 from typing import Annotated, Literal
