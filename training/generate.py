@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.tables import DataTable
+from training.tables import DataTable, describe_numbers
 
 TRAINING_ROWS = 10_000
 HELD_OUT_ROWS = 20_000
@@ -55,10 +55,11 @@ def generate_table(*, seed: int) -> DataTable:
     rows = TRAINING_ROWS + HELD_OUT_ROWS
     deviations = np.column_stack([_draw(sensor, rows=rows, rng=rng) for sensor in SENSORS])
     probability = 1 / (1 + np.exp(-SHARPNESS * _score(deviations)))
+    raw = deviations * [sensor.spread for sensor in SENSORS] + [sensor.centre for sensor in SENSORS]
     return DataTable(
         source="generated",
-        raw_names=[sensor.name for sensor in SENSORS],
-        raw=deviations * [sensor.spread for sensor in SENSORS] + [sensor.centre for sensor in SENSORS],
+        columns=describe_numbers([sensor.name for sensor in SENSORS], raw),
+        raw=raw,
         target_name="alarm",
         target=(rng.uniform(size=rows) < probability).astype(np.float64),
         task="classification",

@@ -12,6 +12,10 @@ from training.tables import DataTable
 
 VALIDATION_FRACTION = 0.13
 """Share of the rows that are not held out which chooses the epoch; the others are fitted."""
+RARE_SHARE = 0.01
+"""Levels of a category that fewer training rows have are grouped (``min_frequency`` of scikit-learn's OneHotEncoder)."""
+MOST_LEVEL_COLUMNS = 20
+"""Columns that one category may become; the rarest levels are grouped (``max_categories`` of OneHotEncoder)."""
 FEWEST_TRAINING_ROWS = 20
 FEWEST_JUDGING_ROWS = 2
 """Validation and held-out rows: R2 and the class shares need two."""

@@ -10,6 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from service.contract.card import RawFeature
 from service.contract.names import Task
 from training.columns import Column, check_complete, check_ranges, decide_target, read_numbers
 from training.errors import UserError, first_line
@@ -22,21 +23,33 @@ FIRST_CSV_ROW = 2
 
 @dataclass(frozen=True)
 class DataTable:
-    """Checked rows. raw: (n, d) float64, natural units; target: (n,) float64, 0 or 1 for classes.
+    """Checked rows. raw: (n, d) float64, as the graphs take it (see ``RawFeature``); target: (n,) float64.
 
-    ``classes``: the names of 0 and of 1. ``held_out``: the first row that is held out, where the table comes split.
+    ``classes``: their names, by the numbers that the target then holds; two or more.
+    ``held_out``: the first row that is held out, where the table comes split.
     ``probability``: (n,) the true probability of the positive class, where it is known.
     """
 
     source: str
-    raw_names: list[str]
+    columns: list[RawFeature]
     raw: NDArray[np.float64]
     target_name: str
     target: NDArray[np.float64]
     task: Task
-    classes: tuple[str, str] | None = None
+    classes: tuple[str, ...] | None = None
     held_out: int | None = None
     probability: NDArray[np.float64] | None = None
+
+    @property
+    def raw_names(self) -> list[str]:
+        """Names of the raw columns."""
+        return [column.name for column in self.columns]
+
+
+def describe_numbers(names: list[str], raw: NDArray[np.float64]) -> list[RawFeature]:
+    """Describe complete columns of numbers. raw: (n, d) float64."""
+    extremes = zip(names, raw.min(axis=0).tolist(), raw.max(axis=0).tolist(), strict=True)
+    return [RawFeature(name=name, minimum=low, maximum=high) for name, low, high in extremes]
 
 
 def fingerprint(table: DataTable) -> str:
@@ -70,7 +83,7 @@ def read_table(path: Path, *, target: str, task: TaskChoice) -> DataTable:
     decided = decide_target(target_column, task=task)
     return DataTable(
         source=path.name,
-        raw_names=list(columns),
+        columns=describe_numbers(list(columns), raw),
         raw=raw,
         target_name=target,
         target=decided.values,

@@ -42,6 +42,8 @@ def count_features(raw_features: int) -> int:
 # Names of the graphs' inputs and outputs. A traced graph also has ``hidden_1`` .. ``hidden_<depth>``.
 FEATURES = "features"
 RAW = "raw"
+RECORDS = "records"
+"""JSON member of raw rows by name."""
 PREDICTION = "prediction"
 
 

@@ -4,6 +4,7 @@ from pydantic import BaseModel
 
 JSON_MEDIA_TYPE = "application/json"
 NPY_MEDIA_TYPE = "application/x-npy"
+CSV_MEDIA_TYPE = "text/csv"
 RELEASE_HEADER = "X-Archscale-Release"
 REQUEST_ID_HEADER = "X-Request-Id"
 TIMING_HEADER = "X-Archscale-Timing"

@@ -1,0 +1,47 @@
+"""What was read of a table, before anything is decided about its columns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the user says that the file is to be read. None: found out by looking at it."""
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: bool = True
+    missing: tuple[str, ...] = ()
+    """Cells that hold no value, beside ``MISSING_SPELLINGS``."""
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """A column of n values, of which one of ``numbers`` and ``words`` is there.
+
+    numbers: (n,) float64, NaN where the value is missing. words: a dictionary of text with (n,) codes, null where it is
+    missing; of a column that holds numbers and words all values are there as the file has them.
+    """
+
+    name: str
+    numbers: NDArray[np.float64] | None = None
+    words: pa.DictionaryArray | None = None
+
+
+@dataclass(frozen=True)
+class ReadTable:
+    """A file's columns in their order. All have the same number of values."""
+
+    source: str
+    """Name of the file."""
+    found: str
+    """What it was found to be: 'CSV, UTF-8, separated by ";", decimal ","'."""
+    rows: int
+    columns: list[ColumnValues]
+    place: Callable[[int], str]
+    """Where an editor shows the row at a position counted from 0: 'line 7' of a CSV file, 'row 6' of a Parquet file."""
