@@ -5,6 +5,7 @@ Pure: no sockets, no Locust.
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from loadtest.record.errors import InputError
 from loadtest.record.results import BODIES, Body
 from loadtest.record.samples import UNTIMED
 from loadtest.target.catalogue import ExampleRows
+from service.contract.card import Cell
 from service.contract.names import FEATURES, RAW
 from service.contract.policies import PARITY_TOLERANCE
 from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, predict_raw_route, predict_route
@@ -28,7 +30,10 @@ FEWEST_PAYLOADS = 2
 
 @dataclass(frozen=True)
 class Payload:
-    """One encoded request and the bounds its answer must lie in. ``low``, ``high``: (n,) float64."""
+    """One encoded request and the bounds its answer must lie in.
+
+    ``low``, ``high``: (n,) float64, or (n, k) of the probabilities of three and more classes.
+    """
 
     body: bytes
     low: npt.NDArray[np.float64]
@@ -76,13 +81,13 @@ def make_request_kind(architecture: str, examples: ExampleRows, body: Body, rows
 def _make_payload(examples: ExampleRows, body: Body, pick: npt.NDArray[np.int64], scale: float) -> Payload:
     expected = np.array([examples.rows.prediction[i] for i in pick], dtype=np.float64)
     tolerance = PARITY_TOLERANCE * (scale + np.abs(expected))
-    values = examples.rows.raw if body == "raw" else examples.rows.features
+    values: Sequence[Sequence[Cell]] = examples.rows.raw if body == "raw" else examples.rows.features
     encoded = encode([values[i] for i in pick], body)
     return Payload(body=encoded, low=expected - tolerance, high=expected + tolerance)
 
 
-def encode(values: list[list[float]], body: Body) -> bytes:
-    """Encode rows of features (json, npy) or of raw values (raw)."""
+def encode(values: Sequence[Sequence[Cell]], body: Body) -> bytes:
+    """Encode rows of features (json, npy) or of raw values (raw): text and null among them where the table has them."""
     if body == "npy":
         buffer = io.BytesIO()
         np.save(buffer, np.array(values, dtype=np.float32), allow_pickle=False)

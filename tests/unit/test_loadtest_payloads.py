@@ -58,6 +58,31 @@ def test_a_right_answer_has_no_fault() -> None:
     assert find_mistake(npy_kind, npy_kind.payloads[0], npy([0.0, 0.1, 0.2]), RELEASE) is None
 
 
+MIXED = ExampleRows(
+    release=RELEASE,
+    rows=Examples(
+        raw=[[2.5, "red", True], [None, "green", False], [1.0, None, True]],
+        features=[[0.5, 1.0], [0.25, 0.0], [1.0, 0.0]],
+        target=[0.0, 2.0, 1.0],
+        prediction=[[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.2, 0.7, 0.1]],
+    ),
+)
+
+
+def test_text_and_gaps_are_sent_as_the_table_has_them() -> None:
+    kind = make_request_kind("small", MIXED, "raw", 2, 1.0)
+    assert json.loads(kind.payloads[0].body) == {"raw": [[2.5, "red", True], [None, "green", False]]}
+
+
+def test_every_class_of_an_answer_is_checked() -> None:
+    kind = make_request_kind("small", MIXED, "raw", 2, 1.0)
+    right = [[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]
+    assert find_mistake(kind, kind.payloads[0], json_answer(right), RELEASE) is None
+    swapped = [[0.25, 0.5, 0.25], [0.1, 0.1, 0.8]]
+    assert find_mistake(kind, kind.payloads[0], json_answer(swapped), RELEASE) == "wrong value"
+    assert find_mistake(kind, kind.payloads[0], json_answer([0.5, 0.8]), RELEASE) == "wrong number of predictions"
+
+
 WRONG = [
     (json_answer([0.0, 0.1, 0.21]), RELEASE, "wrong value"),
     (json_answer([0.0, 0.1, float("nan")]), RELEASE, "unreadable answer"),

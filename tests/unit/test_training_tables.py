@@ -120,7 +120,15 @@ def test_the_larger_number_is_the_positive_class(tmp_path: Path) -> None:
 def table_of(rows: int, positives: int) -> DataTable:
     target = np.zeros(rows)
     target[:positives] = 1
-    return DataTable("made", [RawFeature(name="a", minimum=0, maximum=rows)], np.arange(rows, dtype=float)[:, None], "y", target, "classification", ("no", "yes"))
+    return DataTable(
+        "made",
+        [RawFeature(name="a", minimum=0, maximum=rows)],
+        np.arange(rows, dtype=float)[:, None],
+        "y",
+        target,
+        "classification",
+        ("no", "yes"),
+    )
 
 
 def test_the_split_is_stratified_complete_and_repeatable() -> None:
