@@ -104,8 +104,9 @@ def check_before_load(environment: Environment, **_: Any) -> None:
             for user in users:
                 prepared.requests_of(user.architecture, environment, timed=user.timed)
     except InputError as error:
-        if not options.worker:  # the processes of --processes all come here: one line is enough
-            print(error, file=sys.stderr)
+        if options.worker:  # one of --processes: its master comes here too, and says it
+            sys.exit(1)  # of more, Locust 2.47 prints a line of its own where the worker ends before its master
+        print(error, file=sys.stderr)
         sys.exit(INPUT_IS_WRONG)
 
 

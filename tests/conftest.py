@@ -6,6 +6,7 @@ is trained is trained by the first process that needs it. A test that ``measures
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -29,6 +30,8 @@ QUICK = ("--epochs", "3", "--seed", "7")
 
 
 def pytest_configure() -> None:
+    # As in a terminal: where the tests run in the background, Ctrl-C is ignored, and what they start inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
     # No test asserts on time: hypothesis's own limits do so.
     too_slow = hypothesis.HealthCheck.too_slow

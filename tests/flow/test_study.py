@@ -110,7 +110,7 @@ def test_ctrl_c_keeps_what_was_measured_and_stops_the_service(home: Path, tmp_pa
         wait_for_a_trial(tmp_path)
         process.send_signal(signal.SIGINT)
         code, output, errors = end(process)
-    assert code == 130
+    assert code == 130, output + errors
     assert "Traceback" not in errors
     assert load_results(tmp_path).partial == "stopped by Ctrl-C"
     assert "Ctrl-C" in output

@@ -1,7 +1,6 @@
 """The training job as its users run it: what it saves, what it refuses, and what it leaves behind when it fails."""
 
 import csv
-import functools
 import json
 import os
 import signal
@@ -125,8 +124,6 @@ def long_run(tmp_path: Path) -> Iterator[psutil.Popen]:
         env={**os.environ, "BENTOML_HOME": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,
-        # As in a terminal: where the tests themselves run in the background, Ctrl-C is ignored, and that is inherited.
-        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         wait_for_trial(run)
