@@ -28,11 +28,11 @@ from service.contract.policies import PARITY_TOLERANCE
 from training.errors import TrainingError
 from training.evaluation import measure_quality, predict
 from training.export import fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
-from training.preprocessing import Rows
 from training.process import TrainingJob, TrainingResult
 from training.store import Files
 from training.summary import TrainingSummary
-from training.tables import DataTable
+from training.table.data import DataTable
+from training.table.split import Rows
 
 WEIGHTS_FILE = "weights.safetensors"
 PREPROCESSING_SKOPS_FILE = "preprocessing.skops"

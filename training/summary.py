@@ -1,6 +1,6 @@
 """Summary of a run, as ``--summary`` writes it and the evaluation entry keeps it; the console shows nothing else."""
 
-from service.contract.card import Difference, EpochTrace, Frozen, Metrics
+from service.contract.card import Difference, EpochTrace, Frozen, LeftOut, Metrics
 from service.contract.names import Task
 
 
@@ -20,6 +20,10 @@ class DataSummary(Frozen):
     positive_class: str | None
     best_possible_accuracy: float | None
     fingerprint: str
+    rows_without_target: int
+    """Rows that were dropped, beside ``rows``."""
+    missing_spellings: list[str]
+    left_out: list[LeftOut]
 
 
 class NetworkSummary(Frozen):
