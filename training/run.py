@@ -1,6 +1,7 @@
 """One training run, stage after stage: table, split, preprocessing, networks, graphs, baselines, gates, release."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,10 +14,10 @@ from training.errors import TrainingError, UserError
 from training.evaluation import compare_quality, fit_baselines
 from training.generate import generate_table
 from training.options import TrainingOptions
-from training.preprocessing import Rows, SplitRows, fit_preprocessing, scale, split_table
+from training.preprocessing import Rows, SplitRows, count_encoded, fit_preprocessing, scale, split_table
 from training.process import ScaledRows, TargetScale, TrainingJob, run_job
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
-from training.tables import DataTable, best_possible_accuracy, fingerprint, read_table
+from training.tables import DataTable, best_possible_accuracy, describe_numbers, fingerprint, read_table
 
 METRICS_OF: dict[Task, tuple[str, ...]] = {"classification": ("accuracy", "auc"), "regression": ("r2",)}
 
@@ -61,12 +62,15 @@ def run_training(
 
 
 def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Prepared:
-    negative, positive = table.classes or (None, None)
+    classes = table.classes or ()
+    negative, positive = classes if len(classes) == 2 else (None, None)
+    table = replace(table, columns=describe_numbers(table.raw_names, parts.train.raw))
     deviation = float(parts.train.target.std()) or 1.0  # training rows may all be equal where the table is not
     return Prepared(
         release=store.new_version(),
         table=table,
-        preprocessing=fit_preprocessing(parts.train.raw),
+        preprocessing=fit_preprocessing(parts.train.raw, table.columns, complete=not np.isnan(table.raw).any()),
+        validation=parts.validation,
         test=parts.test,
         source=DataSource(
             source=table.source,
@@ -82,6 +86,8 @@ def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Pr
             name=table.target_name,
             positive_class=positive,
             negative_class=negative,
+            classes=list(classes),
+            shares=[float(np.mean(parts.train.target == place)) for place in range(len(classes))],
             scale=deviation if table.task == "regression" else 1.0,
         ),
     )
@@ -91,7 +97,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
     """One job for each architecture. Raise UserError before any is run if one can't be."""
     mean = float(parts.train.target.mean()) if prepared.task == "regression" else 0.0
     target_scale = TargetScale(mean=mean, scale=prepared.target.scale)
-    reference = prepared.example_features()
+    reference, outputs = prepared.reference_features(), prepared.target.outputs
     train, validation = (_scale_rows(prepared, rows, target_scale) for rows in (parts.train, parts.validation))
     return [
         TrainingJob(
@@ -100,7 +106,8 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             recipe=choose_recipe(
                 architecture,
                 rows=len(parts.train),
-                raw_features=len(prepared.table.raw_names),
+                columns=count_encoded(prepared.preprocessing),
+                outputs=outputs,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
                 learning_rate=options.learning_rate,
@@ -110,6 +117,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             validation=validation,
             target_scale=target_scale,
             reference_features=reference,
+            outputs=outputs,
         )
         for architecture in options.architectures
     ]
@@ -131,6 +139,7 @@ def _fit_baselines(options: TrainingOptions, prepared: Prepared, parts: SplitRow
     return fit_baselines(
         rows=seen,
         test=parts.test,
+        columns=prepared.table.columns,
         preprocessing=prepared.preprocessing,
         task=prepared.task,
         scale=prepared.target.scale,
@@ -151,10 +160,10 @@ def _check_gates(options: TrainingOptions, summary: TrainingSummary) -> None:
     for name, architecture in summary.architectures.items():
         for metric, minimum in options.minimum.items():
             reached = getattr(architecture.test, metric)
-            if not reached >= minimum:
+            if reached is None or not reached >= minimum:
+                found = "a class has no held-out row" if reached is None else f"{reached:.4f}"
                 raise TrainingError(
-                    f"'{name}' must reach a held-out {metric} of {minimum:g}, however: {reached:.4f}. "
-                    "Nothing was saved."
+                    f"'{name}' must reach a held-out {metric} of {minimum:g}, however: {found}. Nothing was saved."
                 )
 
 
@@ -162,23 +171,19 @@ def _summarise(
     options: TrainingOptions, prepared: Prepared, trained: dict[str, Trained], baselines: dict[str, BaselineSummary]
 ) -> TrainingSummary:
     predictions = {name: network.predictions for name, network in trained.items()}
-    columns = len(prepared.table.raw_names)
-    shared = set(NetworkSummary.model_fields)
     return TrainingSummary(
         release=prepared.release,
         seed=options.seed,
         data=DataSummary(
             **prepared.source.model_dump(exclude={"seed"}),
-            raw_features=columns,
-            features=count_features(columns),
+            raw_features=len(prepared.table.raw_names),
+            features=count_features(count_encoded(prepared.preprocessing)),
             target=prepared.target.name,
             task=prepared.task,
             positive_class=prepared.target.positive_class,
+            classes=tuple(prepared.target.classes),
         ),
-        architectures={
-            name: NetworkSummary.model_validate(network.card.model_dump(include=shared))
-            for name, network in trained.items()
-        },
+        architectures={name: NetworkSummary.of_card(network.card) for name, network in trained.items()},
         differences=compare_quality(predictions, target=prepared.test.target, task=prepared.task),
         baselines=baselines,
     )
