@@ -14,7 +14,7 @@ from training.evaluation import compare_quality, fit_baselines
 from training.generate import generate_table
 from training.inspect import look_at_table
 from training.options import TrainingOptions
-from training.preprocessing import fit_preprocessing, scale
+from training.preprocessing import count_encoded, fit_preprocessing, scale
 from training.process import ScaledRows, TargetScale, TrainingJob, run_job
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
 from training.table.data import DataTable, best_possible_accuracy, fingerprint
@@ -79,7 +79,8 @@ def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Pr
     return Prepared(
         release=store.new_version(),
         table=table,
-        preprocessing=fit_preprocessing(parts.train.raw),
+        preprocessing=fit_preprocessing(parts.train.raw, table.columns, complete=not np.isnan(table.raw).any()),
+        validation=parts.validation,
         test=parts.test,
         source=DataSource(
             source=table.source,
@@ -109,7 +110,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
     """One job for each architecture. Raise UserError before any is run if one can't be."""
     mean = float(parts.train.target.mean()) if prepared.task == "regression" else 0.0
     target_scale = TargetScale(mean=mean, scale=prepared.target.scale)
-    reference = prepared.example_features()
+    reference, outputs = prepared.reference_features(), prepared.target.outputs
     train, validation = (_scale_rows(prepared, rows, target_scale) for rows in (parts.train, parts.validation))
     return [
         TrainingJob(
@@ -118,7 +119,8 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             recipe=choose_recipe(
                 architecture,
                 rows=len(parts.train),
-                raw_features=prepared.table.encoded_columns,
+                columns=count_encoded(prepared.preprocessing),
+                outputs=outputs,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
                 learning_rate=options.learning_rate,
@@ -128,6 +130,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             validation=validation,
             target_scale=target_scale,
             reference_features=reference,
+            outputs=outputs,
         )
         for architecture in options.architectures
     ]
@@ -149,6 +152,7 @@ def _fit_baselines(options: TrainingOptions, prepared: Prepared, parts: SplitRow
     return fit_baselines(
         rows=seen,
         test=parts.test,
+        columns=prepared.table.columns,
         preprocessing=prepared.preprocessing,
         task=prepared.task,
         scale=prepared.target.scale,
@@ -169,10 +173,10 @@ def _check_gates(options: TrainingOptions, summary: TrainingSummary) -> None:
     for name, architecture in summary.architectures.items():
         for metric, minimum in options.minimum.items():
             reached = getattr(architecture.test, metric)
-            if not reached >= minimum:
+            if reached is None or not reached >= minimum:
+                found = "a class has no held-out row" if reached is None else f"{reached:.4f}"
                 raise TrainingError(
-                    f"'{name}' must reach a held-out {metric} of {minimum:g}, however: {reached:.4f}. "
-                    "Nothing was saved."
+                    f"'{name}' must reach a held-out {metric} of {minimum:g}, however: {found}. Nothing was saved."
                 )
 
 
@@ -180,22 +184,19 @@ def _summarise(
     options: TrainingOptions, prepared: Prepared, trained: dict[str, Trained], baselines: dict[str, BaselineSummary]
 ) -> TrainingSummary:
     predictions = {name: network.predictions for name, network in trained.items()}
-    shared = set(NetworkSummary.model_fields)
     return TrainingSummary(
         release=prepared.release,
         seed=options.seed,
         data=DataSummary(
             **prepared.source.model_dump(exclude={"seed"}),
-            raw_features=len(prepared.table.columns),
-            features=count_features(prepared.table.encoded_columns),
+            raw_features=len(prepared.table.raw_names),
+            features=count_features(count_encoded(prepared.preprocessing)),
             target=prepared.target.name,
             task=prepared.task,
             positive_class=prepared.target.positive_class,
+            classes=tuple(prepared.target.classes),
         ),
-        architectures={
-            name: NetworkSummary.model_validate(network.card.model_dump(include=shared))
-            for name, network in trained.items()
-        },
+        architectures={name: NetworkSummary.of_card(network.card) for name, network in trained.items()},
         differences=compare_quality(predictions, target=prepared.test.target, task=prepared.task),
         baselines=baselines,
     )

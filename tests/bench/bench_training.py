@@ -45,8 +45,9 @@ def main() -> None:
 
 def _features() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the training rows of the default run, as it sees them."""
-    rows = split_table(generate_table(seed=0), test_fraction=0.2, seed=0).train
-    return fit_preprocessing(rows.raw).transform(rows.raw).astype(np.float32), rows.target
+    table = generate_table(seed=0)
+    rows = split_table(table, test_fraction=0.2, seed=0).train
+    return fit_preprocessing(rows.raw, table.columns).transform(rows.raw).astype(np.float32), rows.target
 
 
 def _train_ours(name: str, depth: int, width: int) -> float:

@@ -87,7 +87,7 @@ def test_a_table_is_coded_for_its_rows_with_a_target() -> None:
     kept = [row for row in range(100) if row % 10]
     assert table.raw[:, 1].tolist() == [numbers[row] for row in kept]
     assert table.raw[:, 0].tolist() == [["blue", "green", "red"].index(text[row]) for row in kept]
-    assert (table.encoded_columns, table.rows_without_target) == (4, 10)
+    assert ([column.encoded_columns for column in table.columns], table.rows_without_target) == ([3, 1], 10)
     train = take_rows(table, decided.split).train.raw
     assert (table.columns[1].minimum, table.columns[1].maximum) == (train[:, 1].min(), train[:, 1].max())
 

@@ -37,11 +37,6 @@ class DataTable:
         """Names of the raw columns."""
         return [column.name for column in self.columns]
 
-    @property
-    def encoded_columns(self) -> int:
-        """How many columns the raw ones become before the products."""
-        return sum(column.encoded_columns for column in self.columns)
-
 
 def fingerprint(table: DataTable) -> str:
     """SHA-256 in hexadecimal over column names, raw values, target, and the levels that codes stand for."""
