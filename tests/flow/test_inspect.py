@@ -38,7 +38,7 @@ def test_inspect_says_what_becomes_of_each_column(table: Path, tmp_path: Path) -
     assert rows["late"] == ["boolean", "-", "Yes 88%, no 12%", "0 or 1"]
     assert rows["name[0]"] == ["number", "-", "0 to 16", "a number"]
     assert rows["length"][0] == "number"
-    assert "'' is left out: it is a first column without a name" in ended.stdout
+    assert "'Unnamed: 0' is left out: it numbers or names the rows" in ended.stdout
     assert "'site' is left out: it holds 'here' in every training row." in ended.stdout
     assert "Warning: 'length' predicts the target alone" in ended.stdout
     assert "4 raw columns become 8 encoded ones and 44 features" in ended.stdout
@@ -59,7 +59,7 @@ def test_inspect_needs_no_target_but_a_table(table: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--target", "Class"), "'Class' is none of '', 'port', 'name[0]'"),
+        (("--target", "Class"), "'Class' is none of 'Unnamed: 0', 'port', 'name[0]'"),
         (("--target", "class", "--drop", "port", "--category", "port"), "'port' is named by --drop and --category"),
         (("--target", "class", "--numeric", "port"), "--numeric must name a column that holds numbers"),
         (("--target", "class", "--most-features", "40"), "most come of 'port' 4, 'length' 2"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.read_tables import Value, column, decide, read_table
+from tests.read_tables import Value, decide, read_table
 from training.errors import UserError
 from training.table.values import ColumnOptions, ReadTable
 
@@ -220,16 +220,6 @@ def test_names_that_are_given_must_be_there(option: str, options: ColumnOptions)
 def test_the_target_must_be_there_and_a_blank_in_a_name_is_seen() -> None:
     with pytest.raises(UserError, match="--target must name a column, however: 'y' is none of 'a', ' y'"):
         decide(read_table({"a": [1, 2], " y": [3, 4]}), "y")
-
-
-def test_names_that_stand_twice_or_are_blank_are_refused() -> None:
-    values = [row % 7 for row in range(ROWS)]
-    table = read_table({"a": values})
-    twice = ReadTable("data.csv", "CSV", ROWS, [column("a", values), column("a", values)], table.place)
-    with pytest.raises(UserError, match="'a' stands 2 times"):
-        decide(twice)
-    with pytest.raises(UserError, match=r"every column must have a name.*--drop ' '"):
-        decide(read_table({"a": values, " ": values}))
 
 
 def test_the_target_alone_is_no_table() -> None:

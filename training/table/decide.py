@@ -3,7 +3,6 @@
 The same for `fit` and `inspect`, which codes no matrix: a column at a time is held beside the table.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,10 +132,10 @@ class _Columns:
         features: list[RawFeature] = []
         suspects: list[Suspect] = []
         duplicates, repeated = Duplicates(), RepeatedRows(len(self.rows))
-        for place, column in enumerate(self.table.columns):
+        for column in self.table.columns:
             if column.name in self.options.drop or (self.target is not None and column.name == self.target.name):
                 continue
-            suspect = self._find_useless(column, first=place == 0)
+            suspect = self._find_useless(column)
             if suspect is None:
                 kind = self._decide_kind(column)
                 suspect = self._find_no_number(column, kind)
@@ -157,16 +156,11 @@ class _Columns:
         """Places of the training rows in the file."""
         return self.rows[self.split.train]
 
-    def _find_useless(self, column: ColumnValues, *, first: bool) -> Suspect | None:
+    def _find_useless(self, column: ColumnValues) -> Suspect | None:
         overruled = column.name in (*self.options.category, *self.options.numeric)
-        suspect = None if overruled else find_row_number(column, first=first)
+        suspect = None if overruled else find_row_number(column)
         if suspect is not None:
             return suspect
-        if not (first or column.name.strip()):
-            raise UserError(
-                f"{self.table.source}: every column must have a name, however: there is one without. Name it, or give "
-                f"--drop {quoted(column.name)}."
-            )
         numbers = column.numbers
         present = read_words(column.words).positions >= 0 if numbers is None else ~np.isnan(numbers)
         if not present[self._train_rows].any():
@@ -213,12 +207,6 @@ class _Columns:
 
 def _check_names(table: ReadTable, *, target: str | None, options: ColumnOptions) -> None:
     names = [column.name for column in table.columns]
-    twice, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise UserError(
-            f"{table.source}: column names must differ, however: {quoted(twice)} stands {times} times. "
-            "Rename or drop one."
-        )
     chosen = {DROPPED: options.drop, "--category": options.category, "--numeric": options.numeric}
     named = [("--target", target)] if target is not None else []
     for option, name in named + [(option, name) for option, given in chosen.items() for name in given]:

@@ -19,7 +19,7 @@ SuspectKind = Literal[
 ]  # fmt: skip
 LEFT_OUT = frozenset[SuspectKind](["row number", "no value", "constant", "rare levels", "duplicate"])
 INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)?|rownames|__index_level_\d+__")
-"""What pandas, R and pyarrow call the row numbers that they write."""
+"""What pandas, R and pyarrow call the row numbers that they write; a first column without a name is read as pandas'."""
 INNER_QUANTILES = (0.01, 0.99)
 FLATTENED_SHARE = 0.001
 """A range whose inner 98 % are a smaller part of it than this is one of outliers: the others all lie beside 0."""
@@ -51,10 +51,8 @@ class Suspect:
         )
 
 
-def find_row_number(column: ColumnValues, *, first: bool) -> Suspect | None:
+def find_row_number(column: ColumnValues) -> Suspect | None:
     """Look for row numbers: by the name that software gives them, or 0, 1, 2, ... or 1, 2, 3, ..."""
-    if first and column.name == "":
-        return Suspect(column.name, "row number", "is a first column without a name, as software writes row numbers")
     if INDEX_NAME.fullmatch(column.name):
         return Suspect(column.name, "row number", "numbers or names the rows, as its name says")
     numbers = column.numbers
