@@ -11,11 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, PolynomialFeatures
 
 from service.contract.card import RawFeature
-
-RARE_SHARE = 0.01
-"""Levels that a smaller share of the training rows has are grouped (``min_frequency`` of OneHotEncoder)."""
-MOST_LEVEL_COLUMNS = 20
-"""Columns that one category may become; the rarest levels are grouped (``max_categories`` of OneHotEncoder)."""
+from training.table.encode import MOST_LEVEL_COLUMNS, RARE_SHARE
 
 
 def fit_preprocessing(raw: NDArray[np.float64], columns: Sequence[RawFeature], *, complete: bool = True) -> Pipeline:

@@ -4,13 +4,24 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.preprocessing import OneHotEncoder
 
 from service.contract.card import ColumnKind
 from tests.read_tables import Value, column, decide, read_table
 from training.table.data import fingerprint
 from training.table.decide import code_table
-from training.table.encode import as_words, describe_column, describe_numbers, encode_column, write_number
+from training.table.encode import (
+    MOST_LEVEL_COLUMNS,
+    RARE_SHARE,
+    as_words,
+    count_level_columns,
+    describe_column,
+    describe_numbers,
+    encode_column,
+    write_number,
+)
 from training.table.split import take_rows
 
 ALL = np.arange(8)
@@ -99,3 +110,12 @@ def test_levels_count_in_the_fingerprint() -> None:
         return fingerprint(code_table(decide(table, "y")))
 
     assert table_of("a", "b") == table_of("a", "b") != table_of("a", "c")
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=60))
+def test_level_columns_are_counted_by_scikit_learns_rule(counts: list[int]) -> None:
+    codes = np.repeat(np.arange(len(counts)), counts)[:, np.newaxis]
+    encoder = OneHotEncoder(min_frequency=RARE_SHARE, max_categories=MOST_LEVEL_COLUMNS).fit(codes)
+    (rare,) = encoder.infrequent_categories_
+    expected = (len(encoder.get_feature_names_out()), 0 if rare is None else len(rare))
+    assert count_level_columns(np.array(counts)) == expected

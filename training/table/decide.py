@@ -20,6 +20,7 @@ from training.table.suspects import (
     Duplicates,
     RepeatedRows,
     Suspect,
+    canonical,
     find_nothing,
     find_outlier,
     find_row_number,
@@ -141,7 +142,7 @@ class _Columns:
                 suspect = self._find_no_number(column, kind)
             if suspect is None:
                 feature = describe_column(column, kind, rows=self._train_rows, decimal=self.table.decimal)
-                codes = encode_column(column, feature, decimal=self.table.decimal)[self.rows]
+                codes = canonical(encode_column(column, feature, decimal=self.table.decimal)[self.rows])
                 suspect = find_nothing(feature, codes[self.split.train]) or duplicates.find(feature, codes)
             if suspect is not None:
                 suspects.append(suspect)
@@ -196,7 +197,7 @@ class _Columns:
     def _warn_of_rows(self, repeated: RepeatedRows) -> list[Suspect]:
         if self.target is None:
             return []
-        repeated.add(self.target.values)
+        repeated.add(canonical(self.target.values))
         found = repeated.find(train=self.split.train, test=self.split.test)
         rows = [] if found is None else [found]
         if self.target.classes is None:

@@ -1,18 +1,23 @@
-"""Describe a column as the training rows have it, and code its values as the graphs take them: one float64 each."""
+"""Describe a column as the training rows have it, and code its values as the graphs take them: one float64 each.
+
+scikit-learn, which takes a second and 90 MB to import, is not needed to look at a table.
+"""
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sklearn.preprocessing import OneHotEncoder
 
 from service.contract.card import ColumnKind, RawFeature
 from service.contract.policies import UNKNOWN_CODE
-from training.preprocessing import MOST_LEVEL_COLUMNS, RARE_SHARE
 from training.table.kinds import boolean_words
 from training.table.values import ColumnValues
 from training.table.words import plain_numbers, read_words
 
+RARE_SHARE = 0.01
+"""Levels that a smaller share of the training rows has are grouped (``min_frequency`` of OneHotEncoder)."""
+MOST_LEVEL_COLUMNS = 20
+"""Columns that one category may become; the rarest levels are grouped (``max_categories`` of OneHotEncoder)."""
 DECILES = np.arange(1, 10) / 10
 WHOLE_AS_WRITTEN = 1e15
 """Whole numbers up to here are written with all their digits."""
@@ -113,8 +118,8 @@ def _describe_category(column: ColumnValues, *, rows: NDArray[np.int64]) -> RawF
     used = np.flatnonzero(counts)
     share = {str(words.distinct[int(place)]): float(counts[place]) / len(rows) for place in used}
     levels = sorted(share)
-    missing = float((words.positions[rows] < 0).mean())
-    columns, grouped = _count_level_columns(levels, words.positions[rows], names=words.distinct)
+    gaps = len(rows) - int(counts.sum())
+    columns, grouped = count_level_columns(np.append(counts[used], gaps) if gaps else counts[used])
     return RawFeature(
         name=column.name,
         minimum=0,
@@ -122,29 +127,22 @@ def _describe_category(column: ColumnValues, *, rows: NDArray[np.int64]) -> RawF
         kind="category",
         levels=levels,
         level_shares=[share[level] for level in levels],
-        missing_share=missing,
-        becomes=_word_levels(columns, levels=len(levels) + (missing > 0), grouped=grouped),
+        missing_share=gaps / len(rows),
+        becomes=_word_levels(columns, levels=len(levels) + (gaps > 0), grouped=grouped),
         encoded_columns=columns,
     )
 
 
-def _count_level_columns(levels: list[str], positions: NDArray[np.int64], *, names: pa.Array) -> tuple[int, int]:
-    """Ask scikit-learn how many columns the levels become, and how many of these share one."""
-    code = {level: float(place) for place, level in enumerate(levels)}
-    codes = np.array([*(code.get(str(name), np.nan) for name in names), np.nan])[positions]
-    encoder = level_encoder().fit(codes[:, np.newaxis])
-    (rare,) = encoder.infrequent_categories_
-    return len(encoder.get_feature_names_out()), 0 if rare is None else len(rare)
+def count_level_columns(counts: NDArray[np.int64]) -> tuple[int, int]:
+    """Return how many columns OneHotEncoder makes of levels, and how many of these share one (scikit-learn's rule).
 
-
-def level_encoder() -> OneHotEncoder:
-    """Return scikit-learn's encoder of levels: one column for each but the rare ones, which share one."""
-    return OneHotEncoder(
-        min_frequency=RARE_SHARE,
-        max_categories=MOST_LEVEL_COLUMNS,
-        handle_unknown="infrequent_if_exist",
-        sparse_output=False,
-    )
+    counts: (k,) rows of each level, missing values among them where there are some.
+    """
+    rare = int((counts < RARE_SHARE * counts.sum()).sum())
+    columns = len(counts) - rare + (rare > 0)
+    if columns > MOST_LEVEL_COLUMNS:
+        columns, rare = MOST_LEVEL_COLUMNS, len(counts) - (MOST_LEVEL_COLUMNS - 1)
+    return columns, rare
 
 
 def _word_levels(columns: int, *, levels: int, grouped: int) -> str:

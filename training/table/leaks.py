@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from service.contract.card import RawFeature
 from training.errors import quoted
@@ -69,8 +68,9 @@ def _say_order(codes: NDArray[np.float64], target: NDArray[np.float64], *, class
 
 def _auc(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
     """Chance that a value of ``high`` lies above one of ``low``, half for a tie (Mann and Whitney, 1947)."""
-    ranks = rankdata(np.concatenate([low, high]))[len(low) :]
-    return float((ranks.sum() - len(high) * (len(high) + 1) / 2) / (len(low) * len(high)))
+    ordered = np.sort(low)
+    below = np.searchsorted(ordered, high, side="left") + np.searchsorted(ordered, high, side="right")
+    return float(below.sum() / (2 * len(low) * len(high)))
 
 
 def _say_levels(levels: NDArray[np.int64], target: NDArray[np.float64], *, classes: int) -> str | None:

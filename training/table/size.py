@@ -10,6 +10,7 @@ FEATURE_BYTES = 8
 """The baselines take all features of all rows at once, in float64."""
 SHOWN_COLUMNS = 5
 MEGABYTE = 1e6
+GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class TableSize:
     @property
     def sentence(self) -> str:
         """What becomes of the columns, in one line."""
-        memory = self.rows * self.features * FEATURE_BYTES / MEGABYTE
+        memory = self.rows * self.features * FEATURE_BYTES
+        shown = f"{memory / GIGABYTE:,.1f} GB" if memory >= GIGABYTE else f"{memory / MEGABYTE:,.1f} MB"
         return (
             f"{self.raw_columns} raw columns become {self.encoded_columns} encoded ones and {self.features:,} "
-            f"features: {memory:,.1f} MB for {self.rows:,} training rows."
+            f"features: {shown} for {self.rows:,} training rows."
         )
 
 

@@ -83,9 +83,9 @@ class Duplicates:
         self.seen: dict[bytes, str] = {}
 
     def find(self, feature: RawFeature, codes: NDArray[np.float64]) -> Suspect | None:
-        """Look for an earlier column with the same value in every row. codes: (n,) of all rows."""
+        """Look for an earlier column with the same value in every row. codes: (n,) of all rows, ``canonical``."""
         digest = hashlib.blake2b("\0".join([feature.kind, *feature.levels]).encode(), digest_size=16)
-        digest.update(canonical(codes).data)
+        digest.update(codes.data)
         earlier = self.seen.setdefault(digest.digest(), feature.name)
         if earlier == feature.name:
             return None
@@ -106,14 +106,16 @@ class RepeatedRows:
         self.hashes = np.zeros(rows, dtype=np.uint64)
 
     def add(self, codes: NDArray[np.float64]) -> None:
-        """Mix a column in: (n,) float64. The multiplier and the shift are those of SplitMix64 (Steele et al., 2014)."""
-        self.hashes ^= canonical(codes).view(np.uint64)
+        """Mix a column in: (n,) float64, ``canonical``. Multiplier and shift: SplitMix64 (Steele et al., 2014)."""
+        self.hashes ^= codes.view(np.uint64)
         self.hashes *= np.uint64(0xBF58476D1CE4E5B9)
         self.hashes ^= self.hashes >> np.uint64(29)
 
     def find(self, *, train: NDArray[np.int64], test: NDArray[np.int64]) -> Suspect | None:
         """Count held-out rows that equal a training row."""
-        count = int(np.isin(self.hashes[test], self.hashes[train]).sum())
+        known, asked = np.sort(self.hashes[train]), self.hashes[test]
+        nearest = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+        count = int((known[nearest] == asked).sum())
         if not count:
             return None
         text = f"{count:,} of {len(test):,} held-out rows equal a training row, target included: they are no test"
