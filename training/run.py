@@ -1,7 +1,6 @@
 """One training run, stage after stage: table, split, preprocessing, networks, graphs, baselines, gates, release."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,11 +12,15 @@ from training.artefacts import Prepared, Trained, evaluation_files, make_trained
 from training.errors import TrainingError, UserError
 from training.evaluation import compare_quality, fit_baselines
 from training.generate import generate_table
+from training.inspect import look_at_table
 from training.options import TrainingOptions
-from training.preprocessing import Rows, SplitRows, count_encoded, fit_preprocessing, scale, split_table
+from training.preprocessing import count_encoded, fit_preprocessing, scale
 from training.process import ScaledRows, TargetScale, TrainingJob, run_job
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
-from training.tables import DataTable, best_possible_accuracy, describe_numbers, fingerprint, read_table
+from training.table.data import DataTable, best_possible_accuracy, fingerprint
+from training.table.decide import DecidedTable, code_table
+from training.table.size import check_features
+from training.table.split import Rows, SplitRows, split_table, take_rows
 
 METRICS_OF: dict[Task, tuple[str, ...]] = {"classification": ("accuracy", "auc"), "regression": ("r2",)}
 
@@ -26,22 +29,19 @@ def run_training(
     options: TrainingOptions,
     *,
     on_stage: Callable[[str], None],
+    on_table: Callable[[DecidedTable], None],
     on_epoch: Callable[[Architecture, EpochTrace], None],
 ) -> TrainingSummary:
-    """Train what ``options`` asks for and save it; ``on_stage`` hears what begins, ``on_epoch`` of every epoch.
+    """Train what ``options`` asks for and save it.
 
+    ``on_stage`` hears what begins, ``on_epoch`` of every epoch, ``on_table`` of the columns of a table from a file.
     Raise UserError for a table or option that can't be used, TrainingError where a gate, a network or the store
     refuses. Nothing is saved then.
     """
     store.check_writable()
     on_stage("preparing the table")
-    table = (
-        generate_table(seed=options.seed)
-        if options.data is None or options.target is None
-        else read_table(options.data, target=options.target, task=options.task)
-    )
+    table, parts = _load(options, on_table=on_table)
     _check_gates_apply(options, task=table.task)
-    parts = split_table(table, test_fraction=options.test_fraction, seed=options.seed)
     prepared = _prepare(options, table, parts)
     trained = {}
     for job in _make_jobs(options, prepared, parts):
@@ -61,10 +61,20 @@ def run_training(
     return summary
 
 
+def _load(options: TrainingOptions, *, on_table: Callable[[DecidedTable], None]) -> tuple[DataTable, SplitRows]:
+    if options.data is None:
+        table = generate_table(seed=options.seed)
+        return table, split_table(table, test_fraction=options.test_fraction, seed=options.seed)
+    decided = look_at_table(options)
+    check_features(decided.features, most=options.most_features, source=decided.table.source)
+    on_table(decided)
+    table = code_table(decided)
+    return table, take_rows(table, decided.split)
+
+
 def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Prepared:
-    classes = table.classes or ()
+    classes = list(table.classes or ())
     negative, positive = classes if len(classes) == 2 else (None, None)
-    table = replace(table, columns=describe_numbers(table.raw_names, parts.train.raw))
     deviation = float(parts.train.target.std()) or 1.0  # training rows may all be equal where the table is not
     return Prepared(
         release=store.new_version(),
@@ -81,14 +91,17 @@ def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Pr
             test_rows=len(parts.test),
             seed=options.seed,
             best_possible_accuracy=best_possible_accuracy(table),
+            rows_without_target=table.rows_without_target,
+            missing_spellings=list(options.read.missing),
+            left_out=table.left_out,
         ),
         target=Target(
             name=table.target_name,
             positive_class=positive,
             negative_class=negative,
-            classes=list(classes),
-            shares=[float(np.mean(parts.train.target == place)) for place in range(len(classes))],
             scale=deviation if table.task == "regression" else 1.0,
+            classes=classes,
+            shares=[float(np.mean(parts.train.target == place)) for place in range(len(classes))],
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from service.contract.card import Calibration, Description, Difference, EpochTrace, Frozen, Metrics
+from service.contract.card import Calibration, Description, Difference, EpochTrace, Frozen, LeftOut, Metrics
 from service.contract.names import Task
 
 
@@ -23,6 +23,10 @@ class DataSummary(Frozen):
     classes: tuple[str, ...] = ()
     best_possible_accuracy: float | None
     fingerprint: str
+    rows_without_target: int
+    """Rows that were dropped, beside ``rows``."""
+    missing_spellings: list[str]
+    left_out: list[LeftOut]
 
 
 class NetworkSummary(Frozen):
