@@ -78,11 +78,11 @@ def main() -> None:
                 found.append(entry)
                 low, ratio, high = entry.ratio
                 cells = (
-                    f"{entry['network_us']:.1f}",
-                    f"{entry['raw_us']:.1f}",
+                    f"{entry.network_us:.1f}",
+                    f"{entry.raw_us:.1f}",
                     f"{ratio:.2f} ({low:.2f} to {high:.2f})",
                 )
-                size = f"{entry['bytes'] / 1e6:.2f}"
+                size = f"{entry.bytes / 1e6:.2f}"
                 shown.add_row(kind, str(entry.columns), str(entry.rows), *cells, size)
     Console(highlight=False, width=120).print(shown)
     print(json.dumps([asdict(entry) for entry in found]))
