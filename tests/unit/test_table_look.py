@@ -186,7 +186,13 @@ def test_one_column_of_decimal_commas_is_refused_with_both_lines(refusal: Refusa
 
 @pytest.mark.parametrize(
     "content",
-    ["5.1,3.5,setosa\n4.9,3,setosa\n", "1,2\n3,4\n", "39, State, 7, 7\n50, Private, 8, 9\n", "x,7\ny,8\n"],
+    [
+        "5.1,3.5,setosa\n4.9,3,setosa\n",
+        "1,2\n3,4\n",
+        "39, P, 7, 7\n50, Q, 8, 9\n",
+        "x,7\ny,8\n",
+        "x,s,y\nx,t,y\n",
+    ],
 )
 def test_a_header_that_is_data_is_refused_with_the_option(refusal: Refusal, look: Look, content: str) -> None:
     assert "Give --no-header" in refusal(content)

@@ -59,7 +59,7 @@ def refusal(table: Read) -> Refusal:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(csv_file, "BYTES_OF_WIDE_CELL", 0)
+    monkeypatch.setattr(csv_file, "BYTES_FOR_EACH_COLUMN", 0)
 
 
 def values(column: ColumnValues) -> list[object]:
@@ -280,6 +280,7 @@ def test_dropped_columns_are_listed_without_values(table: Read, refusal: Refusal
     assert [column.numbers is None for column in table("a,a,y\n1,2,3\n", drop=("a",)).columns] == [True, True, False]
 
 
+INSTANTS = ["1970-01-01 00:00:01.000", None, None]
 PARQUET = {
     "integer": (pa.array([1, None, 3], pa.int8()), [1, None, 3]),
     "unsigned": (pa.array([1, 2**40, 3], pa.uint64()), [1, 2**40, 3]),

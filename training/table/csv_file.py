@@ -24,8 +24,8 @@ from training.table.values import ColumnValues
 
 BLOCK_BYTES = 2**20
 """Read at a time. A row must fit; twice as much reads no faster and takes more memory."""
-BYTES_OF_WIDE_CELL = 64
-"""What a block has more for each column, so that rows of many columns fit."""
+BYTES_FOR_EACH_COLUMN = 1024
+"""What a block has more for each column, so that one of 20,000 columns has some rows as well."""
 NO_ROWS = "Empty CSV file"
 """pyarrow's words where nothing comes behind the header."""
 ROW_BEYOND_BLOCK = "straddling object straddles two block boundaries"
@@ -141,7 +141,7 @@ class CsvFile:
         columns = len(self.names)
         return pa.csv.ReadOptions(
             use_threads=False,
-            block_size=BLOCK_BYTES + columns * BYTES_OF_WIDE_CELL,
+            block_size=BLOCK_BYTES + columns * BYTES_FOR_EACH_COLUMN,
             encoding="utf8" if self.look.encoding == "utf-8" else self.look.encoding,
             column_names=[str(column) for column in range(columns)],
         )
@@ -198,7 +198,7 @@ class CsvFile:
         return UserError(
             f"{self.look.path.name}: each row must have {len(self.names)} cells separated by "
             f"{separator_name(self.look.separator)}, as the first line has, however: {self.place(row)} has {cells}. "
-            "Mend it, put cells that hold the separator in quotes, or give the right --separator."
+            "Mend it, name all columns, put cells that hold the separator in quotes, or give the right --separator."
         )
 
     def _undecodable(self) -> UserError:

@@ -11,6 +11,8 @@ MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_
 SAME_ENCODING = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}
 """Names of encodings that would read or write such a mark themselves."""
 ENCODING_NAMES = {"iso8859-1": "Latin-1", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
+WIDE_ENCODINGS = ("utf-16", "utf-32")
+"""Those whose characters hold bytes of zero."""
 BYTES_AROUND_ZERO = 100
 """Looked at where one is zero: in UTF-16 nearly all at even, or all at odd places are."""
 SHOWN_BYTES = 20
@@ -38,8 +40,9 @@ def find_encoding(path: Path, head: Head, given: str | None) -> tuple[str, int]:
         ) from error
     encoding = SAME_ENCODING.get(encoding, encoding)
     if mark and MARKS[mark][:6] != encoding[:6]:
+        marked = encoding_name(MARKS[mark])
         raise UserError(
-            f"{path.name}: --encoding must fit the file, however: it begins with the mark of {MARKS[mark].upper()}. "
+            f"{path.name}: --encoding must fit the file, however: it begins with the mark of {marked}. "
             "Leave --encoding out."
         )
     return MARKS.get(mark, encoding), len(mark)
@@ -48,20 +51,19 @@ def find_encoding(path: Path, head: Head, given: str | None) -> tuple[str, int]:
 def decode(path: Path, head: Head, encoding: str, mark_bytes: int) -> str:
     """Return a head as text. Raise UserError for bytes that are none."""
     data = head.data[mark_bytes:]
-    try:
-        text = codecs.getincrementaldecoder(encoding)().decode(data, final=head.whole)
-    except UnicodeDecodeError as error:
-        raise undecodable(path, error, lines_before=0) from error
-    if "\0" in text:
+    if b"\0" in data and not encoding.startswith(WIDE_ENCODINGS):
         low, high = data[0:BYTES_AROUND_ZERO:2].count(0), data[1:BYTES_AROUND_ZERO:2].count(0)
         halves = abs(high - low) > len(data[:BYTES_AROUND_ZERO]) // 3
         wide = "utf-16-le" if high > low else "utf-16-be"
         remedy = f"Give --encoding {wide}." if halves else "Give a CSV or Parquet file."
         raise UserError(
             f"{path.name}: a table must be a CSV or Parquet file, however: byte {data.index(0) + mark_bytes} is zero, "
-            f"which no {encoding.upper()} text holds. {remedy}"
+            f"which no {encoding_name(encoding)} text holds. {remedy}"
         )
-    return text
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(data, final=head.whole)
+    except UnicodeDecodeError as error:
+        raise undecodable(path, error, lines_before=0) from error
 
 
 def encoded_length(path: Path, head: Head, text: str, encoding: str, mark_bytes: int) -> int:
@@ -81,7 +83,8 @@ def undecodable(path: Path, error: UnicodeDecodeError, *, lines_before: int) -> 
     byte, line = behind[0], lines_before + before.count(b"\n") + 1
     likely = "cp1252" if byte in PRINTED_BY_CP1252 else "latin-1"
     shown = (before.splitlines() or [b""])[-1][-SHOWN_BYTES:] * (not before.endswith(b"\n")) + behind.splitlines()[0]
+    quoted_bytes = quoted(shown.decode(likely, "replace"))
     return UserError(
-        f"{path.name}: a text must be {error.encoding.upper()}, however: line {line} holds the byte 0x{byte:02x}, "
-        f"{likely} for {quoted(shown.decode(likely, 'replace'))}. Give --encoding {likely}, or save the file as UTF-8."
+        f"{path.name}: a text must be {encoding_name(error.encoding)}, however: line {line} holds the byte "
+        f"0x{byte:02x}, {likely} for {quoted_bytes}. Give --encoding {likely}, or save the file as UTF-8."
     )

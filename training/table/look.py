@@ -2,15 +2,14 @@
 
 import io
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 from training.errors import UserError, quoted
-from training.table.cells import BLANKS, WHOLE, CellRules
+from training.table.cells import BLANKS
 from training.table.encoding import decode, encoded_length, encoding_name, find_encoding
 from training.table.formats import Compression, Head, refuse_foreign_text
+from training.table.header import refuse_data_as_header, refuse_lines_above, usual_width
 from training.table.lines import Record, read_records
 from training.table.values import ReadOptions
 
@@ -18,14 +17,10 @@ SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 """What separates cells, and its name in messages and after ``--separator``."""
 ALL_IN_QUOTES = re.compile(r"\s*'[^',;\t|]*'([,;\t|]'[^',;\t|]*')+\s*")
 """A first line all of whose cells stand in single quotes."""
-NO_HEADER = re.compile(r"\s*(#|%|//|sep=.\s*$)")
-"""What a line above the header begins with."""
 LOOKED_AT = 100
 """Records that are looked at."""
 CLEARLY_REGULAR = 0.5
 """A separator by which more of the records have as many cells as the header is a rival of one that parts fewer."""
-FEWEST_RISING = 3
-"""So many whole numbers, one step apart, are names (years, 0 to n-1) and no row of data."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +91,11 @@ def look(path: Path, head: Head, options: ReadOptions) -> Look:
     )
     if not options.header:
         return found
-    _refuse_lines_above(path, records, text, separator)
-    _refuse_data_as_header(path, records)
+    lines = [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]
+    if len(records[0].cells) == 1 and not options.separator:
+        _refuse_blanks(path, records, lines)
+    refuse_lines_above(path, records, lines, separator_name(separator))
+    refuse_data_as_header(path, records)
     header = records[0]
     header_bytes = encoded_length(path, head, text[: header.end], encoding, mark_bytes)
     return replace(
@@ -147,64 +145,19 @@ def _choose_separator(path: Path, tables: dict[str, list[Record]]) -> str:
     return likely[0] if likely else max(widths, key=lambda separator: _regularity(widths[separator]))
 
 
-def _usual_width(counts: list[int]) -> int:
-    """Return the commonest number of cells above 1; 1 where there is none."""
-    several = Counter(count for count in counts if count > 1)
-    return several.most_common(1)[0][0] if several else 1
-
-
 def _regularity(counts: list[int]) -> float:
     """Return the share of the records that have the usual number of cells; half of it where the header has not."""
-    usual = _usual_width(counts)
+    usual = usual_width(counts)
     if usual == 1:
         return 0.0
     return counts.count(usual) / len(counts) / (1 if counts[0] == usual else 2)
 
 
-def _refuse_lines_above(path: Path, records: list[Record], text: str, separator: str) -> None:
-    """Raise UserError where titles or comments stand above the header, or where blanks separate the cells."""
-    lines = [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]
-    first, width = records[0], _usual_width([len(record.cells) for record in records])
-    narrow = len(first.cells) * 2 <= width
-    comment = NO_HEADER.match(lines[first.line - 1]) and (len(first.cells) < width or first.cells[0].startswith("sep="))
-    if narrow or comment:
-        table = next((record for record in records[1:] if len(record.cells) == width), first)
-        raise UserError(
-            f"{path.name}: the first line must be the header, however: line {first.line} "
-            f"({quoted(lines[first.line - 1])}) has {_cells(len(first.cells))}, and line {table.line} "
-            f"({quoted(lines[table.line - 1])}) has {width}, separated by {separator_name(separator)}. "
-            f"Delete what stands above line {table.line}, or give the right --separator."
-        )
+def _refuse_blanks(path: Path, records: list[Record], lines: list[str]) -> None:
+    """Raise UserError where each line has blanks, and none of the separators."""
     bare = [lines[record.line - 1].strip() for record in records]
-    if width == 1 and len(bare) > 1 and all(" " in line and not SEPARATORS.keys() & set(line) for line in bare):
+    if len(bare) > 1 and all(" " in line and not SEPARATORS.keys() & set(line) for line in bare):
         raise UserError(
-            f"{path.name}: a character must separate the cells, however: line {first.line} "
-            f"({quoted(lines[first.line - 1])}) has but blanks. Separate them by ',' or, where single blanks do so, "
-            "give --separator ' '."
+            f"{path.name}: a character must separate the cells, however: line {records[0].line} ({quoted(bare[0])}) "
+            "has but blanks. Separate them by ',' or, where single blanks do so, give --separator ' '."
         )
-
-
-def _refuse_data_as_header(path: Path, records: list[Record]) -> None:
-    """Raise UserError where a number stands above numbers, unless such names count on: years, 0 to n-1."""
-    header, rows = records[0], records[1:]
-    numbers = [position for position, name in enumerate(header.cells) if _is_number(name)]
-    names = [header.cells[position].strip(BLANKS) for position in numbers]
-    if len(names) >= FEWEST_RISING and all(WHOLE.fullmatch(name) for name in names):
-        steps = {int(after) - int(before) for before, after in pairwise(names)}
-        if len(steps) == 1 and min(steps) > 0:
-            return
-    for position in numbers:
-        below = [row.cells[position] for row in rows if position < len(row.cells)]
-        if len(numbers) == len(header.cells) or any(_is_number(cell) for cell in below):
-            raise UserError(
-                f"{path.name}: the first line must be the header, however: line {header.line} holds "
-                f"{quoted(header.cells[position])}, which looks like data. Give --no-header, or name it in words."
-            )
-
-
-def _is_number(cell: str) -> bool:
-    return cell.strip(BLANKS)[:1] in {*"+-.,0123456789"} and any(CellRules(sign).is_number(cell) for sign in (".", ","))
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"

@@ -97,7 +97,7 @@ def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[s
     if twice:
         raise UserError(
             f"{path.name}: column names must differ, however: {quoted(twice[0])} stands {kept.count(twice[0])} times. "
-            f"Rename one, or leave them all out by --drop {quoted(twice[0])}."
+            f"Rename one, give --drop {quoted(twice[0])} or, where the first line is data, --no-header."
         )
     return kept
 
