@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TextIO
 
@@ -15,22 +16,24 @@ import pyarrow.csv
 
 from training.errors import UserError, quoted
 from training.table.cells import BLANKS, CellRules, contains
+from training.table.encoding import undecodable
 from training.table.formats import open_bytes, unreadable
-from training.table.lines import Record, number_records, undecodable
+from training.table.lines import Record, number_records
 from training.table.look import Look, separator_name
 from training.table.values import ColumnValues
 
 BLOCK_BYTES = 2**20
 """Read at a time. A row must fit; twice as much reads no faster and takes more memory."""
-BYTES_OF_WIDE_CELL = 64
-"""What a block has more for each column, so that rows of many columns fit."""
+BYTES_FOR_EACH_COLUMN = 1024
+"""What a block has more for each column, so that one of 20,000 columns has some rows as well."""
 NO_ROWS = "Empty CSV file"
 """pyarrow's words where nothing comes behind the header."""
 ROW_BEYOND_BLOCK = "straddling object straddles two block boundaries"
 """pyarrow's words where a row is longer than a block."""
 INVALID_TEXT = "invalid UTF8 data"
 """pyarrow's words where bytes are no text."""
-STRICT_FAULTS = {"unexpected end of data": "no other up to the end of the file"}
+NEVER_CLOSED = "unexpected end of data"
+"""The csv module's words where a quote is open at the end of the file."""
 
 OTHER_DECIMAL = {
     ".": r"^[+-]?([0-9][0-9.]*)?,[0-9]+([eE][+-]?[0-9]+)?$",
@@ -44,16 +47,12 @@ class CsvFile:
     """A CSV file that was looked at. Its columns are numbered in their order."""
 
     look: Look
+    names: list[str]
     rules: CellRules
     dropped: list[int]
     """Columns that are not wanted, but looked into for quotes out of place."""
     decimal_given: bool
     """Whether the decimal sign is the user's word."""
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the columns, as the header has them."""
-        return self.look.names
 
     @property
     def found(self) -> str:
@@ -142,7 +141,7 @@ class CsvFile:
         columns = len(self.names)
         return pa.csv.ReadOptions(
             use_threads=False,
-            block_size=BLOCK_BYTES + columns * BYTES_OF_WIDE_CELL,
+            block_size=BLOCK_BYTES + columns * BYTES_FOR_EACH_COLUMN,
             encoding="utf8" if self.look.encoding == "utf-8" else self.look.encoding,
             column_names=[str(column) for column in range(columns)],
         )
@@ -167,22 +166,25 @@ class CsvFile:
     def _check_quoting(self, cells: pa.Array) -> None:
         """Raise UserError where a quote that is out of place has made a cell of several, or a part of one."""
         if contains(cells, "\n") or contains(cells, "\r"):
-            self._check_quotes()
+            assert self._quotes_stand_around_cells
         if contains(cells, " " + self.look.quote):
             self._check_blanks_before_quotes(cells)
 
-    def _check_quotes(self) -> None:
-        record, line = None, self.look.skipped_lines + 1
+    @cached_property
+    def _quotes_stand_around_cells(self) -> bool:
+        """True, found out once: where they do not, UserError is raised."""
+        line = self.look.skipped_lines + 1
         with self._text() as text:
             try:
                 for record in self._rows(text, strict=True):
                     line = record.last_line + 1
             except csv.Error as error:
+                fact = "is not closed" if str(error) == NEVER_CLOSED else "is closed within a cell"
                 raise UserError(
-                    f"{self.look.path.name}: a quote must open and close a cell, however: one that is opened in line "
-                    f"{line} or below it is followed by {STRICT_FAULTS.get(str(error), str(error))}. Close it, or "
-                    "double a quote that belongs to the cell."
+                    f"{self.look.path.name}: quotes must stand around whole cells, however: one that is opened in line "
+                    f"{line} or below {fact}. Close it behind its cell, or double a quote that belongs to the cell."
                 ) from error
+        return True
 
     def _check_blanks_before_quotes(self, cells: pa.Array) -> None:
         for cell in cells.to_pylist():
@@ -196,7 +198,7 @@ class CsvFile:
         return UserError(
             f"{self.look.path.name}: each row must have {len(self.names)} cells separated by "
             f"{separator_name(self.look.separator)}, as the first line has, however: {self.place(row)} has {cells}. "
-            "Mend it, put cells that hold the separator in quotes, or give the right --separator."
+            "Mend it, name all columns, put cells that hold the separator in quotes, or give the right --separator."
         )
 
     def _undecodable(self) -> UserError:
@@ -216,5 +218,9 @@ class CsvFile:
         if INVALID_TEXT in str(error):
             return self._undecodable()
         if ROW_BEYOND_BLOCK in str(error):
-            self._check_quotes()
+            assert self._quotes_stand_around_cells
+            return UserError(
+                f"{self.look.path.name}: a row must fit {self._reading().block_size:,} bytes, however: one is longer. "
+                "Shorten its cells, or delete the column of long texts."
+            )
         return unreadable(self.look.path, error)

@@ -11,8 +11,10 @@ from training.errors import UserError, first_line, quoted
 
 Compression = Literal["gzip", "bz2", "zstd"]
 
-HEAD_BYTES = 4 * 2**20
-"""So many bytes are looked at: a header of 20,000 long names fits."""
+HEAD_BYTES = 2**18
+HEAD_LINES = 10
+MOST_HEAD_BYTES = 2**22
+"""So many bytes are looked at, or more where they are fewer lines: a header of 20,000 long names must fit."""
 PARQUET = b"PAR1"
 PARQUET_ENDINGS = (".parquet", ".pq")
 COMPRESSIONS: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -41,7 +43,7 @@ TAR_MARK = slice(257, 262)
 
 @dataclass(frozen=True)
 class Head:
-    """A file's beginning. data: its first ``HEAD_BYTES`` bytes, decompressed; ``whole``: whether these are all."""
+    """A file's beginning. data: its first bytes, decompressed; ``whole``: whether these are all."""
 
     parquet: bool
     compression: Compression | None
@@ -62,11 +64,14 @@ def recognise(path: Path) -> Head:
             return Head(parquet=True, compression=None, data=start, whole=False)
         compression = next((name for magic, name in COMPRESSIONS.items() if start.startswith(magic)), None)
         with open_bytes(path, compression) as stream:
-            data = stream.read(HEAD_BYTES + 1)
+            data = stream.read(HEAD_BYTES)
+            while data.count(b"\n") < HEAD_LINES and len(data) < MOST_HEAD_BYTES and (more := stream.read(HEAD_BYTES)):
+                data += more
+            whole = not stream.read(1)
     except OSError as error:
         raise unreadable(path, error) from error
     _refuse_foreign(path, data, compression)
-    return Head(parquet=False, compression=compression, data=data[:HEAD_BYTES], whole=len(data) <= HEAD_BYTES)
+    return Head(parquet=False, compression=compression, data=data, whole=whole)
 
 
 def open_bytes(path: Path, compression: Compression | None) -> pa.NativeFile:
@@ -77,9 +82,8 @@ def open_bytes(path: Path, compression: Compression | None) -> pa.NativeFile:
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """Return the error for a file that its reader gives up on, in the reader's words."""
-    return UserError(
-        f"{path.name}: a table must be a readable CSV or Parquet file, however: {first_line(error)}. Mend the file."
-    )
+    fact = first_line(error).rstrip(".")
+    return UserError(f"{path.name}: a table must be a readable CSV or Parquet file, however: {fact}. Mend the file.")
 
 
 def refuse_foreign_text(path: Path, text: str) -> None:

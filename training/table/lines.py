@@ -1,21 +1,15 @@
-"""Where things stand in a text file, as an editor shows it: the lines of its records, and what can't be decoded.
+"""The records of a CSV text and the lines on which an editor shows them.
 
-Only messages ask for it: values come from pyarrow, and what pyarrow counts as a row is counted here.
+Looks and messages ask for them: values come from pyarrow.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-from training.errors import UserError, quoted
 
 LONGEST_CELL = 2**31 - 1
 """Characters that the csv module takes: by itself it takes 131,072."""
-SHOWN_BYTES = 20
-PRINTED_BY_CP1252 = range(0x80, 0xA0)
-"""Latin-1 has control characters there, which no text holds; Windows' has quotes, dashes and the euro."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +49,3 @@ def _measured(lines: Iterable[str], end: list[int]) -> Iterator[str]:
     for line in lines:
         end[0] += len(line)
         yield line
-
-
-def undecodable(path: Path, error: UnicodeDecodeError, *, lines_before: int) -> UserError:
-    """Return the error for bytes that are no text. lines_before: those in front of the bytes that were decoded."""
-    before, behind = error.object[: error.start], error.object[error.start : error.start + SHOWN_BYTES]
-    byte, line = behind[0], lines_before + before.count(b"\n") + 1
-    likely = "cp1252" if byte in PRINTED_BY_CP1252 else "latin-1"
-    shown = (before.splitlines() or [b""])[-1][-SHOWN_BYTES:] * (not before.endswith(b"\n")) + behind.splitlines()[0]
-    return UserError(
-        f"{path.name}: a text must be {error.encoding.upper()}, however: line {line} holds the byte 0x{byte:02x}, "
-        f"{likely} for {quoted(shown.decode(likely, 'replace'))}. Give --encoding {likely}, or save the file as UTF-8."
-    )

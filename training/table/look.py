@@ -1,33 +1,26 @@
 """A look at the first lines of a text, once: encoding, quote, separator, header. What stays in doubt is refused."""
 
-import codecs
 import io
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 from training.errors import UserError, quoted
-from training.table.cells import BLANKS, WHOLE, CellRules
+from training.table.cells import BLANKS
+from training.table.encoding import decode, encoded_length, encoding_name, find_encoding
 from training.table.formats import Compression, Head, refuse_foreign_text
-from training.table.lines import Record, read_records, undecodable
+from training.table.header import refuse_data_as_header, refuse_lines_above, usual_width
+from training.table.lines import Record, read_records
 from training.table.values import ReadOptions
 
-MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-"""Bytes that a text may begin with to say how it is encoded."""
-SAME_ENCODING = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}
-"""Names of encodings that would read or write such a mark themselves."""
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 """What separates cells, and its name in messages and after ``--separator``."""
 ALL_IN_QUOTES = re.compile(r"\s*'[^',;\t|]*'([,;\t|]'[^',;\t|]*')+\s*")
 """A first line all of whose cells stand in single quotes."""
-NO_HEADER = re.compile(r"\s*(#|%|//|sep=.\s*$)")
-"""What a line above the header begins with."""
 LOOKED_AT = 100
 """Records that are looked at."""
-FEWEST_RISING = 3
-"""So many whole numbers, one step apart, are names (years, 0 to n-1) and no row of data."""
+CLEARLY_REGULAR = 0.5
+"""A separator by which more of the records have as many cells as the header is a rival of one that parts fewer."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,11 @@ class Look:
     @property
     def found(self) -> str:
         """Say it in words: 'CSV, UTF-8, separated by tab'."""
-        parts = ["CSV", self.encoding.upper(), f"separated by {separator_name(self.separator)}"]
+        parts = [
+            "CSV",
+            encoding_name(self.encoding),
+            f"separated by {separator_name(self.separator)}",
+        ]
         if self.quote != '"':
             parts.append(f"quoted by {self.quote}")
         if not self.header:
@@ -66,8 +63,8 @@ def separator_name(separator: str) -> str:
 
 def look(path: Path, head: Head, options: ReadOptions) -> Look:
     """Look at the beginning of a text. Raise UserError, with the option that helps, for what is wrong or in doubt."""
-    encoding, mark_bytes = _find_encoding(path, head, options.encoding)
-    text = _decode(path, head, encoding, mark_bytes)
+    encoding, mark_bytes = find_encoding(path, head, options.encoding)
+    text = decode(path, head, encoding, mark_bytes)
     refuse_foreign_text(path, text)
     quote = "'" if ALL_IN_QUOTES.fullmatch(text.strip(BLANKS).partition("\n")[0]) else '"'
     tables = {
@@ -94,66 +91,19 @@ def look(path: Path, head: Head, options: ReadOptions) -> Look:
     )
     if not options.header:
         return found
-    _refuse_lines_above(path, records, text, separator)
-    _refuse_data_as_header(path, records)
+    lines = [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]
+    if len(records[0].cells) == 1 and not options.separator:
+        _refuse_blanks(path, records, lines)
+    refuse_lines_above(path, records, lines, separator_name(separator))
+    refuse_data_as_header(path, records)
     header = records[0]
-    header_bytes = _encoded_length(path, head, text[: header.end], encoding, mark_bytes)
+    header_bytes = encoded_length(path, head, text[: header.end], encoding, mark_bytes)
     return replace(
         found,
         names=[name.strip(BLANKS) for name in header.cells],
         skipped_bytes=mark_bytes + header_bytes,
         skipped_lines=header.last_line,
     )
-
-
-def _find_encoding(path: Path, head: Head, given: str | None) -> tuple[str, int]:
-    """Return the encoding and the bytes of its mark."""
-    mark = next((mark for mark in MARKS if head.data.startswith(mark)), b"")
-    if given is None:
-        return MARKS.get(mark, "utf-8"), len(mark)
-    try:
-        b"a".decode(given)
-        encoding = codecs.lookup(given).name
-    except (LookupError, UnicodeError) as error:
-        raise UserError(
-            f"--encoding must name a text encoding, however: {quoted(given)} is unknown. "
-            "Give one that Python knows, such as utf-8, latin-1, cp1252 or utf-16-le."
-        ) from error
-    encoding = SAME_ENCODING.get(encoding, encoding)
-    if mark and MARKS[mark][:6] != encoding[:6]:
-        raise UserError(
-            f"{path.name}: --encoding must fit the file, however: it begins with the mark of {MARKS[mark].upper()}. "
-            "Leave --encoding out."
-        )
-    return MARKS.get(mark, encoding), len(mark)
-
-
-def _decode(path: Path, head: Head, encoding: str, mark_bytes: int) -> str:
-    data = head.data[mark_bytes:]
-    try:
-        text = codecs.getincrementaldecoder(encoding)().decode(data, final=head.whole)
-    except UnicodeDecodeError as error:
-        raise undecodable(path, error, lines_before=0) from error
-    if "\0" in text:
-        low, high = data[0:200:2].count(0), data[1:200:2].count(0)
-        remedy = "Give a CSV or Parquet file."
-        if max(low, high) > len(data[:200]) // 4:
-            remedy = f"Give --encoding {'utf-16-le' if high > low else 'utf-16-be'}."
-        raise UserError(
-            f"{path.name}: a table must be a CSV or Parquet file, however: byte {data.index(0) + mark_bytes} is zero, "
-            f"which no {encoding.upper()} text holds. {remedy}"
-        )
-    return text
-
-
-def _encoded_length(path: Path, head: Head, text: str, encoding: str, mark_bytes: int) -> int:
-    encoded = text.encode(encoding)
-    if not head.data[mark_bytes:].startswith(encoded):
-        raise UserError(
-            f"{path.name}: the encoding must write a text in one way alone, however: {encoding} has several. "
-            "Save the file as UTF-8."
-        )
-    return len(encoded)
 
 
 def _given_separator(path: Path, given: str) -> str:
@@ -180,78 +130,34 @@ def _complete_records(text: str, separator: str, quote: str, *, whole: bool) -> 
 
 
 def _choose_separator(path: Path, tables: dict[str, list[Record]]) -> str:
-    """Return the one separator by which all lines have as many cells, or else the one that the header speaks for."""
+    """Return the one separator by which all lines have as many cells, or else the one by which most have."""
     widths = {separator: [len(record.cells) for record in records] for separator, records in tables.items()}
-    regular = [separator for separator, counts in widths.items() if min(counts) == max(counts) > 1]
-    if len(regular) > 1:
-        readings = " and ".join(f"{widths[separator][0]} by {SEPARATORS[separator]}" for separator in regular)
+    likely = [separator for separator, counts in widths.items() if min(counts) == max(counts) > 1]
+    if len(likely) == 1:
+        least = widths[likely[0]][0]
+        likely += [by for by, counts in widths.items() if counts[0] > least and _regularity(counts) > CLEARLY_REGULAR]
+    if len(likely) > 1:
+        readings = " and ".join(f"{widths[separator][0]} by {SEPARATORS[separator]}" for separator in likely)
         raise UserError(
-            f"{path.name}: one character must separate the cells, however: the first lines have {readings}. "
-            f"Give --separator {' or --separator '.join(SEPARATORS[separator] for separator in regular)}."
+            f"{path.name}: one character must separate the cells, however: the first line has {readings}. "
+            f"Give --separator {' or --separator '.join(SEPARATORS[separator] for separator in likely)}."
         )
-    if regular:
-        return regular[0]
-    return max(widths, key=lambda separator: _regularity(widths[separator]))
-
-
-def _usual_width(counts: list[int]) -> int:
-    """Return the commonest number of cells above 1; 1 where there is none."""
-    several = Counter(count for count in counts if count > 1)
-    return several.most_common(1)[0][0] if several else 1
+    return likely[0] if likely else max(widths, key=lambda separator: _regularity(widths[separator]))
 
 
 def _regularity(counts: list[int]) -> float:
     """Return the share of the records that have the usual number of cells; half of it where the header has not."""
-    usual = _usual_width(counts)
+    usual = usual_width(counts)
     if usual == 1:
         return 0.0
     return counts.count(usual) / len(counts) / (1 if counts[0] == usual else 2)
 
 
-def _refuse_lines_above(path: Path, records: list[Record], text: str, separator: str) -> None:
-    """Raise UserError where titles or comments stand above the header, or where blanks separate the cells."""
-    lines = list(io.StringIO(text, newline=""))
-    first, width = records[0], _usual_width([len(record.cells) for record in records])
-    narrow = len(first.cells) * 2 <= width
-    comment = NO_HEADER.match(lines[first.line - 1]) and (len(first.cells) < width or first.cells[0].startswith("sep="))
-    if narrow or comment:
-        table = next((record for record in records[1:] if len(record.cells) == width), first)
-        raise UserError(
-            f"{path.name}: the first line must be the header, however: line {first.line} "
-            f"({quoted(lines[first.line - 1])}) has {_cells(len(first.cells))}, and line {table.line} "
-            f"({quoted(lines[table.line - 1])}) has {width}, separated by {separator_name(separator)}. "
-            f"Delete what stands above the header, or give the right --separator."
-        )
+def _refuse_blanks(path: Path, records: list[Record], lines: list[str]) -> None:
+    """Raise UserError where each line has blanks, and none of the separators."""
     bare = [lines[record.line - 1].strip() for record in records]
-    if width == 1 and len(bare) > 1 and all(" " in line and not SEPARATORS.keys() & set(line) for line in bare):
+    if len(bare) > 1 and all(" " in line and not SEPARATORS.keys() & set(line) for line in bare):
         raise UserError(
-            f"{path.name}: a character must separate the cells, however: line {first.line} "
-            f"({quoted(lines[first.line - 1])}) has but blanks. Separate them by ',' or, where single blanks do so, "
-            "give --separator ' '."
+            f"{path.name}: a character must separate the cells, however: line {records[0].line} ({quoted(bare[0])}) "
+            "has but blanks. Separate them by ',' or, where single blanks do so, give --separator ' '."
         )
-
-
-def _refuse_data_as_header(path: Path, records: list[Record]) -> None:
-    """Raise UserError where a number stands above numbers, unless such names count on: years, 0 to n-1."""
-    header, rows = records[0], records[1:]
-    numbers = [position for position, name in enumerate(header.cells) if _is_number(name)]
-    names = [header.cells[position].strip(BLANKS) for position in numbers]
-    if len(names) >= FEWEST_RISING and all(WHOLE.fullmatch(name) for name in names):
-        steps = {int(after) - int(before) for before, after in pairwise(names)}
-        if len(steps) == 1 and min(steps) > 0:
-            return
-    for position in numbers:
-        below = [row.cells[position] for row in rows if position < len(row.cells)]
-        if len(numbers) == len(header.cells) or any(_is_number(cell) for cell in below):
-            raise UserError(
-                f"{path.name}: the first line must be the header, however: line {header.line} holds "
-                f"{quoted(header.cells[position])}, which looks like data. Give --no-header, or name it in words."
-            )
-
-
-def _is_number(cell: str) -> bool:
-    return cell.strip(BLANKS)[:1] in {*"+-.,0123456789"} and any(CellRules(sign).is_number(cell) for sign in (".", ","))
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"

@@ -56,7 +56,7 @@ class ParquetFile:
         if pa.types.is_timestamp(plain.type):
             plain = plain.cast(pa.timestamp(plain.type.unit))  # in UTC: to write a zone's time takes a database
         elif pa.types.is_duration(plain.type):
-            plain = plain.cast(pa.int64())
+            plain = pc.binary_join_element_wise(plain.cast(pa.int64()).cast(pa.string()), plain.type.unit, " ")
         elif pa.types.is_float16(plain.type):
             plain = plain.cast(pa.float64())
         return self.rules.words(plain.cast(pa.string())).dictionary_encode()

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +42,8 @@ def read(path: Path, options: ReadOptions) -> ReadTable:
     times as words. A last column without name and values is left out.
     """
     source = _open(path, options)
-    names = _name_columns(path, source.names, options.drop)
-    wanted = [column for column, name in enumerate(names) if name not in options.drop]
+    names = source.names
+    wanted = [column for column, name in enumerate(names) if not name or name not in options.drop]
     if not wanted:
         raise UserError(f"{path.name}: a table must have columns, however: --drop leaves none. Drop fewer.")
     rows, gathered = _gather(source, wanted)
@@ -73,11 +73,13 @@ def _open(path: Path, options: ReadOptions) -> Source:
         raise UserError(f"--decimal must be '.' or ',', however: {quoted(str(options.decimal))}. Give one of these.")
     head = recognise(path)
     if head.parquet:
-        return open_parquet(path, options, CellRules(missing=options.missing))
+        file = open_parquet(path, options, CellRules(missing=options.missing))
+        return replace(file, names=_name_columns(path, file.names, options.drop))
     looked = look(path, head, options)
-    dropped = [column for column, name in enumerate(looked.names) if name in options.drop]
+    names = _name_columns(path, looked.names, options.drop)
+    dropped = [column for column, name in enumerate(names) if name in options.drop]
     rules = CellRules("," if options.decimal == "," else ".", options.missing)
-    return CsvFile(looked, rules, dropped=dropped, decimal_given=options.decimal is not None)
+    return CsvFile(looked, names, rules, dropped=dropped, decimal_given=options.decimal is not None)
 
 
 def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[str]:
@@ -95,7 +97,7 @@ def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[s
     if twice:
         raise UserError(
             f"{path.name}: column names must differ, however: {quoted(twice[0])} stands {kept.count(twice[0])} times. "
-            f"Rename one, or leave them all out by --drop {quoted(twice[0])}."
+            f"Rename one, give --drop {quoted(twice[0])} or, where the first line is data, --no-header."
         )
     return kept
 
