@@ -1,11 +1,12 @@
 """`python -m training inspect`, and what `fit` says of a table before it trains."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import QUICK, train
+from tests.conftest import QUICK, newest_release, train
 
 
 @pytest.fixture
@@ -44,6 +45,26 @@ def test_inspect_says_what_becomes_of_each_column(table: Path, tmp_path: Path) -
     assert "4 raw columns become 8 encoded ones and 44 features" in ended.stdout
     assert max(len(line) for line in ended.stdout.splitlines() if "│" in line) <= 100
     assert not (tmp_path / "home/models").exists() or not any((tmp_path / "home/models").iterdir())
+
+
+def test_the_card_keeps_what_was_decided(table: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    options = ("--target", "port", "--missing", "Oslo", "--drop", "length", "--architecture", "tiny=1x8")
+    ended = train(home, "--data", str(table), *options, *QUICK)
+    assert ended.returncode == 0, ended.stderr
+    assert "120 rows without it are dropped" in ended.stdout
+    card = json.loads((home / "models/archscale-tiny" / newest_release(home) / "card.json").read_text())
+    assert [(column["name"], column["kind"]) for column in card["raw_features"]] == [
+        ("name[0]", "number"),
+        ("late", "boolean"),
+        ("class", "category"),
+    ]
+    assert card["raw_features"][1]["levels"] == ["no", "Yes"]
+    assert card["raw_features"][2]["levels"] == ["long", "short"]
+    assert card["target"]["classes"] == ["Bern, old town", "Rome"]
+    assert card["data"]["rows_without_target"] == 120
+    assert card["data"]["missing_spellings"] == ["Oslo"]
+    assert [column["name"] for column in card["data"]["left_out"]] == ["length", "Unnamed: 0", "site"]
 
 
 def test_inspect_needs_no_target_but_a_table(table: Path, tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ def test_an_infinite_target_is_named_with_its_line() -> None:
     assert "--drop" not in line
 
 
+def test_an_infinite_target_that_the_reader_left_as_a_word_is_named_with_its_line() -> None:
+    values: list[Value] = [str(row * 0.3) for row in range(ROWS)]
+    values[40] = "1e400"
+    assert "line 42 holds '1e400', a number beyond float64" in refusal(values)
+
+
 def test_words_among_the_numbers_of_a_target_are_named_with_their_line() -> None:
     values: list[Value] = [str(row * 0.3) for row in range(ROWS)]
     values[40] = "none yet"

@@ -12,7 +12,8 @@ from training.evaluation import (
     measure_calibration,
     measure_quality,
 )
-from training.preprocessing import Rows, fit_preprocessing
+from training.preprocessing import fit_preprocessing
+from training.table.split import Rows
 
 RNG = np.random.default_rng(2)
 CLASSES = 4
