@@ -83,7 +83,10 @@ def test_inspect_needs_no_target_but_a_table(table: Path, tmp_path: Path) -> Non
         (("--target", "Class"), "'Class' is none of 'Unnamed: 0', 'port', 'name[0]'"),
         (("--target", "class", "--drop", "port", "--category", "port"), "'port' is named by --drop and --category"),
         (("--target", "class", "--numeric", "port"), "--numeric must name a column that holds numbers"),
-        (("--target", "class", "--most-features", "40"), "most come of 'port' 4, 'length' 2"),
+        (
+            ("--target", "class", "--most-features", "40"),
+            "most columns come of 'port' 4, 'length' 2. Give --drop",
+        ),
         (("--target", "class", "--separator", ";;"), "--separator must be one sign"),
         (("--target", "class", "--encoding", "klingon"), "--encoding must be one that Python knows"),
     ],

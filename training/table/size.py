@@ -1,5 +1,6 @@
 """How large a table becomes before anything is trained on it: encoded columns, features, bytes."""
 
+import math
 from dataclasses import dataclass
 
 from service.contract.card import RawFeature
@@ -48,10 +49,13 @@ def check_features(features: list[RawFeature], *, most: int, source: str) -> Non
     size = measure_table(features, rows=0)
     if size.features <= most:
         return
-    largest = sorted(features, key=lambda feature: -feature.encoded_columns)[:SHOWN_COLUMNS]
+    several = [feature for feature in features if feature.encoded_columns > 1]
+    largest = sorted(several, key=lambda feature: -feature.encoded_columns)[:SHOWN_COLUMNS]
     shown = ", ".join(f"{quoted(feature.name)} {feature.encoded_columns}" for feature in largest)
+    room = int((math.sqrt(9 + 8 * most) - 3) / 2)  # count_features(room) <= most
     raise UserError(
         f"{source}: a table must make at most {most:,} features (--most-features), however: {size.raw_columns:,} raw "
-        f"columns become {size.encoded_columns:,} encoded ones and {size.features:,} features; most come of {shown}. "
-        "Give --drop for columns that can be spared, or raise --most-features."
+        f"columns become {size.encoded_columns:,} encoded ones and {size.features:,} features"
+        f"{f'; most columns come of {shown}' if shown else ''}. Give --drop until at most {room:,} encoded ones "
+        "remain, or raise --most-features."
     )
