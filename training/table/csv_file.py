@@ -165,14 +165,14 @@ class CsvFile:
 
     def _check_quoting(self, cells: pa.Array) -> None:
         """Raise UserError where a quote that is out of place has made a cell of several, or a part of one."""
-        if contains(cells, "\n") or contains(cells, "\r"):
-            assert self._quotes_stand_around_cells
+        if (contains(cells, "\n") or contains(cells, "\r")) and self._quote_fault:
+            raise self._quote_fault
         if contains(cells, " " + self.look.quote):
             self._check_blanks_before_quotes(cells)
 
     @cached_property
-    def _quotes_stand_around_cells(self) -> bool:
-        """True, found out once: where they do not, UserError is raised."""
+    def _quote_fault(self) -> UserError | None:
+        """The error for a quote that does not stand around a whole cell, where there is one. It takes a second pass."""
         line = self.look.skipped_lines + 1
         with self._text() as text:
             try:
@@ -180,11 +180,11 @@ class CsvFile:
                     line = record.last_line + 1
             except csv.Error as error:
                 fact = "is not closed" if str(error) == NEVER_CLOSED else "is closed within a cell"
-                raise UserError(
+                return UserError(
                     f"{self.look.path.name}: quotes must stand around whole cells, however: one that is opened in line "
                     f"{line} or below {fact}. Close it behind its cell, or double a quote that belongs to the cell."
-                ) from error
-        return True
+                )
+        return None
 
     def _check_blanks_before_quotes(self, cells: pa.Array) -> None:
         for cell in cells.to_pylist():
@@ -218,8 +218,7 @@ class CsvFile:
         if INVALID_TEXT in str(error):
             return self._undecodable()
         if ROW_BEYOND_BLOCK in str(error):
-            assert self._quotes_stand_around_cells
-            return UserError(
+            return self._quote_fault or UserError(
                 f"{self.look.path.name}: a row must fit {self._reading().block_size:,} bytes, however: one is longer. "
                 "Shorten its cells, or delete the column of long texts."
             )
