@@ -13,7 +13,11 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the job; return its exit code."""
     try:
-        _fit(parse_options())
+        options = parse_options()
+        if options.command == "inspect":
+            _inspect(options)
+        else:
+            _fit(options)
     except TrainingError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -23,6 +27,13 @@ def main() -> int:
     return 0
 
 
+def _inspect(options: TrainingOptions) -> None:
+    from training.inspect import look_at_table
+    from training.table.show import show_table
+
+    show_table(look_at_table(options), most_features=options.most_features)
+
+
 def _fit(options: TrainingOptions) -> None:
     # Imported here: bad options are answered at once, and the reader knows what goes on in the seconds of imports.
     from training.console import show_summary, show_training
@@ -30,8 +41,14 @@ def _fit(options: TrainingOptions) -> None:
     with show_training(options) as progress:
         progress.show_stage("loading the libraries")
         from training.run import run_training
+        from training.table.show import show_table
 
-        summary = run_training(options, on_stage=progress.show_stage, on_epoch=progress.show_epoch)
+        summary = run_training(
+            options,
+            on_stage=progress.show_stage,
+            on_table=lambda decided: show_table(decided, most_features=options.most_features),
+            on_epoch=progress.show_epoch,
+        )
     show_summary(summary)
     if options.summary is not None:
         _write(options.summary, summary.model_dump_json(indent=2, exclude_none=True))

@@ -55,23 +55,27 @@ class Architecture:
             )
         return cls(name, depth, width)
 
-    def parameters(self, *, raw_features: int) -> int:
-        """Weights and biases of the exported network for ``raw_features`` columns."""
-        first = (count_features(raw_features) + 1) * self.width
-        return first + (self.depth - 1) * (self.width + 1) * self.width + self.width + 1
+    def parameters(self, *, columns: int, outputs: int = 1) -> int:
+        """Weights and biases of the exported network for ``columns`` encoded columns."""
+        first = (count_features(columns) + 1) * self.width
+        return first + (self.depth - 1) * (self.width + 1) * self.width + (self.width + 1) * outputs
 
 
 def choose_recipe(
     architecture: Architecture,
     *,
     rows: int,
-    raw_features: int,
+    columns: int,
+    outputs: int = 1,
     epochs: int,
     batch_size: int | None,
     learning_rate: float | None,
     seed: int,
 ) -> Recipe:
-    """Return the recipe for ``rows`` training rows; None: not given. Raise UserError for a batch larger than these."""
+    """Return the recipe for ``rows`` training rows of ``columns`` encoded columns; None: not given.
+
+    Raise UserError for a batch larger than the rows.
+    """
     if batch_size is None:
         batch_size = min(rows, max(SMALLEST_BATCH, min(BATCH_SIZE, rows * epochs // STEPS_AT_LEAST)))
     if batch_size > rows:
@@ -79,7 +83,7 @@ def choose_recipe(
             f"--batch-size must be at most the number of training rows, {rows}, however: {batch_size}. "
             "Lower it, or leave it out."
         )
-    large = architecture.parameters(raw_features=raw_features) > PARAMETERS_PER_ROW * rows
+    large = architecture.parameters(columns=columns, outputs=outputs) > PARAMETERS_PER_ROW * rows
     return Recipe(
         epochs=epochs,
         batch_size=batch_size,

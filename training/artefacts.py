@@ -2,8 +2,9 @@
 
 import io
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 
 import numpy as np
@@ -13,7 +14,17 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 from sklearn.pipeline import Pipeline
 
-from service.contract.card import DataSource, Examples, Metrics, ModelCard, RawFeature, Target
+from service.contract.card import (
+    CARD_FORMAT,
+    Calibration,
+    Cell,
+    ColumnKind,
+    DataSource,
+    Examples,
+    ModelCard,
+    RawFeature,
+    Target,
+)
 from service.contract.files import (
     CARD_FILE,
     EXAMPLE_ROWS,
@@ -24,20 +35,26 @@ from service.contract.files import (
     TRACE_FILE,
 )
 from service.contract.names import Task
-from service.contract.policies import PARITY_TOLERANCE
+from service.contract.policies import PARITY_TOLERANCE, UNKNOWN_CODE
 from training.errors import TrainingError
-from training.evaluation import measure_quality, predict
+from training.evaluation import choose_threshold, measure_calibration, measure_quality, predict
 from training.export import fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
-from training.preprocessing import Rows
+from training.preprocessing import count_encoded, feature_names
 from training.process import TrainingJob, TrainingResult
 from training.store import Files
 from training.summary import TrainingSummary
-from training.tables import DataTable
+from training.table.data import DataTable
+from training.table.split import Rows
 
 WEIGHTS_FILE = "weights.safetensors"
 PREPROCESSING_SKOPS_FILE = "preprocessing.skops"
 HELD_OUT_FILE = "held_out.parquet"
 LIBRARIES = ("torch", "scikit-learn", "numpy", "onnx", "onnxruntime", "bentoml")
+UNKNOWN_LEVEL = "(not in the training rows)"
+"""What ``held_out.parquet`` shows of a level that has no code."""
+
+
+PARQUET_TYPES: dict[ColumnKind, pa.DataType] = {"number": pa.float64(), "boolean": pa.bool_(), "category": pa.string()}
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,7 @@ class Prepared:
     release: str
     table: DataTable
     preprocessing: Pipeline
+    validation: Rows
     test: Rows
     source: DataSource
     target: Target
@@ -56,20 +74,38 @@ class Prepared:
         """Classification or regression."""
         return self.table.task
 
-    @property
-    def example_raw(self) -> NDArray[np.float64]:
-        """(m, d) float64: the held-out rows that the cards carry."""
-        return self.test.raw[:EXAMPLE_ROWS]
+    @cached_property
+    def examples(self) -> Rows:
+        """Return the first held-out rows that the service answers: no unknown level, no gap that training had not.
 
-    def example_features(self) -> NDArray[np.float64]:
+        Raise TrainingError where there are none.
+        """
+        complete = np.array([column.missing_share == 0 for column in self.table.columns])
+        coded = np.array([column.kind != "number" for column in self.table.columns])
+        raw = self.test.raw
+        refused = ((np.isnan(raw) & complete) | ((raw == UNKNOWN_CODE) & coded)).any(axis=1)
+        chosen = np.flatnonzero(~refused)[:EXAMPLE_ROWS]
+        if not len(chosen):
+            raise TrainingError(
+                f"{self.table.source}: a held-out row must have known levels alone, however: each has one that the "
+                "training rows lack, or a gap where they have none. Drop the columns of many levels, or add rows."
+            )
+        return Rows(raw=raw[chosen], target=self.test.target[chosen])
+
+    @property
+    def reference_raw(self) -> NDArray[np.float64]:
+        """(m, d) float64: the rows by which graphs and PyTorch are compared, first the examples, then held-out ones."""
+        return np.concatenate([self.examples.raw, self.test.raw[:EXAMPLE_ROWS]])
+
+    def reference_features(self) -> NDArray[np.float64]:
         """(m, features) float64: the same by scikit-learn."""
-        features: NDArray[np.float64] = self.preprocessing.transform(self.example_raw)
+        features: NDArray[np.float64] = self.preprocessing.transform(self.reference_raw)
         return features
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One architecture's files, card, and predictions for every held-out row: (n,) float32."""
+    """One architecture's files, card, and predictions for every held-out row: (n,), or (n, k) float32."""
 
     files: dict[str, bytes]
     card: ModelCard
@@ -83,8 +119,7 @@ def make_trained(prepared: Prepared, job: TrainingJob, result: TrainingResult) -
     pipeline = pipeline_graph(prepared.preprocessing, layers, task=prepared.task)
     _check_parity(prepared, result, network=network, pipeline=pipeline, name=job.architecture.name)
     predictions = predict(pipeline, prepared.test.raw)
-    metrics = measure_quality(predictions, target=prepared.test.target, task=prepared.task, scale=prepared.target.scale)
-    card = _make_card(prepared, job, result, metrics=metrics, size=len(network), predictions=predictions)
+    card = _make_card(prepared, job, result, network=network, pipeline=pipeline, predictions=predictions)
     files = {
         NETWORK_FILE: network,
         PIPELINE_FILE: pipeline,
@@ -96,10 +131,10 @@ def make_trained(prepared: Prepared, job: TrainingJob, result: TrainingResult) -
 
 
 def _check_parity(prepared: Prepared, result: TrainingResult, *, network: bytes, pipeline: bytes, name: str) -> None:
-    """Compare both graphs with PyTorch in float64 on the example rows."""
+    """Compare both graphs with PyTorch in float64 on the reference rows."""
     answers = {
-        "network": predict(network, prepared.example_features().astype(np.float32)),
-        "pipeline": predict(pipeline, prepared.example_raw),
+        "network": predict(network, prepared.reference_features().astype(np.float32)),
+        "pipeline": predict(pipeline, prepared.reference_raw),
     }
     allowed = PARITY_TOLERANCE * (prepared.target.scale + np.abs(result.reference))
     for graph, answer in answers.items():
@@ -116,44 +151,72 @@ def _make_card(
     job: TrainingJob,
     result: TrainingResult,
     *,
-    metrics: Metrics,
-    size: int,
+    network: bytes,
+    pipeline: bytes,
     predictions: NDArray[np.float32],
 ) -> ModelCard:
-    names = prepared.table.raw_names
-    scaler = prepared.preprocessing["scale"]
+    columns = prepared.table.columns
     return ModelCard(
+        format=CARD_FORMAT,
         release=prepared.release,
         architecture=job.architecture.name,
         task=prepared.task,
-        target=prepared.target,
+        target=_with_threshold(prepared, pipeline),
         depth=job.architecture.depth,
         width=job.architecture.width,
-        parameters=job.architecture.parameters(raw_features=len(names)),
-        bytes=size,
-        raw_features=[
-            RawFeature(name=name, minimum=low, maximum=high)
-            for name, low, high in zip(names, scaler.data_min_, scaler.data_max_, strict=True)
-        ],
-        feature_names=prepared.preprocessing.get_feature_names_out(names).tolist(),
+        parameters=job.architecture.parameters(columns=count_encoded(prepared.preprocessing), outputs=job.outputs),
+        bytes=len(network),
+        raw_features=columns,
+        feature_names=feature_names(prepared.preprocessing, columns),
         recipe=job.recipe,
         data=prepared.source,
         trace=result.trace,
-        test=metrics,
+        test=measure_quality(predictions, target=prepared.test.target, task=prepared.task, scale=prepared.target.scale),
+        calibration=_calibration(prepared, predictions),
         train_seconds=result.seconds,
         peak_memory_bytes=result.peak_memory,
         libraries={**{name: version(name) for name in LIBRARIES}, "python": platform.python_version()},
-        examples=_make_examples(prepared, predictions),
+        examples=_make_examples(prepared, pipeline),
     )
 
 
-def _make_examples(prepared: Prepared, predictions: NDArray[np.float32]) -> Examples:
+def _with_threshold(prepared: Prepared, pipeline: bytes) -> Target:
+    """Return the target with the threshold of this one architecture, where there are two classes."""
+    if len(prepared.target.classes) != 2:
+        return prepared.target
+    threshold = choose_threshold(predict(pipeline, prepared.validation.raw), target=prepared.validation.target)
+    return prepared.target.model_copy(update={"threshold": threshold})
+
+
+def _calibration(prepared: Prepared, predictions: NDArray[np.float32]) -> Calibration | None:
+    if prepared.task == "regression":
+        return None
+    return measure_calibration(predictions, target=prepared.test.target)
+
+
+def _make_examples(prepared: Prepared, pipeline: bytes) -> Examples:
+    examples = prepared.examples
+    features = prepared.preprocessing.transform(examples.raw).astype(np.float32)
     return Examples(
-        raw=prepared.example_raw.tolist(),
-        features=prepared.example_features().astype(np.float32).tolist(),
-        target=prepared.test.target[:EXAMPLE_ROWS].tolist(),
-        prediction=predictions[:EXAMPLE_ROWS].tolist(),
+        raw=[list(row) for row in zip(*natural_columns(prepared.table.columns, examples.raw), strict=True)],
+        features=features.tolist(),
+        target=examples.target.tolist(),
+        prediction=predict(pipeline, examples.raw).tolist(),
     )
+
+
+def natural_columns(columns: Sequence[RawFeature], raw: NDArray[np.float64]) -> list[list[Cell]]:
+    """Return coded rows, (n, d), column by column as a request may hold them: numbers, true, false, levels, None."""
+    return [_natural(column, raw[:, place]) for place, column in enumerate(columns)]
+
+
+def _natural(column: RawFeature, values: NDArray[np.float64]) -> list[Cell]:
+    gaps = np.isnan(values)
+    if column.kind == "number":
+        return [None if gap else value for value, gap in zip(values.tolist(), gaps, strict=True)]
+    words: list[Cell] = [False, True, None] if column.kind == "boolean" else [*column.levels, UNKNOWN_LEVEL]
+    # The last one is that of UNKNOWN_CODE, -1.
+    return [None if gap else words[int(value)] for value, gap in zip(np.nan_to_num(values), gaps, strict=True)]
 
 
 def preprocessing_files(preprocessing: Pipeline) -> Files:
@@ -168,11 +231,18 @@ def preprocessing_files(preprocessing: Pipeline) -> Files:
 
 def evaluation_files(prepared: Prepared, trained: Mapping[str, Trained], summary: TrainingSummary) -> Files:
     """Return the held-out rows with every architecture's prediction, and the run's summary."""
-    columns: dict[str, NDArray[np.generic]] = {
-        name: prepared.test.raw[:, index] for index, name in enumerate(prepared.table.raw_names)
+    cells = natural_columns(prepared.table.columns, prepared.test.raw)
+    columns = {
+        column.name: pa.array(values, PARQUET_TYPES[column.kind])
+        for column, values in zip(prepared.table.columns, cells, strict=True)
     }
-    columns[prepared.table.target_name] = prepared.test.target
-    columns |= {f"prediction:{name}": network.predictions for name, network in trained.items()}
+    columns[prepared.table.target_name] = pa.array(prepared.test.target)
+    for name, network in trained.items():
+        if network.predictions.ndim == 1:
+            columns[f"prediction:{name}"] = pa.array(network.predictions)
+            continue
+        for label, values in zip(prepared.target.classes, network.predictions.T, strict=True):
+            columns[f"prediction:{name}:{label}"] = pa.array(values)
     stream = io.BytesIO()
     pa.parquet.write_table(pa.table(columns), stream)
     return {HELD_OUT_FILE: stream.getvalue(), SUMMARY_FILE: summary.model_dump_json(exclude_none=True).encode()}

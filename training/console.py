@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from service.contract.card import EpochTrace, Metrics
+from service.contract.card import CalibrationBin, EpochTrace, Metrics
 from training.architectures import Architecture
 from training.options import TrainingOptions
 from training.summary import NetworkSummary, TrainingSummary
@@ -74,6 +74,8 @@ def show_summary(summary: TrainingSummary) -> None:
     console.print(_comparison_table(summary))
     for line in _difference_lines(summary):
         console.print(line)
+    if summary.data.task == "classification":
+        console.print(_calibration_table(summary))
     console.print(_baseline_table(summary))
     console.print(f"Saved release [bold]{summary.release}[/bold]. Serve it with: bentoml serve")
 
@@ -82,14 +84,20 @@ def _data_lines(summary: TrainingSummary) -> str:
     data = summary.data
     lines = [
         f"Data: {data.source}, {data.rows:,} rows of {data.raw_features} raw columns ({data.features} features); "
-        f"{data.task} of '{data.target}'"
-        + (f", positive class '{data.positive_class}'." if data.positive_class else "."),
+        f"{data.task} of '{data.target}'{_classes(summary)}.",
         f"Split: {data.train_rows:,} rows to train on, {data.validation_rows:,} to choose the epoch, "
         f"{data.test_rows:,} held out; seed {summary.seed}.",
     ]
     if data.best_possible_accuracy is not None:
         lines.append(f"Best possible accuracy on the held-out rows: {data.best_possible_accuracy:.4f}.")
     return "\n".join(lines)
+
+
+def _classes(summary: TrainingSummary) -> str:
+    data = summary.data
+    if data.positive_class is not None:
+        return f", positive class '{data.positive_class}'"
+    return f" into {len(data.classes)} classes" if data.classes else ""
 
 
 def _trace_table(name: str, architecture: NetworkSummary) -> Table:
@@ -127,12 +135,13 @@ def _comparison_table(summary: TrainingSummary) -> Table:
         table.add_column(f"{name} / {first}", justify="right")
     for label, show, value in _rows(summary):
         values = [value(architecture) for architecture in summary.architectures.values()]
-        ratios = [f"{other / values[0]:.2f}" if values[0] else "-" for other in values[1:]]
-        table.add_row(label, *(show.format(number) for number in values), *ratios)
+        ratios = [f"{other / values[0]:.2f}" if values[0] and other is not None else "-" for other in values[1:]]
+        table.add_row(label, *("-" if number is None else show.format(number) for number in values), *ratios)
     return table
 
 
-Value = Callable[[NetworkSummary], float]
+Value = Callable[[NetworkSummary], float | None]
+"""None where it is not defined."""
 
 
 def _rows(summary: TrainingSummary) -> list[tuple[str, str, Value]]:
@@ -148,13 +157,32 @@ def _rows(summary: TrainingSummary) -> list[tuple[str, str, Value]]:
         (f"held-out {label}", "{:.4f}", lambda network, name=name: getattr(network.test, name))  # type: ignore[misc]
         for name, label in _metric_labels(summary).items()
     ]
-    return cost + quality
+    threshold: list[tuple[str, str, Value]] = [("recommended threshold", "{:.4f}", lambda network: network.threshold)]
+    return cost + quality + (threshold if len(summary.data.classes) == 2 else [])
 
 
 def _metric_labels(summary: TrainingSummary) -> dict[str, str]:
     if summary.data.task == "regression":
         return {"loss": "loss", "r2": "R2", "rmse": "RMSE"}
     return {"loss": "log loss", "accuracy": "accuracy", "auc": "AUC", "brier": "Brier score"}
+
+
+def _calibration_table(summary: TrainingSummary) -> Table:
+    """For each bin of probability what was said and what came true, with the number of rows."""
+    table = Table(title="Calibration: said / came true (held-out rows), by probability", title_justify="left")
+    table.add_column("probability")
+    shown = {name: network.calibration for name, network in summary.architectures.items() if network.calibration}
+    for name in shown:
+        table.add_column(name, justify="right")
+    for bins in zip(*(calibration.bins for calibration in shown.values()), strict=True):
+        table.add_row(f"{bins[0].low:.1f} to {bins[0].high:.1f}", *map(_calibration_cell, bins))
+    table.add_section()
+    table.add_row("expected error", *(f"{calibration.error:.4f}" for calibration in shown.values()))
+    return table
+
+
+def _calibration_cell(entry: CalibrationBin) -> str:
+    return f"{entry.predicted:.3f} / {entry.observed:.3f} ({entry.rows:,})" if entry.rows else "-"
 
 
 def _difference_lines(summary: TrainingSummary) -> list[str]:
@@ -186,4 +214,6 @@ def _baseline_table(summary: TrainingSummary) -> Table:
 
 
 def _metric_cells(metrics: Metrics, labels: dict[str, str]) -> list[str]:
-    return [f"{getattr(metrics, name):.4f}" for name in labels]
+    """Return a metric that is not defined, as an AUC where a class has no held-out row, as '-'."""
+    values = [getattr(metrics, name) for name in labels]
+    return ["-" if value is None else f"{value:.4f}" for value in values]

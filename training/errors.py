@@ -1,8 +1,11 @@
-"""How a run ends without a release: the two errors and their exit codes, and Ctrl-C where it must wait."""
+"""How a run ends without a release: the two errors, their exit codes and their words, and Ctrl-C where it must wait."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+LONGEST_QUOTED = 60
+"""Characters of a name or a value that a message shows."""
 
 
 class TrainingError(Exception):
@@ -20,6 +23,16 @@ class UserError(TrainingError):
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message, or its name where it has none, as Python's own MemoryError."""
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+def quoted(text: str) -> str:
+    r"""Return a name or a value as messages show it: in single quotes, escaped, on one line, and not too long.
+
+    >>> quoted(" age\n")
+    "' age\\n'"
+    """
+    shown = text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
+    return "'" + repr('"' + shown)[2:]  # repr quotes by ' whatever holds a "
 
 
 @contextmanager

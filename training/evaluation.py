@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnxruntime
@@ -17,36 +17,99 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from service.contract.card import Difference, Metrics
+from service.contract.card import Calibration, CalibrationBin, Difference, Metrics, RawFeature
 from service.contract.names import PREDICTION, Task
-from training.preprocessing import Rows
 from training.summary import BaselineSummary
+from training.table.split import Rows
 
 CONFIDENCE = 0.95
+EVEN = 0.5
+"""The threshold of whoever knows no better."""
+CALIBRATION_BINS = 10
+PREDICTED_ROWS = 4096
+"""Rows answered at once: bounds the memory of their products."""
 LOGISTIC_ITERATIONS = 1000
+MOST_BOOSTED_LEVELS = 255
+"""scikit-learn's gradient boosting takes categories of more levels for numbers alone."""
 
 
 def predict(graph: bytes, rows: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Answers of ONNX Runtime, as the service will give them. rows: (n, inputs) -> (n,) float32."""
+    """Answers of ONNX Runtime, as the service will give them. rows: (n, inputs) -> (n,), or (n, k) for k classes."""
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    predictions: NDArray[np.float32] = session.run([PREDICTION], {session.get_inputs()[0].name: rows})[0]
+    name = session.get_inputs()[0].name
+    parts = [rows[at : at + PREDICTED_ROWS] for at in range(0, len(rows), PREDICTED_ROWS)]
+    predictions: NDArray[np.float32] = np.concatenate([session.run([PREDICTION], {name: part})[0] for part in parts])
     return predictions
 
 
 def measure_quality(
     predictions: NDArray[np.generic], *, target: NDArray[np.float64], task: Task, scale: float
 ) -> Metrics:
-    """Return the metrics of (n,) predictions. scale: the target's standard deviation in the training split."""
+    """Return the metrics of predictions, (n,), or (n, k) for k > 2 classes, as scikit-learn defines them.
+
+    scale: the target's standard deviation in the training split. ``auc`` is None where a class has no row; of several
+    classes it is the mean of each against the rest.
+    """
     values = predictions.astype(np.float64)
     if task == "regression":
         error = float(metrics.mean_squared_error(target, values))
         return Metrics(loss=error / scale**2, r2=float(metrics.r2_score(target, values)), rmse=error**0.5)
+    labels = np.arange(max(2, values[:1].size))
+    if values.ndim > 1:
+        values /= values.sum(axis=1, keepdims=True)  # float32 adds up to 1 only to 1e-7, which scikit-learn warns of
+    complete = np.isin(labels, target).all()
+    auc = metrics.roc_auc_score(target, values, multi_class="ovr", labels=labels) if complete else None
     return Metrics(
-        loss=float(metrics.log_loss(target, values, labels=[0, 1])),
-        accuracy=float(metrics.accuracy_score(target, values > 0.5)),
-        auc=float(metrics.roc_auc_score(target, values)),
-        brier=float(metrics.brier_score_loss(target, values)),
+        loss=float(metrics.log_loss(target, values, labels=labels)),
+        accuracy=float(metrics.accuracy_score(target, choose_class(values))),
+        auc=None if auc is None else float(auc),
+        brier=float(metrics.brier_score_loss(target, values, labels=labels)),
     )
+
+
+def choose_class(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the place of the likeliest class: (n,) probabilities of the second of two, or (n, k) -> (n,) float64."""
+    chosen = probabilities > 0.5 if probabilities.ndim == 1 else probabilities.argmax(axis=1)
+    return chosen.astype(np.float64)
+
+
+def choose_threshold(probabilities: NDArray[np.generic], *, target: NDArray[np.float64]) -> float:
+    """Return the threshold of two classes that has the highest balanced accuracy (Youden, 1950).
+
+    It lies midway between two probabilities that occur: (n,), those of the second class. 0.5 where none is better than
+    chance.
+    """
+    false_rate, true_rate, thresholds = metrics.roc_curve(
+        target, probabilities.astype(np.float64), drop_intermediate=False
+    )
+    gain = true_rate - false_rate
+    best = int(gain.argmax())
+    if gain[best] <= 0:
+        return EVEN
+    below = thresholds[best + 1] if best + 1 < len(thresholds) else 0.0
+    return float(thresholds[best] + below) / 2
+
+
+def measure_calibration(probabilities: NDArray[np.generic], *, target: NDArray[np.float64]) -> Calibration:
+    """Compare probabilities with what came true, in ten bins of equal width.
+
+    probabilities: (n,) of the second of two classes, or (n, k), of which the highest counts.
+    """
+    values = probabilities.astype(np.float64)
+    true = target == choose_class(values) if values.ndim > 1 else target == 1
+    predicted = values.max(axis=1) if values.ndim > 1 else values
+    places = np.minimum((predicted * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    bins = []
+    error = 0.0
+    for place in range(CALIBRATION_BINS):
+        members = places == place
+        rows = int(members.sum())
+        said, came = (float(predicted[members].mean()), float(true[members].mean())) if rows else (None, None)
+        if said is not None and came is not None:
+            error += rows / len(values) * abs(said - came)
+        low, high = place / CALIBRATION_BINS, (place + 1) / CALIBRATION_BINS
+        bins.append(CalibrationBin(low=low, high=high, rows=rows, predicted=said, observed=came))
+    return Calibration(error=error, bins=bins)
 
 
 def compare_quality(
@@ -61,7 +124,7 @@ def compare_quality(
 def _quality(values: NDArray[np.generic], *, target: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
     predictions = values.astype(np.float64)
     if task == "classification":
-        right: NDArray[np.float64] = ((predictions > 0.5) == (target > 0.5)).astype(np.float64)
+        right: NDArray[np.float64] = (choose_class(predictions) == target).astype(np.float64)
         return right
     squared: NDArray[np.float64] = (predictions - target) ** 2
     return -squared
@@ -76,34 +139,55 @@ def _gap(best: str, gaps: NDArray[np.float64]) -> Difference:
 
 
 def fit_baselines(
-    *, rows: Rows, test: Rows, preprocessing: Pipeline, task: Task, scale: float, seed: int
+    *,
+    rows: Rows,
+    test: Rows,
+    columns: Sequence[RawFeature],
+    preprocessing: Pipeline,
+    task: Task,
+    scale: float,
+    seed: int,
 ) -> dict[str, BaselineSummary]:
     """Fit each baseline on ``rows`` (all that is not held out) and measure it on ``test``."""
     results = {}
-    for name, model in _models(preprocessing, task=task, seed=seed).items():
+    for name, model in _models(columns, preprocessing, task=task, seed=seed).items():
         started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a yardstick is shown as it is
             model.fit(rows.raw, rows.target)
         seconds = time.perf_counter() - started
-        predictions = model.predict(test.raw) if task == "regression" else model.predict_proba(test.raw)[:, 1]
-        measured = measure_quality(predictions, target=test.target, task=task, scale=scale)
+        measured = measure_quality(_answer(model, test.raw, task=task), target=test.target, task=task, scale=scale)
         results[name] = BaselineSummary(test=measured, train_seconds=seconds)
     return results
 
 
-def _models(preprocessing: Pipeline, *, task: Task, seed: int) -> dict[str, Pipeline]:
-    """Name -> unfitted model that takes raw rows. The products come from the run's own fitted preprocessing."""
+def _answer(model: Pipeline, raw: NDArray[np.float64], *, task: Task) -> NDArray[np.float64]:
+    """Answer as a graph does: values, probabilities of the second of two classes, or of each of more."""
+    answers: NDArray[np.float64] = model.predict(raw) if task == "regression" else model.predict_proba(raw)
+    return answers[:, 1] if answers.shape[1:] == (2,) else answers
+
+
+def _models(columns: Sequence[RawFeature], preprocessing: Pipeline, *, task: Task, seed: int) -> dict[str, Pipeline]:
+    """Name -> unfitted model that takes raw rows. The products come from the run's own fitted preprocessing.
+
+    Gradient boosting takes the coded columns as they are, gaps and categories by its own means.
+    """
     products = FrozenEstimator(preprocessing)
+    categories = [
+        place
+        for place, column in enumerate(columns)
+        if column.kind == "category" and len(column.levels) <= MOST_BOOSTED_LEVELS
+    ]
+    boosting = {"categorical_features": categories or None, "random_state": seed}
     if task == "regression":
         return {
             "mean": make_pipeline(DummyRegressor()),
             "linear regression": make_pipeline(products, LinearRegression()),
-            "gradient boosting": make_pipeline(HistGradientBoostingRegressor(random_state=seed)),
+            "gradient boosting": make_pipeline(HistGradientBoostingRegressor(**boosting)),
         }
     logistic = LogisticRegression(max_iter=LOGISTIC_ITERATIONS)
     return {
         "majority": make_pipeline(DummyClassifier(strategy="prior")),
         "logistic regression": make_pipeline(products, StandardScaler(), logistic),
-        "gradient boosting": make_pipeline(HistGradientBoostingClassifier(random_state=seed)),
+        "gradient boosting": make_pipeline(HistGradientBoostingClassifier(**boosting)),
     }

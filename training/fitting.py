@@ -37,7 +37,10 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
     torch.set_num_threads(min(MOST_THREADS, processors))
     torch.manual_seed(job.recipe.seed)
     network = Network(
-        features=job.reference_features.shape[1], depth=job.architecture.depth, width=job.architecture.width
+        features=job.reference_features.shape[1],
+        depth=job.architecture.depth,
+        width=job.architecture.width,
+        outputs=job.outputs,
     )
     mean, deviation = feature_moments(torch.from_numpy(job.train.columns))
     network.standardise(mean=mean, deviation=deviation)
@@ -66,11 +69,11 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
 
 
 def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:
-    """Answer the job's reference rows in float64: probabilities, or values in the target's unit."""
+    """Answer the job's reference rows in float64: probabilities, (m,) or (m, k), or values in the target's unit."""
     with torch.no_grad():
         output = network.double()(torch.from_numpy(job.reference_features))
     if job.task == "classification":
-        output = torch.sigmoid(output)
+        output = torch.softmax(output, 1) if job.outputs > 1 else torch.sigmoid(output)
     answers: NDArray[np.float64] = (output * job.target_scale.scale + job.target_scale.mean).numpy()
     return answers
 
@@ -161,7 +164,9 @@ class _Judge:
             return torch.cat([self.network(self.products(part)) for part in parts])
 
     def _accuracy(self, output: Tensor) -> float:
-        return float(((output > 0) == (self.target > 0.5)).float().mean())
+        """Share of the rows whose class is the likeliest. output: (n,) or (n, k) logits."""
+        chosen = output.argmax(1) if output.ndim > 1 else output > 0
+        return float((chosen == self.target).float().mean())
 
     def _r2(self, loss: float) -> float:
         """Coefficient of determination; 0 where the validation rows do not vary at all."""

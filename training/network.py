@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
 from service.contract.names import Task
 
@@ -55,21 +55,21 @@ def feature_moments(columns: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Network(nn.Module):
-    """ReLU layers of one width between standardised features and one number.
+    """ReLU layers of one width between standardised features and one number, or one for each of ``outputs`` classes.
 
-    The number is a logit (classification) or the target in standard deviations (regression).
+    A number is a logit (classification) or the target in standard deviations (regression).
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, *, features: int, depth: int, width: int) -> None:
+    def __init__(self, *, features: int, depth: int, width: int, outputs: int = 1) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
         widths = [features] + [width] * depth
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.output = nn.Linear(width, 1)
+        self.output = nn.Linear(width, outputs)
 
     def standardise(self, *, mean: Tensor, deviation: Tensor) -> None:
         """Set what ``forward`` subtracts and divides by. mean, deviation: (features,); a deviation of 0 counts as 1."""
@@ -78,12 +78,12 @@ class Network(nn.Module):
         self.deviation.copy_(torch.where(varies, deviation.clamp(min=SMALLEST_DEVIATION), torch.ones_like(deviation)))
 
     def forward(self, features: Tensor) -> Tensor:
-        """**Shape** features: (n, features) -> (n,)."""
+        """**Shape** features: (n, features) -> (n,), or (n, outputs) where there are several."""
         x = (features - self.mean) / self.deviation
         for layer in self.hidden:
             x = torch.relu(layer(x))
         output: Tensor = self.output(x)
-        return output.squeeze(1)
+        return output.squeeze(1)  # (n, k) stays as it is
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return the state by name, layers in order: no copies."""
@@ -106,7 +106,12 @@ def draw_kept(shape: torch.Size, *, dropped: int) -> Tensor:
 
 
 def summed_loss(output: Tensor, target: Tensor, *, task: Task) -> Tensor:
-    """Log loss of logits, or squared error in standard deviations of the target, summed over the rows: a scalar."""
+    """Log loss of logits, or squared error in standard deviations of the target, summed over the rows: a scalar.
+
+    output: (n,), or (n, k) logits of k classes. target: (n,), 0 or 1, a class's place, or standard deviations.
+    """
+    if output.ndim > 1:
+        return cross_entropy(output, target.long(), reduction="sum")
     if task == "classification":
         return binary_cross_entropy_with_logits(output, target, reduction="sum")
     return mse_loss(output, target, reduction="sum")
@@ -132,6 +137,11 @@ class Gradient:
     def __call__(self, features: Tensor, target: Tensor) -> Tensor:
         """Fill ``vector`` and return the batch's summed loss, a scalar. features: (features, n); target: (n,)."""
         inputs, output = self._forward(features)
+        if len(output) > 1:
+            slope = _class_slope(output, target) / len(target)
+            self._backward(inputs, slope)
+            return summed_loss(output.t(), target, task=self.task)
+        output = output.squeeze(0)
         if self.task == "classification":
             slope = (torch.sigmoid(output) - target) / len(target)
         else:
@@ -140,7 +150,7 @@ class Gradient:
         return summed_loss(output, target, task=self.task)
 
     def _forward(self, features: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return what each layer was given, the hidden ones after dropout, and the output, (n,)."""
+        """Return what each layer was given, the hidden ones after dropout, and the output, (outputs, n)."""
         inputs = [torch.addcmul(self.shift, features, self.scale)]
         weight, bias = self.layers[0]
         value = torch.addmm(bias.unsqueeze(1), weight, inputs[0])
@@ -150,10 +160,10 @@ class Gradient:
                 kept.mul_(draw_kept(kept.shape, dropped=self.dropped))
             inputs.append(kept)
             value = torch.addmm(bias.unsqueeze(1), weight, kept, alpha=self.boost)
-        return inputs, value.squeeze(0)
+        return inputs, value
 
     def _backward(self, inputs: list[Tensor], slope: Tensor) -> None:
-        """slope: (1, n), the loss by the output. A unit passes its slope on where it was positive and kept."""
+        """slope: (outputs, n), the loss by the output. A unit passes its slope on where it was positive and kept."""
         for index in range(len(self.layers) - 1, -1, -1):
             weight, bias = self.gradients[index]
             torch.sum(slope, 1, out=bias)
@@ -163,6 +173,13 @@ class Gradient:
             boosted = slope * self.boost
             torch.mm(boosted, inputs[index].t(), out=weight)
             slope = torch.ops.aten.threshold_backward(self.layers[index][0].t() @ boosted, inputs[index], 0)
+
+
+def _class_slope(logits: Tensor, target: Tensor) -> Tensor:
+    """Slope of the summed log loss by the logits, (k, n): the probability, less 1 where the row is of the class."""
+    slope = torch.softmax(logits, 0)
+    places = target.long().unsqueeze(0)
+    return slope.scatter_add_(0, places, torch.full_like(slope[:1], -1))
 
 
 def _views(vector: Tensor, *, network: Network) -> list[Tensor]:

@@ -1,6 +1,7 @@
 """What the user asks of a run: the command line, checked before anything slow is imported."""
 
 import argparse
+import codecs
 import math
 import os
 import re
@@ -12,12 +13,16 @@ from typing import Literal, NoReturn, get_args
 
 from service.contract.names import DEFAULT_ARCHITECTURES
 from training.architectures import Architecture
-from training.errors import UserError
+from training.errors import UserError, quoted
+from training.table.values import ColumnOptions, ReadOptions
 
+Command = Literal["fit", "inspect"]
 TaskChoice = Literal["auto", "classification", "regression"]
 GATED_METRICS = ("accuracy", "auc", "r2")
 """Metrics for which more is better, so that a minimum makes sense."""
 DEFAULT_TEST_FRACTION = 0.2
+MOST_FEATURES = 20_000
+"""20,000 features of 10,000 rows are 1.6 GB where all are needed at once, and a first layer of 200 units has 16 MB."""
 LARGEST_SEED = 2**32 - 1
 """NumPy's and scikit-learn's limit."""
 
@@ -26,8 +31,12 @@ LARGEST_SEED = 2**32 - 1
 class TrainingOptions:
     """A checked command line. None: not given, the run decides."""
 
+    command: Command
     data: Path | None
     target: str | None
+    read: ReadOptions
+    columns: ColumnOptions
+    most_features: int
     task: TaskChoice
     architectures: tuple[Architecture, ...]
     epochs: int
@@ -51,10 +60,22 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
     given = _parser().parse_args(arguments)
     architectures = _architectures(given.architecture)
     _check_data(given)
+    _check_columns(given)
     _check_summary(given.summary)
     return TrainingOptions(
+        command=given.command,
         data=given.data,
         target=given.target,
+        read=ReadOptions(
+            separator=given.separator,
+            decimal=given.decimal,
+            encoding=given.encoding,
+            header=not given.no_header,
+            missing=tuple(given.missing),
+            drop=tuple(given.drop),
+        ),
+        columns=ColumnOptions(drop=tuple(given.drop), category=tuple(given.category), numeric=tuple(given.numeric)),
+        most_features=given.most_features,
         task=given.task,
         architectures=architectures,
         epochs=given.epochs,
@@ -73,7 +94,10 @@ def _parser() -> _Parser:
         description="Train architectures on one table, compare them, and save a release to the BentoML model store.",
     )
     add = parser.add_argument
-    add("command", nargs="?", choices=["fit"], default="fit", help="what to do (fit, which is the default)")
+    add(
+        "command", nargs="?", choices=get_args(Command), default="fit",
+        help="fit (which is the default), or inspect: look at --data without training",
+    )  # fmt: skip
     add("--data", type=Path, metavar="FILE", help="CSV or Parquet table; without it a table is generated")
     add("--target", metavar="COLUMN", help="column of --data to predict")
     add(
@@ -104,7 +128,50 @@ def _parser() -> _Parser:
         help=f"save nothing unless every architecture reaches this held-out {', '.join(GATED_METRICS)}",
     )  # fmt: skip
     add("--summary", type=Path, metavar="FILE", help="write the run's figures there as JSON")
+    _add_table_options(parser)
     return parser
+
+
+def _add_table_options(parser: _Parser) -> None:
+    """How --data is read, and what its columns are, where looking at it does not tell."""
+    add = parser.add_argument_group("options of --data, which mostly are found out").add_argument
+    add("--separator", type=_separator, metavar="SIGN", help="between the values of a CSV file: , ; | or tab")
+    add("--decimal", choices=[".", ","], help="decimal sign of a CSV file")
+    add("--encoding", type=_encoding, metavar="NAME", help="of a CSV file, such as utf-8 or latin-1")
+    add("--no-header", action="store_true", help="the first line of the CSV file holds values, not names")
+    add(
+        "--missing", action="append", default=[], metavar="WORD",
+        help="a word that means that a value is missing, beside empty, NA, NaN, null, None; may be given again",
+    )  # fmt: skip
+    add("--drop", action="append", default=[], metavar="COLUMN", help="leave this column out; may be given again")
+    add(
+        "--category", action="append", default=[], metavar="COLUMN",
+        help="take every value of this column as a level; may be given again",
+    )  # fmt: skip
+    add(
+        "--numeric", action="append", default=[], metavar="COLUMN",
+        help="take this column as numbers and its words as missing; may be given again",
+    )  # fmt: skip
+    add(
+        "--most-features", type=_whole("--most-features", 1), default=MOST_FEATURES, metavar="NUMBER",
+        help="refuse a table that makes more (%(default)s)",
+    )  # fmt: skip
+
+
+def _separator(text: str) -> str:
+    separator = "\t" if text.lower() in {"tab", "\\t"} else text
+    if len(separator) != 1 or not separator.isascii() or separator.isalnum() or separator in '"\n\r.':
+        raise UserError(f"--separator must be one sign such as , ; | or tab, however: {quoted(text)}. Correct it.")
+    return separator
+
+
+def _encoding(text: str) -> str:
+    try:
+        return codecs.lookup(text).name
+    except LookupError:
+        raise UserError(
+            f"--encoding must be one that Python knows, however: {quoted(text)}. Write for example utf-8 or latin-1."
+        ) from None
 
 
 def _whole(option: str, lowest: int, highest: int = sys.maxsize) -> Callable[[str], int]:
@@ -163,9 +230,29 @@ def _architectures(given: list[str]) -> tuple[Architecture, ...]:
 
 
 def _check_data(given: argparse.Namespace) -> None:
+    if given.command == "inspect":
+        if given.data is None:
+            raise UserError("inspect must have a table to look at, however: --data is not given. Add --data FILE.")
+        return
     if (given.data is None) != (given.target is None):
         there, missing = ("--data", "--target") if given.target is None else ("--target", "--data")
         raise UserError(f"--data and --target belong together, however: {there} is given alone. Add {missing}.")
+
+
+def _check_columns(given: argparse.Namespace) -> None:
+    if given.separator is not None and given.separator == given.decimal:
+        raise UserError(
+            f"--separator and --decimal must differ, however: both are {quoted(given.decimal)}. Correct one."
+        )
+    options = {"--drop": given.drop, "--category": given.category, "--numeric": given.numeric}
+    named = [(name, option) for option, names in options.items() for name in set(names)]
+    for name, option in named:
+        others = [other for again, other in named if again == name and other != option]
+        if others:
+            raise UserError(
+                f"a column must be named by one of {', '.join(options)}, however: {quoted(name)} is named by "
+                f"{option} and {others[0]}. Choose one."
+            )
 
 
 def _check_summary(path: Path | None) -> None:

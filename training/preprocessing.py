@@ -1,96 +1,99 @@
-"""From a table to rows to learn from: the split, then scaling to 0..1 and all products of degree 2 by scikit-learn."""
+"""From raw rows to features: gaps, levels, scaling to 0..1 and all products of degree 2, by scikit-learn."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, PolynomialFeatures
 
-from training.errors import UserError
-from training.tables import DataTable
-
-VALIDATION_FRACTION = 0.13
-"""Share of the rows that are not held out which chooses the epoch; the others are fitted."""
-RARE_SHARE = 0.01
-"""Levels of a category that fewer training rows have are grouped (``min_frequency`` of scikit-learn's OneHotEncoder)."""
-MOST_LEVEL_COLUMNS = 20
-"""Columns that one category may become; the rarest levels are grouped (``max_categories`` of OneHotEncoder)."""
-FEWEST_TRAINING_ROWS = 20
-FEWEST_JUDGING_ROWS = 2
-"""Validation and held-out rows: R2 and the class shares need two."""
+from service.contract.card import RawFeature
+from training.table.encode import MOST_LEVEL_COLUMNS, RARE_SHARE
 
 
-@dataclass(frozen=True)
-class Rows:
-    """raw: (n, d) float64, natural units; target: (n,) float64."""
+def fit_preprocessing(raw: NDArray[np.float64], columns: Sequence[RawFeature], *, complete: bool = True) -> Pipeline:
+    """Fit encoding, scaler and products on the training split alone.
 
-    raw: NDArray[np.float64]
-    target: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-
-@dataclass(frozen=True)
-class SplitRows:
-    """``train`` is fitted, ``validation`` chooses the epoch, ``test`` is held out and chooses nothing."""
-
-    train: Rows
-    validation: Rows
-    test: Rows
+    raw: (n, d) float64, coded as ``RawFeature`` says. complete: no row has a gap, held out or not. Steps: ``encode``,
+    where gaps or categories ask for it; ``scale``; ``products``.
+    """
+    steps = [("scale", MinMaxScaler()), ("products", PolynomialFeatures(degree=2, include_bias=False))]
+    if not complete or np.isnan(raw).any() or any(column.kind == "category" for column in columns):
+        steps.insert(0, ("encode", _encoding(raw, columns)))
+    return Pipeline(steps).fit(raw)
 
 
-def split_table(table: DataTable, *, test_fraction: float, seed: int) -> SplitRows:
-    """Split at random, each class by itself. Raise UserError where a part would be too small to be of use."""
-    rng = np.random.default_rng(seed)
-    everything = np.arange(len(table.target))
-    if table.held_out is None:
-        test, rest = _divide(everything, table=table, fraction=test_fraction, rng=rng)
-    else:
-        test, rest = everything[table.held_out :], everything[: table.held_out]
-    validation, train = _divide(rest, table=table, fraction=VALIDATION_FRACTION, rng=rng)
-    _check_sizes(table, train=train, validation=validation, test=test)
-    return SplitRows(*(Rows(raw=table.raw[rows], target=table.target[rows]) for rows in (train, validation, test)))
+def _encoding(raw: NDArray[np.float64], columns: Sequence[RawFeature]) -> ColumnTransformer:
+    """Return what encodes: ``values`` (numbers and booleans, then indicators of gaps), then ``levels`` (categories).
 
-
-def _divide(
-    rows: NDArray[np.int64], *, table: DataTable, fraction: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the ``fraction`` of every class in ``rows`` (at least one row of each), and what remains."""
-    strata = table.target[rows] if table.classes else np.zeros(len(rows))
-    taken = np.zeros(len(rows), dtype=bool)
-    for stratum in np.unique(strata):
-        members = rng.permutation(np.flatnonzero(strata == stratum))
-        taken[members[: max(1, round(fraction * len(members)))]] = True
-    return rows[taken], rows[~taken]
-
-
-def _check_sizes(
-    table: DataTable, *, train: NDArray[np.int64], validation: NDArray[np.int64], test: NDArray[np.int64]
-) -> None:
-    judged = min(len(validation), len(test))
-    if len(train) < FEWEST_TRAINING_ROWS or judged < FEWEST_JUDGING_ROWS:
-        raise UserError(
-            f"{table.source}: a table must leave at least {FEWEST_TRAINING_ROWS} rows to train on and "
-            f"{FEWEST_JUDGING_ROWS} to validate and to hold out, however: {len(table.target)} rows leave {len(train)}, "
-            f"{len(validation)} and {len(test)}. Add rows or change --test-fraction."
+    A level that training never saw, and a gap where the training rows have none, count as rare levels where a category
+    groups some, else as no level at all.
+    """
+    values = [place for place, column in enumerate(columns) if column.kind != "category"]
+    categories = [place for place, column in enumerate(columns) if column.kind == "category"]
+    parts: list[tuple[str, BaseEstimator, list[int]]] = []
+    if values:
+        imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+        parts.append(("values", imputer, values))
+    if categories:
+        encoder = OneHotEncoder(
+            categories=[_codes(raw[:, place], columns[place]) for place in categories],
+            min_frequency=RARE_SHARE,
+            max_categories=MOST_LEVEL_COLUMNS,
+            handle_unknown="infrequent_if_exist",
+            sparse_output=False,
         )
-    for value, name in enumerate(table.classes or ()):
-        if not np.any(table.target[train] == value):
-            raise UserError(
-                f"{table.source}: every class must have rows in every part, however: of '{name}' there are "
-                f"{np.sum(table.target == value)}, and none is left to train on. Add rows of it."
-            )
+        parts.append(("levels", encoder, categories))
+    return ColumnTransformer(parts)
 
 
-def fit_preprocessing(raw: NDArray[np.float64]) -> Pipeline:
-    """Fit scaler and products on the training split alone. raw: (n, d) float64, natural units."""
-    pipeline = Pipeline([("scale", MinMaxScaler()), ("products", PolynomialFeatures(degree=2, include_bias=False))])
-    return pipeline.fit(raw)
+def _codes(values: NDArray[np.float64], column: RawFeature) -> NDArray[np.float64]:
+    """Codes of a category's levels; NaN is one more where the training rows have gaps."""
+    codes = np.arange(len(column.levels), dtype=np.float64)
+    return np.append(codes, np.nan) if np.isnan(values).any() else codes
 
 
 def scale(pipeline: Pipeline, raw: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Scale in float64, then round. raw: (n, d) float64 -> (n, d) float32; the products are left to the reader."""
-    scaled: NDArray[np.float64] = pipeline["scale"].transform(raw)
+    """Encode and scale in float64, then round. raw: (n, d) float64 -> (n, encoded) float32; no products."""
+    scaled: NDArray[np.float64] = pipeline[:-1].transform(raw)
     return scaled.astype(np.float32)
+
+
+def count_encoded(pipeline: Pipeline) -> int:
+    """How many columns the raw ones became before the products."""
+    return int(pipeline["scale"].n_features_in_)
+
+
+def feature_names(pipeline: Pipeline, columns: Sequence[RawFeature]) -> list[str]:
+    """Name the features as people read them: ``age``, ``age missing``, ``colour=red``, ``age colour=red``."""
+    names: list[str] = pipeline["products"].get_feature_names_out(_encoded_names(pipeline, columns)).tolist()
+    return names
+
+
+def _encoded_names(pipeline: Pipeline, columns: Sequence[RawFeature]) -> list[str]:
+    if "encode" not in pipeline.named_steps:
+        return [column.name for column in columns]
+    names = []
+    for part, fitted, places in pipeline["encode"].transformers_:
+        if part == "values":
+            names += [columns[place].name for place in places]
+            names += [f"{columns[places[index]].name} missing" for index in fitted.indicator_.features_]
+            continue
+        for place, codes, rare in zip(places, fitted.categories_, fitted.infrequent_categories_, strict=True):
+            names += [_level_name(columns[place], code) for code in codes[have_columns(codes, rare)]]
+            names += [] if rare is None else [f"{columns[place].name}=(rare)"]
+    return names
+
+
+def have_columns(codes: NDArray[np.float64], rare: NDArray[np.float64] | None) -> NDArray[np.bool_]:
+    """Say which of a fitted category's levels have a column of their own. rare: those that share one, None: none do."""
+    if rare is None:
+        return np.ones(len(codes), dtype=bool)
+    return ~(np.isin(codes, rare) | (np.isnan(codes) & np.isnan(rare).any()))
+
+
+def _level_name(column: RawFeature, code: float) -> str:
+    return f"{column.name} missing" if np.isnan(code) else f"{column.name}={column.levels[int(code)]}"

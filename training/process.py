@@ -32,7 +32,7 @@ MAPPED_BYTES = 4 * 1024 * 1024
 class ScaledRows:
     """Rows to learn from; the products are left to the reader.
 
-    columns: (n, d) float32, scaled; target: (n,) float32, 0 or 1, or standard deviations from the mean.
+    columns: (n, d) float32, scaled; target: (n,) float32, the class's place, or standard deviations from the mean.
     """
 
     columns: NDArray[np.float32]
@@ -49,7 +49,10 @@ class TargetScale:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What to train, on what. reference_features: (m, features) float64, rows to answer in float64."""
+    """What to train, on what. reference_features: (m, features) float64, rows to answer in float64.
+
+    outputs: 1, or one for each of three and more classes.
+    """
 
     architecture: Architecture
     task: Task
@@ -58,13 +61,14 @@ class TrainingJob:
     validation: ScaledRows
     target_scale: TargetScale
     reference_features: NDArray[np.float64]
+    outputs: int = 1
 
 
 @dataclass(frozen=True)
 class TrainingResult:
     """What the fresh process found.
 
-    state: PyTorch's own arrays by name; reference: (m,) float64, PyTorch's answers for the job's
+    state: PyTorch's own arrays by name; reference: (m,) or (m, k) float64, PyTorch's answers for the job's
     ``reference_features``; seconds: of the epochs; peak_memory: bytes over what the imports take.
     """
 

@@ -12,11 +12,15 @@ from training.artefacts import Prepared, Trained, evaluation_files, make_trained
 from training.errors import TrainingError, UserError
 from training.evaluation import compare_quality, fit_baselines
 from training.generate import generate_table
+from training.inspect import look_at_table
 from training.options import TrainingOptions
-from training.preprocessing import Rows, SplitRows, fit_preprocessing, scale, split_table
+from training.preprocessing import count_encoded, fit_preprocessing, scale
 from training.process import ScaledRows, TargetScale, TrainingJob, run_job
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
-from training.tables import DataTable, best_possible_accuracy, fingerprint, read_table
+from training.table.data import DataTable, best_possible_accuracy, fingerprint
+from training.table.decide import DecidedTable, code_table
+from training.table.size import check_features
+from training.table.split import Rows, SplitRows, split_table, take_rows
 
 METRICS_OF: dict[Task, tuple[str, ...]] = {"classification": ("accuracy", "auc"), "regression": ("r2",)}
 
@@ -25,22 +29,19 @@ def run_training(
     options: TrainingOptions,
     *,
     on_stage: Callable[[str], None],
+    on_table: Callable[[DecidedTable], None],
     on_epoch: Callable[[Architecture, EpochTrace], None],
 ) -> TrainingSummary:
-    """Train what ``options`` asks for and save it; ``on_stage`` hears what begins, ``on_epoch`` of every epoch.
+    """Train what ``options`` asks for and save it.
 
+    ``on_stage`` hears what begins, ``on_epoch`` of every epoch, ``on_table`` of the columns of a table from a file.
     Raise UserError for a table or option that can't be used, TrainingError where a gate, a network or the store
     refuses. Nothing is saved then.
     """
     store.check_writable()
     on_stage("preparing the table")
-    table = (
-        generate_table(seed=options.seed)
-        if options.data is None or options.target is None
-        else read_table(options.data, target=options.target, task=options.task)
-    )
+    table, parts = _load(options, on_table=on_table)
     _check_gates_apply(options, task=table.task)
-    parts = split_table(table, test_fraction=options.test_fraction, seed=options.seed)
     prepared = _prepare(options, table, parts)
     trained = {}
     for job in _make_jobs(options, prepared, parts):
@@ -60,13 +61,26 @@ def run_training(
     return summary
 
 
+def _load(options: TrainingOptions, *, on_table: Callable[[DecidedTable], None]) -> tuple[DataTable, SplitRows]:
+    if options.data is None:
+        table = generate_table(seed=options.seed)
+        return table, split_table(table, test_fraction=options.test_fraction, seed=options.seed)
+    decided = look_at_table(options)
+    check_features(decided.features, most=options.most_features, source=decided.table.source)
+    on_table(decided)
+    table = code_table(decided)
+    return table, take_rows(table, decided.split)
+
+
 def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Prepared:
-    negative, positive = table.classes or (None, None)
+    classes = list(table.classes or ())
+    negative, positive = classes if len(classes) == 2 else (None, None)
     deviation = float(parts.train.target.std()) or 1.0  # training rows may all be equal where the table is not
     return Prepared(
         release=store.new_version(),
         table=table,
-        preprocessing=fit_preprocessing(parts.train.raw),
+        preprocessing=fit_preprocessing(parts.train.raw, table.columns, complete=not np.isnan(table.raw).any()),
+        validation=parts.validation,
         test=parts.test,
         source=DataSource(
             source=table.source,
@@ -77,12 +91,17 @@ def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Pr
             test_rows=len(parts.test),
             seed=options.seed,
             best_possible_accuracy=best_possible_accuracy(table),
+            rows_without_target=table.rows_without_target,
+            missing_spellings=list(options.read.missing),
+            left_out=table.left_out,
         ),
         target=Target(
             name=table.target_name,
             positive_class=positive,
             negative_class=negative,
             scale=deviation if table.task == "regression" else 1.0,
+            classes=classes,
+            shares=[float(np.mean(parts.train.target == place)) for place in range(len(classes))],
         ),
     )
 
@@ -91,7 +110,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
     """One job for each architecture. Raise UserError before any is run if one can't be."""
     mean = float(parts.train.target.mean()) if prepared.task == "regression" else 0.0
     target_scale = TargetScale(mean=mean, scale=prepared.target.scale)
-    reference = prepared.example_features()
+    reference, outputs = prepared.reference_features(), prepared.target.outputs
     train, validation = (_scale_rows(prepared, rows, target_scale) for rows in (parts.train, parts.validation))
     return [
         TrainingJob(
@@ -100,7 +119,8 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             recipe=choose_recipe(
                 architecture,
                 rows=len(parts.train),
-                raw_features=len(prepared.table.raw_names),
+                columns=count_encoded(prepared.preprocessing),
+                outputs=outputs,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
                 learning_rate=options.learning_rate,
@@ -110,6 +130,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             validation=validation,
             target_scale=target_scale,
             reference_features=reference,
+            outputs=outputs,
         )
         for architecture in options.architectures
     ]
@@ -131,6 +152,7 @@ def _fit_baselines(options: TrainingOptions, prepared: Prepared, parts: SplitRow
     return fit_baselines(
         rows=seen,
         test=parts.test,
+        columns=prepared.table.columns,
         preprocessing=prepared.preprocessing,
         task=prepared.task,
         scale=prepared.target.scale,
@@ -151,10 +173,10 @@ def _check_gates(options: TrainingOptions, summary: TrainingSummary) -> None:
     for name, architecture in summary.architectures.items():
         for metric, minimum in options.minimum.items():
             reached = getattr(architecture.test, metric)
-            if not reached >= minimum:
+            if reached is None or not reached >= minimum:
+                found = "a class has no held-out row" if reached is None else f"{reached:.4f}"
                 raise TrainingError(
-                    f"'{name}' must reach a held-out {metric} of {minimum:g}, however: {reached:.4f}. "
-                    "Nothing was saved."
+                    f"'{name}' must reach a held-out {metric} of {minimum:g}, however: {found}. Nothing was saved."
                 )
 
 
@@ -162,23 +184,19 @@ def _summarise(
     options: TrainingOptions, prepared: Prepared, trained: dict[str, Trained], baselines: dict[str, BaselineSummary]
 ) -> TrainingSummary:
     predictions = {name: network.predictions for name, network in trained.items()}
-    columns = len(prepared.table.raw_names)
-    shared = set(NetworkSummary.model_fields)
     return TrainingSummary(
         release=prepared.release,
         seed=options.seed,
         data=DataSummary(
             **prepared.source.model_dump(exclude={"seed"}),
-            raw_features=columns,
-            features=count_features(columns),
+            raw_features=len(prepared.table.raw_names),
+            features=count_features(count_encoded(prepared.preprocessing)),
             target=prepared.target.name,
             task=prepared.task,
             positive_class=prepared.target.positive_class,
+            classes=tuple(prepared.target.classes),
         ),
-        architectures={
-            name: NetworkSummary.model_validate(network.card.model_dump(include=shared))
-            for name, network in trained.items()
-        },
+        architectures={name: NetworkSummary.of_card(network.card) for name, network in trained.items()},
         differences=compare_quality(predictions, target=prepared.test.target, task=prepared.task),
         baselines=baselines,
     )

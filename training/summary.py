@@ -1,6 +1,8 @@
 """Summary of a run, as ``--summary`` writes it and the evaluation entry keeps it; the console shows nothing else."""
 
-from service.contract.card import Difference, EpochTrace, Frozen, Metrics
+from typing import Self
+
+from service.contract.card import Calibration, Description, Difference, EpochTrace, Frozen, LeftOut, Metrics
 from service.contract.names import Task
 
 
@@ -18,8 +20,13 @@ class DataSummary(Frozen):
     target: str
     task: Task
     positive_class: str | None
+    classes: tuple[str, ...] = ()
     best_possible_accuracy: float | None
     fingerprint: str
+    rows_without_target: int
+    """Rows that were dropped, beside ``rows``."""
+    missing_spellings: list[str]
+    left_out: list[LeftOut]
 
 
 class NetworkSummary(Frozen):
@@ -32,7 +39,17 @@ class NetworkSummary(Frozen):
     train_seconds: float
     peak_memory_bytes: int
     test: Metrics
+    threshold: float | None = None
+    """Two classes: see ``Target``."""
+    calibration: Calibration | None = None
     trace: list[EpochTrace]
+
+    @classmethod
+    def of_card(cls, card: Description) -> Self:
+        """Take what the card knows."""
+        shared = card.model_dump(include=set(cls.model_fields))
+        two_classes = len(card.target.classes) == 2
+        return cls.model_validate({**shared, "threshold": card.target.threshold if two_classes else None})
 
 
 class BaselineSummary(Frozen):

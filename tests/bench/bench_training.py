@@ -22,7 +22,8 @@ from sklearn.neural_network import MLPClassifier
 
 from service.contract.names import DEFAULT_ARCHITECTURES
 from training.generate import generate_table
-from training.preprocessing import fit_preprocessing, split_table
+from training.preprocessing import fit_preprocessing
+from training.table.split import split_table
 
 ROUNDS = 5
 EPOCHS = 20
@@ -44,8 +45,9 @@ def main() -> None:
 
 def _features() -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the training rows of the default run, as it sees them."""
-    rows = split_table(generate_table(seed=0), test_fraction=0.2, seed=0).train
-    return fit_preprocessing(rows.raw).transform(rows.raw).astype(np.float32), rows.target
+    table = generate_table(seed=0)
+    rows = split_table(table, test_fraction=0.2, seed=0).train
+    return fit_preprocessing(rows.raw, table.columns).transform(rows.raw).astype(np.float32), rows.target
 
 
 def _train_ours(name: str, depth: int, width: int) -> float:

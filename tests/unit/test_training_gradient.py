@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
 from service.contract.names import Task
 from training.network import LEVELS, Gradient, Network, draw_kept, flatten
@@ -11,9 +11,9 @@ from training.network import LEVELS, Gradient, Network, draw_kept, flatten
 ROWS, FEATURES, DEPTH, WIDTH = 37, 14, 3, 11
 
 
-def make_network() -> Network:
+def make_network(*, outputs: int = 1) -> Network:
     torch.manual_seed(1)
-    network = Network(features=FEATURES, depth=DEPTH, width=WIDTH).double()
+    network = Network(features=FEATURES, depth=DEPTH, width=WIDTH, outputs=outputs).double()
     network.standardise(mean=torch.rand(FEATURES).double(), deviation=torch.rand(FEATURES).double() + 0.1)
     return network
 
@@ -24,15 +24,19 @@ def loss_by_autograd(network: Network, features: Tensor, target: Tensor, *, task
     for layer, mask in zip(network.hidden, kept, strict=True):
         value = torch.relu(layer(value)) * mask
     output = network.output(value).squeeze(1)
+    if output.ndim > 1:
+        return cross_entropy(output, target.long())
     return binary_cross_entropy_with_logits(output, target) if task == "classification" else mse_loss(output, target)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.25])
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_gradient_is_that_of_autograd(task: Task, dropout: float) -> None:
-    network = make_network()
+@pytest.mark.parametrize(
+    ("task", "outputs"), [("classification", 1), ("classification", 3), ("classification", 20), ("regression", 1)]
+)
+def test_gradient_is_that_of_autograd(task: Task, outputs: int, dropout: float) -> None:
+    network = make_network(outputs=outputs)
     features = torch.rand(ROWS, FEATURES).double()
-    target = (torch.rand(ROWS) > 0.5).double()
+    target = torch.randint(max(2, outputs), (ROWS,)).double()
     gradient = Gradient(network, dropout=dropout, task=task)
 
     torch.manual_seed(2)

@@ -20,7 +20,7 @@ def test_the_defaults_are_the_two_architectures_and_twenty_epochs() -> None:
 
 
 def test_parameters_are_those_of_the_exported_network() -> None:
-    assert [architecture.parameters(raw_features=20) for architecture in parse_options([]).architectures] == [
+    assert [architecture.parameters(columns=20) for architecture in parse_options([]).architectures] == [
         14_151,
         207_201,
     ]

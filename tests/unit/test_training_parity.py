@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from service.contract.card import RawFeature
 from service.contract.names import Task, hidden_output
 from service.contract.policies import PARITY_TOLERANCE
 from training.evaluation import predict
@@ -18,6 +19,7 @@ from training.preprocessing import fit_preprocessing, scale
 from training.process import TargetScale
 
 COLUMNS = 20
+COLUMNS_OF_NUMBERS = [RawFeature(name=f"x{place}", minimum=0, maximum=1) for place in range(COLUMNS)]
 COLUMN_KINDS = {
     "ordinary": (0.0, 1.0),
     "large mean": (1e9, 1e3),
@@ -35,7 +37,7 @@ def made(mean: float, spread: float, rows: int = 4096) -> NDArray[np.float64]:
 
 def trained(raw: NDArray[np.float64], target: TargetScale) -> tuple[Pipeline, Network, list[AffineLayer]]:
     """Standardised and folded as after training; the weights are PyTorch's first ones, made larger."""
-    pipeline = fit_preprocessing(raw)
+    pipeline = fit_preprocessing(raw, COLUMNS_OF_NUMBERS)
     torch.manual_seed(0)
     network = Network(features=230, depth=5, width=200)
     mean, deviation = feature_moments(torch.from_numpy(scale(pipeline, raw)))
@@ -79,7 +81,7 @@ def test_both_graphs_agree_with_pytorch_in_float64(kind: str, task: Task, target
 @pytest.mark.parametrize("kind", COLUMN_KINDS)
 def test_the_preprocessing_graph_gives_scikit_learns_features(kind: str) -> None:
     raw = made(*COLUMN_KINDS[kind], rows=100)
-    pipeline = fit_preprocessing(raw)
+    pipeline = fit_preprocessing(raw, COLUMNS_OF_NUMBERS)
     session = onnxruntime.InferenceSession(preprocessing_graph(pipeline), providers=["CPUExecutionProvider"])
     (features,) = session.run(None, {"raw": raw})
     # Products of two factors rounded to float32: three roundings of half a unit in the last place.

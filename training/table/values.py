@@ -18,11 +18,25 @@ class ReadOptions:
     header: bool = True
     missing: tuple[str, ...] = ()
     """Cells that hold no value, beside ``MISSING_SPELLINGS``."""
+    drop: tuple[str, ...] = ()
+    """Columns that are not wanted: they are not read, and what they hold is no reason to refuse the table."""
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """What the user says of columns, by name."""
+
+    drop: tuple[str, ...] = ()
+    """Left out."""
+    category: tuple[str, ...] = ()
+    """Every value is a level, numbers too."""
+    numeric: tuple[str, ...] = ()
+    """Numbers, whose words count as missing."""
 
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """A column of n values, of which one of ``numbers`` and ``words`` is there.
+    """A column of n values: ``numbers`` or ``words``, or neither where it was not wanted (``ReadOptions.drop``).
 
     numbers: (n,) float64, NaN where the value is missing. words: a dictionary of text with (n,) codes, null where it is
     missing; of a column that holds numbers and words all values are there as the file has them.
@@ -45,3 +59,5 @@ class ReadTable:
     columns: list[ColumnValues]
     place: Callable[[int], str]
     """Where an editor shows the row at a position counted from 0: 'line 7' of a CSV file, 'row 6' of a Parquet file."""
+    decimal: str = "."
+    """The sign in the numbers of ``words``."""

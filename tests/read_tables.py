@@ -1,0 +1,34 @@
+"""Tables as the reader hands them on, written by hand."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from training.options import TaskChoice
+from training.table.decide import DecidedTable, decide_table
+from training.table.values import ColumnOptions, ColumnValues, ReadTable
+
+Value = float | str | None
+
+
+def column(name: str, values: Sequence[Value]) -> ColumnValues:
+    """Words where one value is text, else numbers; None: missing."""
+    if any(isinstance(value, str) for value in values):
+        texts = [value if value is None else str(value) for value in values]
+        return ColumnValues(name, words=pa.array(texts, pa.string()).dictionary_encode())
+    return ColumnValues(name, numbers=np.array([np.nan if value is None else value for value in values], dtype=float))
+
+
+def read_table(columns: Mapping[str, Sequence[Value]], *, decimal: str = ".") -> ReadTable:
+    """Make a CSV file's table: line 1 is its header."""
+    made = [column(name, values) for name, values in columns.items()]
+    rows = len(next(iter(columns.values())))
+    return ReadTable("data.csv", "CSV", rows, made, lambda row: f"line {row + 2}", decimal)
+
+
+def decide(
+    table: ReadTable, target: str | None = None, options: ColumnOptions | None = None, *, task: TaskChoice = "auto"
+) -> DecidedTable:
+    """Decide with the split of ``--seed 0``."""
+    return decide_table(table, target=target, task=task, options=options or ColumnOptions(), test_fraction=0.2, seed=0)

@@ -1,0 +1,1 @@
+"""The parts that the exported ONNX graphs are made of."""

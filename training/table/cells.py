@@ -1,0 +1,95 @@
+"""Cells of a CSV file: which hold a number, by the one rule that converts them, which hold nothing, and the words.
+
+A number is an optional sign, ASCII digits with at most one decimal sign, and an optional exponent: ``-1.5e3``, ``.5``.
+Nothing else is: no ``1_000``, ``0x10``, ``12%``, ``(5)``, no digits or minus outside ASCII, and no number that float64
+can't hold: ``inf``, ``1e400``, and whole numbers beyond 2**53 that it would round. A column that holds such a cell is a
+column of words, in which it stands as the file has it, for whoever names or drops it.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from service.contract.policies import MISSING_SPELLINGS
+
+DecimalSign = Literal[".", ","]
+
+BLANKS = " \t\n\v\f\r"
+"""What is stripped from cells and names: ``ascii_trim_whitespace`` strips the same."""
+EXACT_WHOLE = 2.0**53
+"""Up to here float64 holds every whole number."""
+WHOLE = re.compile(r"[+-]?[0-9]+")
+
+
+@dataclass(frozen=True)
+class CellRules:
+    """What cells mean. missing: spellings of no value, beside ``MISSING_SPELLINGS``."""
+
+    decimal: DecimalSign = "."
+    missing: tuple[str, ...] = ()
+
+    def numbers(self, cells: pa.Array) -> pa.Array | None:
+        """Return text as float64, null where it is missing; None where a cell is neither number nor missing."""
+        stripped = pc.ascii_trim_whitespace(cells)
+        if not self._missing_numbers:
+            numbers = self._parsed(stripped)
+            if numbers is not None:
+                return numbers
+        return self._parsed(self._blanked(stripped))
+
+    def words(self, cells: pa.Array) -> pa.Array:
+        """Return text without the blanks around it, null where it is missing."""
+        return self._blanked(pc.ascii_trim_whitespace(cells))
+
+    def is_number(self, cell: str) -> bool:
+        """Whether ``numbers`` takes this cell for a number."""
+        stripped = pc.ascii_trim_whitespace(pa.array([cell], pa.string()))
+        return self._parsed(stripped) is not None
+
+    def without_missing_numbers(self, numbers: pa.Array) -> pa.Array:
+        """Return float64 without the numbers that stand for a missing value."""
+        return pc.if_else(pc.is_in(numbers, value_set=self._missing_numbers), None, numbers)
+
+    @cached_property
+    def _missing_numbers(self) -> pa.Array:
+        return pa.array([float(spelling) for spelling in self.missing if self.is_number(spelling)], pa.float64())
+
+    @cached_property
+    def _spellings(self) -> pa.Array:
+        return pa.array([*MISSING_SPELLINGS, *(spelling.strip(BLANKS) for spelling in self.missing)], pa.string())
+
+    def _blanked(self, stripped: pa.Array) -> pa.Array:
+        return pc.if_else(pc.is_in(stripped, value_set=self._spellings), None, stripped)
+
+    def _parsed(self, stripped: pa.Array) -> pa.Array | None:
+        plain = stripped
+        if self.decimal == ",":
+            if contains(stripped, "."):
+                return None
+            plain = pc.replace_substring(stripped, ",", ".")
+        try:
+            numbers = pc.cast(plain, pa.float64())
+        except pa.ArrowInvalid:
+            return None
+        if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
+            return None
+        return None if _rounded(stripped, numbers) else numbers
+
+
+def contains(cells: pa.Array, part: str) -> bool:
+    """Whether ``part`` stands in a cell of text."""
+    return bool(pc.any(pc.match_substring(cells, part), min_count=0).as_py())
+
+
+def _rounded(cells: pa.Array, numbers: pa.Array) -> bool:
+    """Whether a whole number became another one."""
+    large = pc.greater_equal(pc.abs(numbers), EXACT_WHOLE)
+    if not pc.any(large, min_count=0).as_py():
+        return False
+    pairs = zip(cells.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
+    return any(WHOLE.fullmatch(cell) and Decimal(cell) != number for cell, number in pairs)

@@ -1,0 +1,225 @@
+"""From what was read to what is trained on: rows with a target, their split, columns decided on the training rows.
+
+The same for `fit` and `inspect`, which codes no matrix: a column at a time is held beside the table.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract.card import ColumnKind, LeftOut, RawFeature
+from training.errors import UserError, quoted
+from training.options import TaskChoice
+from training.table.data import DataTable
+from training.table.encode import as_numbers, describe_column, encode_column
+from training.table.kinds import decide_kind, first_rounded
+from training.table.leaks import choose_rows, find_leak
+from training.table.split import Split, split_target
+from training.table.suspects import (
+    Duplicates,
+    RepeatedRows,
+    Suspect,
+    canonical,
+    find_nothing,
+    find_outlier,
+    find_row_number,
+    find_small_classes,
+    find_unseen,
+)
+from training.table.target import DecidedTarget, decide_target
+from training.table.values import ColumnOptions, ColumnValues, ReadTable
+from training.table.words import read_words
+
+SMALL_CLASS_SHARE = 0.01
+DROPPED = "--drop"
+
+
+@dataclass(frozen=True)
+class DecidedTable:
+    """What becomes of a table. rows: (m,) int64, those with a target, in the file; ``split`` counts among these."""
+
+    table: ReadTable
+    target: DecidedTarget | None
+    rows: NDArray[np.int64]
+    split: Split
+    features: list[RawFeature]
+    dropped: list[str]
+    suspects: list[Suspect]
+
+    @property
+    def rows_without_target(self) -> int:
+        """Rows that are not used."""
+        return self.table.rows - len(self.rows)
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """Columns that are no raw features, as the card keeps them."""
+        dropped = [LeftOut(name=name, reason=DROPPED) for name in self.dropped]
+        return dropped + [
+            LeftOut(name=suspect.name, reason=suspect.text)
+            for suspect in self.suspects
+            if suspect.left_out and suspect.name is not None
+        ]
+
+
+def decide_table(
+    table: ReadTable,
+    *,
+    target: str | None,
+    task: TaskChoice,
+    options: ColumnOptions,
+    test_fraction: float,
+    seed: int,
+) -> DecidedTable:
+    """Decide everything. target: None where it is not known yet. Raise UserError with one line for the first fault."""
+    _check_names(table, target=target, options=options)
+    goal = None
+    rows = np.arange(table.rows)
+    if target is not None:
+        column = next(column for column in table.columns if column.name == target)
+        goal = decide_target(column, table=table, task=task, options=options)
+        rows = goal.rows
+    split = split_target(
+        np.zeros(len(rows)) if goal is None else goal.values,
+        classes=None if goal is None else goal.classes,
+        source=table.source,
+        test_fraction=test_fraction,
+        seed=seed,
+    )
+    features, suspects = _Columns(table, goal, rows, split, options).decide()
+    if not features:
+        raise UserError(
+            f"{table.source}: a table must have a column to learn from, however: all {len(table.columns)} are the "
+            "target or left out. Add columns."
+        )
+    dropped = [column.name for column in table.columns if column.name in options.drop]
+    return DecidedTable(table, goal, rows, split, features, dropped, suspects)
+
+
+def code_table(decided: DecidedTable) -> DataTable:
+    """Code every used column: (m, d) float64. The table has a target."""
+    table, goal = decided.table, decided.target
+    if goal is None:
+        raise ValueError("a table is coded for a target, however: it was decided without one")
+    columns = {column.name: column for column in table.columns}
+    raw = np.empty((len(decided.rows), len(decided.features)))
+    for place, feature in enumerate(decided.features):
+        raw[:, place] = encode_column(columns[feature.name], feature, decimal=table.decimal)[decided.rows]
+    return DataTable(
+        source=table.source,
+        columns=decided.features,
+        raw=raw,
+        target_name=goal.name,
+        target=goal.values,
+        task=goal.task,
+        classes=goal.classes,
+        rows_without_target=decided.rows_without_target,
+        left_out=decided.left_out,
+    )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Decides one column after the other."""
+
+    table: ReadTable
+    target: DecidedTarget | None
+    rows: NDArray[np.int64]
+    split: Split
+    options: ColumnOptions
+
+    def decide(self) -> tuple[list[RawFeature], list[Suspect]]:
+        features: list[RawFeature] = []
+        suspects: list[Suspect] = []
+        duplicates, repeated = Duplicates(), RepeatedRows(len(self.rows))
+        for column in self.table.columns:
+            if column.name in self.options.drop or (self.target is not None and column.name == self.target.name):
+                continue
+            suspect = self._find_useless(column)
+            if suspect is None:
+                kind = self._decide_kind(column)
+                suspect = self._find_no_number(column, kind)
+            if suspect is None:
+                feature = describe_column(column, kind, rows=self._train_rows, decimal=self.table.decimal)
+                codes = canonical(encode_column(column, feature, decimal=self.table.decimal)[self.rows])
+                suspect = find_nothing(feature, codes[self.split.train]) or duplicates.find(feature, codes)
+            if suspect is not None:
+                suspects.append(suspect)
+                continue
+            features.append(feature)
+            suspects += self._warn(column, feature, codes)
+            repeated.add(codes)
+        return features, suspects + self._warn_of_rows(repeated)
+
+    @property
+    def _train_rows(self) -> NDArray[np.int64]:
+        """Places of the training rows in the file."""
+        return self.rows[self.split.train]
+
+    def _find_useless(self, column: ColumnValues) -> Suspect | None:
+        overruled = column.name in (*self.options.category, *self.options.numeric)
+        suspect = None if overruled else find_row_number(column)
+        if suspect is not None:
+            return suspect
+        numbers = column.numbers
+        present = read_words(column.words).positions >= 0 if numbers is None else ~np.isnan(numbers)
+        if not present[self._train_rows].any():
+            return Suspect(column.name, "no value", "has no value in any training row")
+        return None
+
+    def _decide_kind(self, column: ColumnValues) -> ColumnKind:
+        return decide_kind(column, table=self.table, rows=self._train_rows, options=self.options)
+
+    def _find_no_number(self, column: ColumnValues, kind: ColumnKind) -> Suspect | None:
+        if kind == "number" and np.isnan(as_numbers(column, decimal=self.table.decimal)[self._train_rows]).all():
+            return Suspect(column.name, "no value", "has no number in any training row")
+        return None
+
+    def _warn(self, column: ColumnValues, feature: RawFeature, codes: NDArray[np.float64]) -> list[Suspect]:
+        """Return warnings of a column that is kept. codes: (m,) of all rows with a target."""
+        train = self.split.train
+        found = [find_outlier(feature, codes[train]), find_unseen(feature, codes, train=train)]
+        if self.target is not None:
+            looked_at = choose_rows(train)
+            found.append(
+                find_leak(feature, codes[looked_at], self.target.values[looked_at], classes=self.target.classes)
+            )
+        if feature.kind == "number" and column.words is not None:
+            words = int((read_words(column.words).positions[self.rows] >= 0).sum() - (~np.isnan(codes)).sum())
+            if words:
+                found.append(Suspect(column.name, "words", f"has words in {words:,} rows, which count as missing"))
+        if feature.kind == "number" and first_rounded(codes) is not None:
+            text = "holds whole numbers beyond 2**53, which lose their last digits"
+            found.append(Suspect(column.name, "rounded", text))
+        return [suspect for suspect in found if suspect is not None]
+
+    def _warn_of_rows(self, repeated: RepeatedRows) -> list[Suspect]:
+        if self.target is None:
+            return []
+        repeated.add(canonical(self.target.values))
+        found = repeated.find(train=self.split.train, test=self.split.test)
+        rows = [] if found is None else [found]
+        if self.target.classes is None:
+            return rows
+        train = self.target.values[self.split.train]
+        return rows + find_small_classes(train, self.target.classes, share=SMALL_CLASS_SHARE)
+
+
+def _check_names(table: ReadTable, *, target: str | None, options: ColumnOptions) -> None:
+    names = [column.name for column in table.columns]
+    chosen = {DROPPED: options.drop, "--category": options.category, "--numeric": options.numeric}
+    named = [("--target", target)] if target is not None else []
+    for option, name in named + [(option, name) for option, given in chosen.items() for name in given]:
+        if name not in names:
+            raise UserError(
+                f"{table.source}: {option} must name a column, however: {quoted(name)} is none of "
+                f"{', '.join(quoted(known) for known in names)}. Choose one of these."
+            )
+    if target is not None and target in options.drop:
+        raise UserError(f"--drop must not name the target, however: {quoted(target)}. Leave it out.")
+    if target is not None and len(names) == 1:
+        raise UserError(
+            f"{table.source}: a table must have a column beside its target, however: {quoted(target)} is the only one. "
+            "Add columns, or give --separator if it has more."
+        )

@@ -1,0 +1,151 @@
+"""Describe a column as the training rows have it, and code its values as the graphs take them: one float64 each.
+
+scikit-learn, which takes a second and 90 MB to import, is not needed to look at a table.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from service.contract.card import ColumnKind, RawFeature
+from service.contract.policies import UNKNOWN_CODE
+from training.table.kinds import boolean_words
+from training.table.values import ColumnValues
+from training.table.words import plain_numbers, read_words
+
+RARE_SHARE = 0.01
+"""Levels that a smaller share of the training rows has are grouped (``min_frequency`` of OneHotEncoder)."""
+MOST_LEVEL_COLUMNS = 20
+"""Columns that one category may become; the rarest levels are grouped (``max_categories`` of OneHotEncoder)."""
+DECILES = np.arange(1, 10) / 10
+WHOLE_AS_WRITTEN = 1e15
+"""Whole numbers up to here are written with all their digits."""
+
+
+def describe_column(
+    column: ColumnValues, kind: ColumnKind, *, rows: NDArray[np.int64], decimal: str = "."
+) -> RawFeature:
+    """Describe a column that has a value in one of ``rows``, the training rows: levels, shares, range, deciles."""
+    if kind == "category":
+        return _describe_category(column, rows=rows)
+    if kind == "boolean":
+        return _describe_boolean(column, rows=rows)
+    return describe_numbers(column.name, as_numbers(column, decimal=decimal)[rows])
+
+
+def encode_column(column: ColumnValues, feature: RawFeature, *, decimal: str = ".") -> NDArray[np.float64]:
+    """Return (n,) float64 for all rows: see ``RawFeature``. NaN: missing; ``UNKNOWN_CODE``: a level of other rows."""
+    if feature.kind == "number" or (feature.kind == "boolean" and column.words is None):
+        return as_numbers(column, decimal=decimal)
+    words = read_words(as_words(column))
+    if feature.kind == "boolean":
+        codes = {word.lower(): code for code, word in enumerate(feature.levels)}
+        code_of = [codes.get(str(word).lower(), UNKNOWN_CODE) for word in words.distinct]
+    else:
+        codes = {level: code for code, level in enumerate(feature.levels)}
+        code_of = [codes.get(str(word), UNKNOWN_CODE) for word in words.distinct]
+    return np.array([*code_of, np.nan])[words.positions]  # a missing value's position is -1, the last
+
+
+def as_numbers(column: ColumnValues, *, decimal: str = ".") -> NDArray[np.float64]:
+    """Return (n,) float64; NaN for what is missing or a word."""
+    if column.numbers is not None:
+        return column.numbers
+    words = read_words(column.words)
+    return np.append(plain_numbers(words.distinct, decimal=decimal), np.nan)[words.positions]
+
+
+def as_words(column: ColumnValues) -> pa.DictionaryArray:
+    """Return the column as text: a number as people write it, 1 rather than 1.0."""
+    if column.numbers is None:
+        return column.words
+    numbers = column.numbers + 0.0  # no -0.0
+    distinct, positions = np.unique(numbers, return_inverse=True)  # NaN comes last, and once
+    texts = pa.array([None if np.isnan(value) else write_number(value) for value in distinct], pa.string())
+    return pc.take(texts, pa.array(positions)).dictionary_encode()
+
+
+def write_number(value: float) -> str:
+    """Return the shortest text that reads as ``value``: 1 rather than 1.0."""
+    return str(int(value)) if value == int(value) and abs(value) < WHOLE_AS_WRITTEN else repr(float(value))
+
+
+def describe_numbers(name: str, values: NDArray[np.float64]) -> RawFeature:
+    """Describe a column of numbers. values: (n,) float64 of the training rows, NaN: missing; at least one is there."""
+    gaps = np.isnan(values)
+    missing = float(gaps.mean())
+    present = values[~gaps] if missing else values
+    return RawFeature(
+        name=name,
+        minimum=float(present.min()),
+        maximum=float(present.max()),
+        missing_share=missing,
+        deciles=np.quantile(present, DECILES).tolist(),
+        becomes="2 columns: the median in gaps, and where they are" if missing else "a number",
+        encoded_columns=2 if missing else 1,
+    )
+
+
+def _describe_boolean(column: ColumnValues, *, rows: NDArray[np.int64]) -> RawFeature:
+    levels: tuple[str, ...] = ()
+    shares: list[float] = []
+    if column.words is None:
+        missing = float(np.isnan(as_numbers(column)[rows]).mean())
+    else:
+        words = read_words(column.words)
+        levels = boolean_words(words) or ()
+        lowered = np.array([str(word).lower() for word in words.distinct])
+        counts = words.count(rows)
+        missing = 1 - float(counts.sum()) / len(rows)
+        shares = [float(counts[lowered == level.lower()].sum()) / len(rows) for level in levels]
+    return RawFeature(
+        name=column.name,
+        minimum=0,
+        maximum=1,
+        kind="boolean",
+        levels=list(levels),
+        level_shares=shares,
+        missing_share=missing,
+        becomes="2 columns: the median in gaps, and where they are" if missing else "0 or 1",
+        encoded_columns=2 if missing else 1,
+    )
+
+
+def _describe_category(column: ColumnValues, *, rows: NDArray[np.int64]) -> RawFeature:
+    words = read_words(as_words(column))
+    counts = words.count(rows)
+    used = np.flatnonzero(counts)
+    share = {str(words.distinct[int(place)]): float(counts[place]) / len(rows) for place in used}
+    levels = sorted(share)
+    gaps = len(rows) - int(counts.sum())
+    columns, grouped = count_level_columns(np.append(counts[used], gaps) if gaps else counts[used])
+    return RawFeature(
+        name=column.name,
+        minimum=0,
+        maximum=len(levels) - 1,
+        kind="category",
+        levels=levels,
+        level_shares=[share[level] for level in levels],
+        missing_share=gaps / len(rows),
+        becomes=_word_levels(columns, levels=len(levels) + (gaps > 0), grouped=grouped),
+        encoded_columns=columns,
+    )
+
+
+def count_level_columns(counts: NDArray[np.int64]) -> tuple[int, int]:
+    """Return how many columns OneHotEncoder makes of levels, and how many of these share one (scikit-learn's rule).
+
+    counts: (k,) rows of each level, missing values among them where there are some.
+    """
+    rare = int((counts < RARE_SHARE * counts.sum()).sum())
+    columns = len(counts) - rare + (rare > 0)
+    if columns > MOST_LEVEL_COLUMNS:
+        columns, rare = MOST_LEVEL_COLUMNS, len(counts) - (MOST_LEVEL_COLUMNS - 1)
+    return columns, rare
+
+
+def _word_levels(columns: int, *, levels: int, grouped: int) -> str:
+    if not grouped:
+        return f"{columns} columns, one for each level"
+    return f"{columns} columns: {levels - grouped} levels, and the {grouped:,} rarest together"

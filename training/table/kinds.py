@@ -1,0 +1,250 @@
+"""Decide what a column is: number, boolean or category. What is none of them is refused with the option that helps."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from service.contract.card import ColumnKind
+from service.contract.policies import BOOLEAN_SPELLINGS
+from training.errors import UserError, quoted
+from training.table.values import ColumnOptions, ColumnValues, ReadTable
+from training.table.words import DATE, LONG_WHOLE, ODD_NUMBERS, PLAIN, Words, look_like, plain_numbers, read_words
+
+MOST_LEVELS = 10_000
+"""Of a category: the card lists them all."""
+NUMERIC_SHARE = 0.5
+"""A column of which so many values look like numbers is one of numbers, and its words are mistakes."""
+UNIQUE_SHARE = 0.5
+"""Text of which more values than these stand in no other row is free text, or names the row."""
+WHOLE_LIMIT = 2.0**53
+"""Up to here float64 holds every whole number."""
+DIGITS_LIMIT = 2.0**64
+"""Beyond no integer type holds a number: it is a measurement, of which the first digits count."""
+SURE_DIGITS = 15
+"""Significant digits that float64 keeps of any number."""
+SHOWN_WORDS = 3
+ID_NAME = re.compile(r"(?:.*[_ .-])?id|.*[a-z]I[dD]", re.DOTALL)
+FEWEST_IDS = 20
+"""Fewer whole numbers may all differ by chance."""
+
+
+def decide_kind(
+    column: ColumnValues, *, table: ReadTable, rows: NDArray[np.int64], options: ColumnOptions
+) -> ColumnKind:
+    """Decide from all values what their type is, and from the training ``rows`` whether text is a category.
+
+    The column has a value. Raise UserError with one line where it is nothing that can be trained on as it is.
+    """
+    if column.numbers is not None:
+        check_finite(column.name, column.numbers, table=table, otherwise=f"or --drop {quoted(column.name)}")
+        if column.name not in options.numeric:
+            _check_digits(column.name, column.numbers, table=table)
+        return _kind_of_numbers(column.name, column.numbers, table=table, options=options)
+    words = read_words(column.words)
+    if column.name in options.category:
+        _check_level_count(column.name, words, table=table)
+        return "category"
+    numbers = plain_numbers(words.distinct, decimal=table.decimal)
+    if column.name in options.numeric:
+        _check_some_number(column.name, words, numbers, table=table)
+        return "number"
+    if boolean_words(words) is not None:
+        return "boolean"
+    check_no_mixture(
+        column.name,
+        words,
+        numbers,
+        table=table,
+        otherwise=f"--category {quoted(column.name)} to take every value as a level, or --drop {quoted(column.name)}",
+    )
+    _check_long_numbers(column.name, words, table=table)
+    _check_no_dates(column.name, words, table=table)
+    _check_repeated(column.name, words, table=table, rows=rows)
+    _check_level_count(column.name, words, table=table)
+    return "category"
+
+
+def boolean_words(words: Words) -> tuple[str, str] | None:
+    """Return how the column writes 0 and 1 most often, where its values are both of one pair of words in any case."""
+    counts = words.count()
+    used = np.flatnonzero(counts)
+    if len(used) > 2 * 2 ** len("false"):  # more than the cases of any pair
+        return None
+    spelled = [str(words.distinct[int(place)]) for place in used[np.argsort(-counts[used], kind="stable")]]
+    lowered = [word.lower() for word in spelled]
+    for pair in BOOLEAN_SPELLINGS:
+        if set(lowered) == set(pair):
+            return spelled[lowered.index(pair[0])], spelled[lowered.index(pair[1])]
+    return None
+
+
+def check_finite(name: str, numbers: NDArray[np.float64], *, table: ReadTable, otherwise: str) -> None:
+    """Raise UserError for the first infinite value, or a range beyond float64. otherwise: the last remedy."""
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if infinite.size:
+        raise UserError(
+            f"{table.source}: column {quoted(name)} must be finite, however: {table.place(int(infinite[0]))} holds "
+            f"{numbers[infinite[0]]}, or a number beyond float64. Correct it, give --missing with the word that stands "
+            f"there, {otherwise}."
+        )
+    with np.errstate(over="ignore"):
+        span = np.nanmax(numbers) - np.nanmin(numbers)
+    if not np.isfinite(span):
+        raise UserError(
+            f"{table.source}: column {quoted(name)} must have a range that fits float64, however: it spans more than "
+            f"{np.finfo(np.float64).max:.1e}. Rescale it, {otherwise}."
+        )
+
+
+def _check_digits(name: str, numbers: NDArray[np.float64], *, table: ReadTable) -> None:
+    row = first_rounded(numbers)
+    if row is not None:
+        raise _lost_digits(name, row, f"about {int(numbers[row])}", table=table)
+
+
+def _check_long_numbers(name: str, words: Words, *, table: ReadTable) -> None:
+    """Refuse a column of numbers alone that the reader left as words, since float64 would round some of them."""
+    used = words.count() > 0
+    long = look_like(words.distinct, LONG_WHOLE) & used
+    if long.any() and np.all(look_like(words.distinct, PLAIN) | ~used):
+        row = words.first_row(long)
+        raise _lost_digits(name, row, quoted(words.text(row)), table=table)
+
+
+def _lost_digits(name: str, row: int, held: str, *, table: ReadTable) -> UserError:
+    return UserError(
+        f"{table.source}: column {quoted(name)} must hold numbers that float64 tells apart, however: "
+        f"{table.place(row)} holds {held}, and whole numbers beyond 2**53 lose their last digits. Give --drop "
+        f"{quoted(name)} if it is an id, --category {quoted(name)} if they are levels, or --numeric {quoted(name)} to "
+        "take it as rounded."
+    )
+
+
+def first_rounded(numbers: NDArray[np.float64]) -> int | None:
+    """Return the first row whose whole number may have lost digits, in a column of whole numbers alone; else None."""
+    size = np.abs(numbers)
+    rows = np.flatnonzero((size >= WHOLE_LIMIT) & (size < DIGITS_LIMIT))
+    present = numbers[~np.isnan(numbers)]
+    if not rows.size or not np.array_equal(present, np.round(present)):
+        return None
+    return next((int(row) for row in rows if float(f"{numbers[row]:.{SURE_DIGITS}g}") != numbers[row]), None)
+
+
+def check_no_mixture(
+    name: str, words: Words, numbers: NDArray[np.float64], *, table: ReadTable, otherwise: str
+) -> None:
+    """Raise UserError for words in a column of numbers, naming rows and words. otherwise: the last remedies.
+
+    numbers: (k,) float64, NaN for a word that is no plain number.
+    """
+    counts = words.count()
+    plain = ~np.isnan(numbers)
+    if counts[plain].sum() == counts.sum():
+        return
+    odd = {what: look_like(words.distinct, pattern) & (counts > 0) & ~plain for what, pattern in ODD_NUMBERS.items()}
+    odd["a number beyond float64"] = look_like(words.distinct, PLAIN) & (counts > 0) & ~plain
+    numeric = np.any([plain, *odd.values()], axis=0)
+    if counts[numeric].sum() < NUMERIC_SHARE * counts.sum():
+        return
+    found = {what: words.first_row(which) for what, which in odd.items() if which.any()}
+    if found:
+        what, row = min(found.items(), key=lambda entry: entry[1])
+        raise UserError(
+            f"{table.source}: column {quoted(name)} must be numeric, however: {table.place(row)} holds "
+            f"{quoted(words.text(row))}, {what}. Write plain numbers, or give "
+            f"{_remedies(name, [words.text(row)], otherwise=otherwise)}."
+        )
+    _refuse_words(name, words, wordy=~plain, table=table, otherwise=otherwise)
+
+
+def _refuse_words(name: str, words: Words, *, wordy: NDArray[np.bool_], table: ReadTable, otherwise: str) -> None:
+    counts = words.count()
+    common = [int(place) for place in np.argsort(-(counts * wordy), kind="stable")[:SHOWN_WORDS] if wordy[place]]
+    shown = [str(words.distinct[place]) for place in common if counts[place]]
+    places = sorted(int(np.argmax(words.positions == place)) for place in common if counts[place])
+    holding = ", ".join(f"{table.place(row)} holds {quoted(words.text(row))}" for row in places)
+    raise UserError(
+        f"{table.source}: column {quoted(name)} must be numeric, however: {holding} "
+        f"({counts[wordy].sum():,} of {counts.sum():,} values are words). Give "
+        f"{_remedies(name, shown, otherwise=otherwise)}."
+    )
+
+
+def _remedies(name: str, words: list[str], *, otherwise: str) -> str:
+    missing = " ".join(f"--missing {quoted(word)}" for word in words)
+    return f"{missing} where that means no value, --numeric {quoted(name)} to take all such as missing, {otherwise}"
+
+
+def _kind_of_numbers(
+    name: str, numbers: NDArray[np.float64], *, table: ReadTable, options: ColumnOptions
+) -> ColumnKind:
+    if name in options.category:
+        count = len(np.unique(numbers[~np.isnan(numbers)]))
+        if count > MOST_LEVELS:
+            raise _too_many_levels(name, count, table=table)
+        return "category"
+    if name in options.numeric:
+        return "number"
+    zeros, ones, gaps = (numbers == 0).sum(), (numbers == 1).sum(), np.isnan(numbers).sum()
+    if zeros and ones and zeros + ones + gaps == len(numbers):
+        return "boolean"
+    if ID_NAME.fullmatch(name) and _all_whole_and_different(numbers):
+        raise UserError(
+            f"{table.source}: column {quoted(name)} must say something of its row, however: it holds a whole number of "
+            f"its own in each, as an id does ({table.place(0)}: {numbers[0]:.15g}). Give --drop {quoted(name)}, or "
+            f"--numeric {quoted(name)} to keep it."
+        )
+    return "number"
+
+
+def _all_whole_and_different(numbers: NDArray[np.float64]) -> bool:
+    if len(numbers) < FEWEST_IDS or np.isnan(numbers).any() or not np.array_equal(numbers, np.round(numbers)):
+        return False
+    return len(np.unique(numbers)) == len(numbers)
+
+
+def _check_some_number(name: str, words: Words, numbers: NDArray[np.float64], *, table: ReadTable) -> None:
+    if not words.count()[~np.isnan(numbers)].any():
+        row = int(np.argmax(words.positions >= 0))
+        raise UserError(
+            f"{table.source}: --numeric must name a column that holds numbers, however: {quoted(name)} holds none "
+            f"({table.place(row)}: {quoted(words.text(row))}). Give --drop {quoted(name)} or --category {quoted(name)}."
+        )
+
+
+def _check_no_dates(name: str, words: Words, *, table: ReadTable) -> None:
+    used = words.distinct.filter(pa.array(words.count() > 0))
+    if look_like(used, DATE).all():
+        row = int(np.argmax(words.positions >= 0))
+        raise UserError(
+            f"{table.source}: column {quoted(name)} must hold numbers or levels, however: it holds dates or times "
+            f"({table.place(row)}: {quoted(words.text(row))}). Write what matters of them as numbers (year, month, "
+            f"hour), give --drop {quoted(name)}, or --category {quoted(name)} to take each one as a level."
+        )
+
+
+def _check_repeated(name: str, words: Words, *, table: ReadTable, rows: NDArray[np.int64]) -> None:
+    counts = words.count(rows)
+    unique, values = int((counts == 1).sum()), int(counts.sum())
+    if unique > UNIQUE_SHARE * values:
+        row = int(rows[np.argmax(words.positions[rows] >= 0)])
+        raise UserError(
+            f"{table.source}: column {quoted(name)} must have levels that come again, however: {unique:,} of its "
+            f"{values:,} training values stand in one row alone, as free text and ids do ({table.place(row)}: "
+            f"{quoted(words.text(row))}). Give --drop {quoted(name)}, or --category {quoted(name)} to keep it."
+        )
+
+
+def _check_level_count(name: str, words: Words, *, table: ReadTable) -> None:
+    count = int((words.count() > 0).sum())
+    if count > MOST_LEVELS:
+        raise _too_many_levels(name, count, table=table)
+
+
+def _too_many_levels(name: str, count: int, *, table: ReadTable) -> UserError:
+    return UserError(
+        f"{table.source}: a category must have at most {MOST_LEVELS:,} levels, however: column {quoted(name)} has "
+        f"{count:,}. Group them, or give --drop {quoted(name)}."
+    )

@@ -1,0 +1,111 @@
+"""The columns of a Parquet file, block by block, as numbers and words: what its types mean."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from training.errors import UserError, quoted
+from training.table.cells import EXACT_WHOLE, CellRules
+from training.table.formats import unreadable
+from training.table.values import ColumnValues, ReadOptions
+
+BLOCK_ROWS = 2**16
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """A Parquet file whose columns can be read. Its columns are numbered in their order."""
+
+    path: Path
+    names: list[str]
+    rules: CellRules
+    found: str = "Parquet"
+
+    def blocks(self, columns: list[int]) -> Iterator[pa.RecordBatch]:
+        """Yield rows, in columns named by their numbers."""
+        try:
+            with pa.parquet.ParquetFile(self.path) as file:
+                fields = file.schema_arrow.names
+                wanted = None if len(columns) == len(fields) else [fields[column] for column in columns]
+                for block in file.iter_batches(BLOCK_ROWS, columns=wanted, use_threads=False):
+                    arrays = [block.column(block.schema.get_field_index(fields[column])) for column in columns]
+                    yield pa.record_batch(arrays, names=[str(column) for column in columns])
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(self.path, error) from error
+
+    def numbers(self, cells: pa.Array) -> pa.Array | None:
+        """Return the cells as float64, null where they are missing; None where they are not all numbers."""
+        plain = _decoded(cells)
+        if pa.types.is_null(plain.type):
+            return plain.cast(pa.float64())
+        if not _holds_numbers(plain.type):
+            return None
+        numbers = pc.cast(plain, pa.float64(), safe=False)
+        numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
+        if pc.any(pc.is_inf(numbers), min_count=0).as_py() or _rounded(plain, numbers):
+            return None
+        return self.rules.without_missing_numbers(numbers)
+
+    def words(self, cells: pa.Array) -> pa.DictionaryArray:
+        """Return the cells as words, null where they are missing."""
+        plain = _decoded(cells)
+        if pa.types.is_timestamp(plain.type):
+            plain = plain.cast(pa.timestamp(plain.type.unit))  # in UTC: to write a zone's time takes a database
+        elif pa.types.is_duration(plain.type):
+            plain = pc.binary_join_element_wise(plain.cast(pa.int64()).cast(pa.string()), plain.type.unit, " ")
+        elif pa.types.is_float16(plain.type):
+            plain = plain.cast(pa.float64())
+        return self.rules.words(plain.cast(pa.string())).dictionary_encode()
+
+    def check(self, column: ColumnValues) -> None:
+        """Do nothing: types leave no doubt."""
+
+    def place(self, row: int) -> str:
+        """Name a row, counted from 0."""
+        return f"row {row + 1}"
+
+
+def open_parquet(path: Path, options: ReadOptions, rules: CellRules) -> ParquetFile:
+    """Look at a Parquet file's columns. Raise UserError for one that holds neither numbers nor words."""
+    try:
+        schema = pa.parquet.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(path, error) from error
+    for field in schema:
+        if field.name.strip() not in options.drop and not _can_be_read(field.type):
+            raise UserError(
+                f"{path.name}: a column must hold numbers, words, or true and false, however: {quoted(field.name)} is "
+                f"of type {quoted(str(field.type))}. Give --drop {quoted(field.name)}, or spread it over columns."
+            )
+    return ParquetFile(path, [name.strip() for name in schema.names], rules)
+
+
+def _decoded(cells: pa.Array) -> pa.Array:
+    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+
+
+def _holds_numbers(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _can_be_read(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _can_be_read(kind.value_type)
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    simple = pa.types.is_boolean(kind) or pa.types.is_temporal(kind) or pa.types.is_null(kind)
+    return bool(text or simple or _holds_numbers(kind))
+
+
+def _rounded(cells: pa.Array, numbers: pa.Array) -> bool:
+    """Whether a whole number became another one."""
+    if pa.types.is_floating(cells.type):
+        return False
+    large = pc.greater_equal(pc.abs(numbers), EXACT_WHOLE)
+    if not pc.any(large, min_count=0).as_py():
+        return False
+    pairs = zip(cells.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
+    return any(cell == cell // 1 and cell != number for cell, number in pairs)

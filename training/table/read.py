@@ -1,0 +1,153 @@
+"""Reading a table: a file to columns of numbers and of words. Nothing is decided about what they mean."""
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from training.errors import UserError, quoted
+from training.table.cells import CellRules
+from training.table.csv_file import CsvFile
+from training.table.formats import recognise
+from training.table.look import look
+from training.table.parquet_file import ParquetFile, open_parquet
+from training.table.values import ColumnValues, ReadOptions, ReadTable
+
+UNNAMED_FIRST = "Unnamed: 0"
+"""pandas' name for a first column without one, as it writes its row numbers."""
+Source = CsvFile | ParquetFile
+"""A file whose columns, numbered in their order, can be read block by block, and again."""
+
+
+@dataclass
+class Gathered:
+    """What came of a column so far: numbers, until a block holds something else; then it is read again, as words."""
+
+    numbers: "array[float] | None" = field(default_factory=lambda: array("d"))
+    words: list[pa.DictionaryArray] = field(default_factory=list)
+    again: bool = False
+
+
+def read(path: Path, options: ReadOptions) -> ReadTable:
+    """Read ``path``. Raise UserError with one line for a file, a name or a row that can't be read or is in doubt.
+
+    A CSV column is one of numbers where each cell that is not missing is a number by the rule of ``CellRules``; where
+    none is there at all, NaNs. Otherwise it is one of words, in which each stands as the file has it, without the
+    blanks around it. So are whole numbers that float64 would round, and infinities, that whoever uses the column may
+    name them. In a Parquet file types decide: numbers, except for those two; words; and 'true', 'false', dates and
+    times as words. A last column without name and values is left out.
+    """
+    source = _open(path, options)
+    names = source.names
+    wanted = [column for column, name in enumerate(names) if not name or name not in options.drop]
+    if not wanted:
+        raise UserError(f"{path.name}: a table must have columns, however: --drop leaves none. Drop fewer.")
+    rows, gathered = _gather(source, wanted)
+    if rows == 0:
+        raise UserError(f"{path.name}: a table must have rows, however: it has a header alone. Add rows.")
+    columns = []
+    for column, name in enumerate(names):
+        values = _finish(name, gathered.pop(column)) if column in gathered else ColumnValues(name)
+        if name:
+            source.check(values)
+            columns.append(values)
+        else:
+            _refuse_unnamed(path, values, source)
+    empty = len(names) - len(columns)
+    return ReadTable(
+        source=path.name,
+        found=source.found + (f", {empty} empty at the end left out" if empty else ""),
+        rows=rows,
+        columns=columns,
+        place=source.place,
+        decimal=options.decimal or ".",
+    )
+
+
+def _open(path: Path, options: ReadOptions) -> Source:
+    if options.decimal not in {None, ".", ","}:
+        raise UserError(f"--decimal must be '.' or ',', however: {quoted(str(options.decimal))}. Give one of these.")
+    head = recognise(path)
+    if head.parquet:
+        file = open_parquet(path, options, CellRules(missing=options.missing))
+        return replace(file, names=_name_columns(path, file.names, options.drop))
+    looked = look(path, head, options)
+    names = _name_columns(path, looked.names, options.drop)
+    dropped = [column for column, name in enumerate(names) if name in options.drop]
+    rules = CellRules("," if options.decimal == "," else ".", options.missing)
+    return CsvFile(looked, names, rules, dropped=dropped, decimal_given=options.decimal is not None)
+
+
+def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[str]:
+    """Return the names, '' for columns at the end that have none. Raise UserError for those that can't be kept."""
+    named = len(names)
+    while named > 1 and not names[named - 1]:
+        named -= 1
+    kept = [names[0] or UNNAMED_FIRST, *names[1:]]
+    if "" in kept[:named]:
+        raise UserError(
+            f"{path.name}: each column must have a name, however: column {kept.index('') + 1} has none. "
+            "Name it, or delete the column."
+        )
+    twice = [name for name, times in Counter(kept[:named]).items() if times > 1 and name not in drop]
+    if twice:
+        raise UserError(
+            f"{path.name}: column names must differ, however: {quoted(twice[0])} stands {kept.count(twice[0])} times. "
+            f"Rename one, give --drop {quoted(twice[0])} or, where the first line is data, --no-header."
+        )
+    return kept
+
+
+def _gather(source: Source, columns: list[int]) -> tuple[int, dict[int, Gathered]]:
+    """Read columns, and those that turn out to be words after some blocks once more. Return the number of rows, too."""
+    rows = 0
+    gathered = {column: Gathered() for column in columns}
+    for block in source.blocks(columns):
+        rows += block.num_rows
+        for column, parts in gathered.items():
+            _add(source, parts, block.column(str(column)))
+    again = [column for column, parts in gathered.items() if parts.again]
+    for block in source.blocks(again) if again else ():
+        for column in again:
+            gathered[column].words.append(source.words(block.column(str(column))))
+    return rows, gathered
+
+
+def _add(source: Source, parts: Gathered, cells: pa.Array) -> None:
+    if parts.numbers is not None:
+        numbers = source.numbers(cells)
+        if numbers is not None:
+            parts.numbers.frombytes(numbers.to_numpy(zero_copy_only=False).view(np.uint8))
+            return
+        parts.again = len(parts.numbers) > 0
+        parts.numbers = None
+    if not parts.again:
+        parts.words.append(source.words(cells))
+
+
+def _finish(name: str, parts: Gathered) -> ColumnValues:
+    if parts.numbers is not None:
+        return ColumnValues(name, numbers=np.frombuffer(parts.numbers))
+    return ColumnValues(name, words=pa.chunked_array(parts.words).unify_dictionaries().combine_chunks())
+
+
+def _refuse_unnamed(path: Path, column: ColumnValues, source: Source) -> None:
+    """Raise UserError where a column without a name holds something."""
+    if column.words is not None:
+        row = pc.index(column.words.is_valid(), value=True).as_py()
+        value = column.words[row].as_py()
+    else:
+        assert column.numbers is not None
+        present = np.flatnonzero(~np.isnan(column.numbers))
+        if not present.size:
+            return
+        row = int(present[0])
+        value = f"{column.numbers[row]:g}"
+    raise UserError(
+        f"{path.name}: each column must have a name, however: one at the end has none, and {source.place(row)} holds "
+        f"{quoted(value)} in it. Name it, or delete the column."
+    )
