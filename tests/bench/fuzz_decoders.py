@@ -25,6 +25,7 @@ with atheris.instrument_imports(include=["service"], enable_loader_override=Fals
     from service.codec.rows import Input, Rows, check_rows, features_input, raw_input
     from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
     from service.web.exchange import _decoder
+    from tests.raw_columns import number_columns
 
 DEFAULT_CASES = 2_000_000
 DEFAULT_SEED = 1
@@ -34,7 +35,8 @@ WARM_UP = 0.5
 """Share of the cases in which libFuzzer fills its memory of good inputs; after it, memory is to stay where it is."""
 GROWTH_MIB = 8.0
 
-FEATURES, RAW = features_input(["a", "b", "c"], max_rows=4), raw_input(["a", "b", "c"], max_rows=4)
+NAMES = ("a", "b", "c")
+FEATURES, RAW = features_input(NAMES, max_rows=4), raw_input(number_columns(NAMES), max_rows=4)
 READERS = {takes.key: Reader(takes) for takes in (FEATURES, RAW)}
 ROWS = [[0.0, -0.5, 1e3], [3, 2.5e-7, -12]]
 TOKENS = [

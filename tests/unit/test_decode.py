@@ -13,10 +13,11 @@ from hypothesis.extra import numpy as hnp
 from service.codec.decode import decode_json, decode_npy
 from service.codec.problems import Fault, Problem
 from service.codec.rows import features_input, raw_input
+from tests.raw_columns import number_columns
 
 NAMES = ("height", "width", "depth")
 FEATURES = features_input(NAMES, max_rows=4)
-RAW = raw_input(NAMES, max_rows=4)
+RAW = raw_input(number_columns(NAMES), max_rows=4)
 GOOD = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
 
 

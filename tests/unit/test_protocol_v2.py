@@ -14,6 +14,7 @@ from service.models.endpoints import Endpoint
 from service.web.exchange import ClientGoneError
 from service.web.metrics import Meter
 from service.web.protocol_v2 import ProtocolV2, Reply, is_v2
+from tests.raw_columns import number_columns
 
 RELEASE = "20260101t000000-abcdef"
 ROWS = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
@@ -26,9 +27,10 @@ def endpoint(label: str, *, raw: bool = False) -> Endpoint:
         route=f"/{label}/wide-net",
         label=label,
         architecture="wide-net",
-        takes=raw_input(("a", "b"), 4) if raw else features_input(("a", "b", "c"), 4),
+        takes=raw_input(number_columns(("a", "b")), 4) if raw else features_input(("a", "b", "c"), 4),
         run=lambda rows: rows.sum(axis=1, dtype=np.float32),
         describe=lambda _, answer: {"predictions": answer},
+        headings=("prediction",),
     )
 
 
