@@ -77,7 +77,12 @@ class _Archscale:
 
     def __init__(self) -> None:
         self.release = RELEASE.version
-        endpoints = make_endpoints(models(), max_rows=SETTINGS.max_rows, out_of_range=SETTINGS.out_of_range)
+        endpoints = make_endpoints(
+            models(),
+            max_rows=SETTINGS.max_rows,
+            out_of_range=SETTINGS.out_of_range,
+            unknown_category=SETTINGS.unknown_category,
+        )
         self.endpoints = {endpoint.route: endpoint for endpoint in endpoints}
 
     @bentoml.on_startup

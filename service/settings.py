@@ -9,7 +9,7 @@ from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.contract.names import check_name
-from service.contract.policies import Policy
+from service.contract.policies import Policy, UnknownCategory
 
 PREFIX = "ARCHSCALE_"
 CGROUP = Path("/sys/fs/cgroup")
@@ -53,6 +53,8 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: ByteSize = Field(ByteSize(16 * 1024 * 1024), ge=1)
     out_of_range: Policy = "allow"
     """What becomes of raw values outside the range that their column had in training."""
+    unknown_category: UnknownCategory = "reject"
+    """What becomes of a category's levels that training never saw."""
     access_log: float = Field(0.0, ge=0, le=1)
     """Share of the requests that are logged, one line of JSON each."""
 

@@ -1,21 +1,37 @@
 """Bytes in, checked float arrays out. Pure: no sockets, no clocks, no models.
 
 simdjson reads JSON numbers straight into an array; a body in which it finds anything but rows of numbers is read
-again by orjson and walked through value by value to find the place (``service.codec.rows``).
+again by orjson and walked through value by value to find the place (``service.codec.rows``). Rows that hold other
+things than numbers, and rows by name, are read by orjson at once (``service.codec.cells``).
 
 What the strictness costs (make bench-decoding): 2 us of a row's 8, and 8 % of 64 rows.
 """
 
 import io
+import json
 import math
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
 import orjson
 import simdjson
 
-from service.codec.problems import malformed, unprocessable
-from service.codec.rows import Input, Rows, check_array, check_count, check_rows, kind_of, narrow, refuse, wrong_width
+from service.codec.cells import check_cells, check_records
+from service.codec.csv_text import decode_table
+from service.codec.problems import Problem, kind_of, malformed, unprocessable
+from service.codec.rows import (
+    Input,
+    Rows,
+    check_array,
+    check_booleans,
+    check_count,
+    check_rows,
+    narrow,
+    refuse,
+    wrong_width,
+)
+from service.contract.names import RECORDS
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """simdjson passes over it, orjson refuses it (RFC 8259, section 8.1: JSON has none)."""
@@ -23,16 +39,22 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # simdjson.cpp's error codes as pysimdjson 7.0.2 raises them (util.cpp); ValueError covers bad UTF-8.
 SIMDJSON_ERRORS = (ValueError, TypeError, KeyError, RuntimeError)
 
+LONGEST_WHOLE = 19
+"""Digits of a whole number that 64 bits may not hold."""
+
 # Format versions 1 and 2 carry all that plain float arrays need; version 3 is for field names in UTF-8.
 NPY_HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 NPY_DTYPES = ("<f4", "<f8")
 
 
 def decode_json(body: bytes, expected: Input) -> Rows:
-    """``{key: [[number, ...], ...]}`` -> (n, width) of the input's dtype. Raises Problem 400 or 422."""
-    numbers = _numbers(body, expected)
+    """``{key: [[number, ...], ...]}`` -> (n, width) of the input's dtype. Raises Problem 400 or 422.
+
+    Rows of a table also come as ``{"records": [{name: value, ...}, ...]}``.
+    """
+    numbers = _numbers(body, expected) if expected.cells is None else None
     if numbers is None:
-        return check_rows(_member(body, expected), expected)
+        return _decode_closely(body, expected)
     rows = numbers.reshape(-1, expected.width)
     check_count(len(rows), expected)
     # JSON numbers are finite as float64, or simdjson would have refused them.
@@ -77,30 +99,89 @@ def has_brackets(body: bytes, count: int) -> bool:
     return body.find(b"[", bracket + 1) < 0
 
 
-def _member(body: bytes, expected: Input) -> Any:
+def _decode_closely(body: bytes, expected: Input) -> Rows:
+    """Read what simdjson did not, or say what is wrong with it."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise malformed(
+        wrong = malformed(
             f"the body must be JSON (RFC 8259: no NaN, no Infinity, no trailing text), however: {error}. "
-            f'Send {{"{expected.key}": [[...], ...]}}.',
+            f"Send {_form(expected)}.",
             rule="json",
-        ) from None
-    if not isinstance(document, dict) or document.keys() != {expected.key}:
+        )
+        if expected.columns is not None and (document := read_not_finite(body)) is not None:
+            read_members(document, expected, finite=False)  # says where the number is, unless it is none of a row's
+        raise wrong from None
+    return read_members(document, expected)
+
+
+def read_not_finite(body: bytes) -> Any:
+    """Return the JSON of a body in which NaN, Infinity or 1e400 stand for numbers; None if it is none for all that."""
+    try:
+        document = json.loads(body.decode(), parse_int=_read_whole)
+        orjson.dumps(document)  # refuses what an answer could not repeat: half of a surrogate pair, a thousand levels
+    except (ValueError, RecursionError, orjson.JSONEncodeError):
+        return None
+    return document
+
+
+def _read_whole(digits: str) -> float:
+    """Return an integer where orjson has one, and a float beyond."""
+    return int(digits) if len(digits) < LONGEST_WHOLE else float(digits)
+
+
+def read_members(document: object, expected: Input, *, finite: bool = True) -> Rows:
+    """Members of a body -> (n, width) of the input's dtype. finite: whether all numbers are known to be.
+
+    Raises Problem 422.
+    """
+    columns = expected.columns
+    keys = document.keys() if isinstance(document, dict) else set()
+    if columns is not None and keys == {RECORDS}:
+        return check_records(document[RECORDS], columns, expected, finite=finite)  # type: ignore[index]
+    if keys != {expected.key}:
         fact = sorted(document) if isinstance(document, dict) else kind_of(document)
         raise unprocessable(
             f"the body must be an object with the one member '{expected.key}', however: {fact}. "
-            f'Send {{"{expected.key}": [[...], ...]}}.',
+            f"Send {_form(expected)}.",
             rule="members",
         )
-    return document[expected.key]
+    rows = document[expected.key]  # type: ignore[index]
+    if columns is None or columns.plain:
+        return check_rows(rows, expected)
+    return check_cells(rows, columns, expected, finite=finite)
+
+
+def _form(expected: Input) -> str:
+    """Say what a body looks like."""
+    by_position = f'{{"{expected.key}": [[...], ...]}}'
+    return by_position if expected.columns is None else f'{by_position} or {{"{RECORDS}": [{{...}}, ...]}}'
+
+
+def decode_csv(body: bytes, expected: Input) -> Rows:
+    """Read CSV with a header -> (n, width). Raises Problem 400, 415 or 422."""
+    if expected.columns is None:
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"CSV must hold raw values, however: this route takes '{expected.key}'. Send it to a route of raw values.",
+            rule="media-type",
+        )
+    return decode_table(body, expected.columns, expected)
 
 
 def decode_npy(body: bytes, expected: Input) -> Rows:
     """Read a ``.npy`` file: 2-D, float32 or float64, little-endian, C or Fortran order -> (n, width).
 
-    The header is trusted for nothing: what it claims must be exactly what the body holds. Raises Problem 400 or 422.
+    The header is trusted for nothing: what it claims must be exactly what the body holds. Raises Problem 400, 415 of a
+    table with text, or 422.
     """
+    if expected.cells is not None and expected.cells.texts:
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "a .npy file must hold numbers alone, however: column "
+            f"{expected.cells.texts[0]!r} holds text. Send JSON or CSV.",
+            rule="media-type",
+        )
     stream = io.BytesIO(body)
     try:
         version = np.lib.format.read_magic(stream)
@@ -112,7 +193,8 @@ def decode_npy(body: bytes, expected: Input) -> Rows:
             rule="npy",
         ) from None
     _check_npy_header(shape, dtype, expected)
-    return check_array(_read_npy_data(body, stream.tell(), shape, dtype, fortran_order=fortran_order), expected)
+    values = check_array(_read_npy_data(body, stream.tell(), shape, dtype, fortran_order=fortran_order), expected)
+    return values if expected.cells is None else check_booleans(values, expected)
 
 
 def _check_npy_header(shape: tuple[int, ...], dtype: np.dtype[Any], expected: Input) -> None:

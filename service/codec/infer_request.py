@@ -3,8 +3,8 @@
 import functools
 from typing import Any, NamedTuple
 
-from service.codec.problems import Problem, unprocessable
-from service.codec.rows import Input, Rows, kind_of
+from service.codec.problems import Problem, kind_of, unprocessable
+from service.codec.rows import Input, Rows
 from service.codec.tensors import (
     PLACE,
     Members,
@@ -83,13 +83,19 @@ class Reader:
         return self._remember(head) if len(head) <= LONGEST_REMEMBERED else self._read_envelope(head)
 
     def _read_envelope(self, head: bytes) -> Envelope:
-        members = read_json(head)
-        _check_members(members, REQUEST_MEMBERS, "the request")
-        parameters = parameters_of(members, "the request")
-        binary = _wants_binary(members.get("outputs"), default=_flag(parameters, BINARY_OUTPUT, default=False))
+        members = read_json(head, table=self._expected.columns is not None)
+        echo, binary = read_frame(members)
         tensor = _only(members.get("inputs"), "inputs", self._expected.key)
-        _check_members(tensor, INPUT_MEMBERS, "the input")
-        return Envelope(tensor, check_tensor(tensor, self._expected), _read_echo(members, parameters), binary)
+        check_members(tensor, INPUT_MEMBERS, "the input")
+        return Envelope(tensor, check_tensor(tensor, self._expected), echo, binary)
+
+
+def read_frame(members: Members) -> tuple[Members, bool]:
+    """Return what the answer repeats, and whether its output is binary. Raises Problem 422."""
+    check_members(members, REQUEST_MEMBERS, "the request")
+    parameters = parameters_of(members, "the request")
+    binary = _wants_binary(members.get("outputs"), default=_flag(parameters, BINARY_OUTPUT, default=False))
+    return _read_echo(members, parameters), binary
 
 
 def _only(tensors: object, member: str, name: str) -> Members:
@@ -147,7 +153,8 @@ def _flag(parameters: Members, name: str, *, default: bool) -> bool:
     return value
 
 
-def _check_members(members: Members, known: set[str], whose: str) -> None:
+def check_members(members: Members, known: set[str], whose: str) -> None:
+    """Raise Problem 422 if there are members beside ``known``."""
     if not known.issuperset(members):
         raise unprocessable(
             f"the members of {whose} must be among {', '.join(sorted(known))}, however: "

@@ -26,6 +26,8 @@ class Fault:
     """As it was sent; what JSON has no number for is written out, and a list or an object is left out."""
     fact: str = ""
     """What is wrong with it, in words that follow ``place``."""
+    levels: tuple[str, ...] = ()
+    """Of a category: what it may be, or the first of that."""
 
     @property
     def place(self) -> str:
@@ -40,6 +42,8 @@ class Fault:
         known: dict[str, object] = {name: value for name, value in members.items() if value is not None}
         if self.column is not None and not isinstance(self.value, list | dict):
             known["value"] = _shown(self.value)
+        if self.levels:
+            known["levels"] = [_shown(level) for level in self.levels]
         return known
 
 
@@ -95,3 +99,16 @@ def malformed(detail: str, *, rule: str) -> Problem:
 def unprocessable(detail: str, *, rule: str, faults: Sequence[Fault] = ()) -> Problem:
     """422: the body was read, and its content breaks a rule of the contract."""
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, rule=rule, faults=faults)
+
+
+def kind_of(value: object) -> str:
+    """Name a JSON value's kind for an error message."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, str):
+        return f"text ({value[:20]!r})"
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return str(orjson.dumps(value), "ascii")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from service.codec.problems import MOST_FAULTS, Fault, Problem, unprocessable
+from service.codec.columns import Columns
+from service.codec.problems import MOST_FAULTS, Fault, Problem, kind_of, unprocessable
 from service.contract.names import FEATURES, RAW
 
 SMALL = 1e30
@@ -30,6 +30,10 @@ class Input:
     width: int
     dtype: type[np.floating[Any]]
     max_rows: int
+    columns: Columns | None = None
+    """Of a table, whose rows also come by name and as text; None for features."""
+    cells: Columns | None = None
+    """The columns, where some of them hold other things than numbers."""
 
     @property
     def limit(self) -> float:
@@ -42,9 +46,10 @@ def features_input(names: Sequence[str], max_rows: int) -> Input:
     return Input(FEATURES, tuple(names), len(names), np.float32, max_rows)
 
 
-def raw_input(names: Sequence[str], max_rows: int) -> Input:
-    """Rows of raw values: finite as float64."""
-    return Input(RAW, tuple(names), len(names), np.float64, max_rows)
+def raw_input(columns: Columns, max_rows: int) -> Input:
+    """Rows of a table: numbers finite as float64."""
+    cells = None if columns.numbers_alone else columns
+    return Input(RAW, columns.names, len(columns.names), np.float64, max_rows, columns, cells)
 
 
 def check_rows(rows: object, expected: Input) -> Rows:
@@ -76,16 +81,54 @@ def wrong_width(row: int, found: int) -> Fault:
     return Fault("width", row, fact=f"holds {found}")
 
 
-def refuse(faults: list[Fault], expected: Input) -> Problem:
-    """Return the problem of rows with these faults, of which there is at least one: 422, in the words of the first."""
+def refuse(faults: list[Fault], expected: Input, *, text: bool = False) -> Problem:
+    """Return the problem of rows with these faults, of which there is at least one: 422, in the words of the first.
+
+    text: whether the cells were text, as those of CSV are.
+    """
     first, *others = faults
-    rule, remedy = {
-        "rows": (f"every row must be a list of {expected.width} numbers", "Send [[...], ...]."),
+    rule, remedy = _words_of(first, expected, text=text)
+    more = f" (and {len(others)}{' or more' if len(faults) > MOST_FAULTS else ''} other places)" if others else ""
+    detail = f"{rule}, however: {first.place} {first.fact}{more}. {remedy}"
+    return unprocessable(detail, rule=first.rule, faults=faults[:MOST_FAULTS])
+
+
+def _words_of(fault: Fault, expected: Input, *, text: bool) -> tuple[str, str]:
+    """Return the rule that is broken, and what to do."""
+    columns = expected.columns
+    gaps = columns is not None and not columns.plain
+    return {
+        "rows": (
+            f"every row must be a list of {expected.width} {'values' if expected.cells else 'numbers'}",
+            "Send [[...], ...].",
+        ),
+        "records": ("every record must be an object of names and values", "Send [{...}, ...]."),
+        "names": (
+            f"every record must name each of the {expected.width} columns and no other",
+            "GET /models lists the columns.",
+        ),
         "width": (
             f"every row of '{expected.key}' must hold exactly {expected.width} values",
             "GET /models lists the columns in their order.",
         ),
-        "number": ("every value must be a JSON number", "Send numbers, without quotes and without gaps."),
+        "number": ("every number must be digits with a decimal point", "Write 1200.5, without thousands or unit.")
+        if text
+        else (
+            "every value must be a JSON number",
+            "Send a number, or null where the column may have gaps."
+            if gaps
+            else "Send numbers, without quotes and without gaps.",
+        ),
+        "boolean": ("a yes or no must be written as training has it", _boolean_remedy(fault, expected)),
+        "text": ("a category's value must be text", "Send its level, in quotes."),
+        "category": (
+            "a category's value must be a level that training saw",
+            "Correct it, or serve with ARCHSCALE_UNKNOWN_CATEGORY=ignore.",
+        ),
+        "missing": (
+            "a value may be missing only where its column had gaps in training",
+            "Fill it in, or leave the row out.",
+        ),
         "finite": (
             f"every value must be finite as {np.dtype(expected.dtype).name}",
             "Correct it or leave the row out.",
@@ -98,10 +141,15 @@ def refuse(faults: list[Fault], expected: Input) -> Problem:
             "every value must lie in the range that its column had in training",
             "Correct it, or serve with ARCHSCALE_OUT_OF_RANGE=allow or clip.",
         ),
-    }[first.rule]
-    more = f" (and {len(others)}{' or more' if len(faults) > MOST_FAULTS else ''} other places)" if others else ""
-    detail = f"{rule}, however: {first.place} {first.fact}{more}. {remedy}"
-    return unprocessable(detail, rule=first.rule, faults=faults[:MOST_FAULTS])
+    }[fault.rule]
+
+
+def _boolean_remedy(fault: Fault, expected: Input) -> str:
+    if expected.columns is None or fault.column is None:
+        return ""
+    column = expected.columns.columns[fault.column]
+    written = [f"{level!r}" for level in column.levels] or ["0", "1"]
+    return f"Send true, false, {' or '.join(written)}."
 
 
 def check_array(values: Rows, expected: Input) -> Rows:
@@ -126,9 +174,26 @@ def check_count(rows: int, expected: Input) -> None:
 
 def narrow(values: Rows, expected: Input) -> Rows:
     """Return the values in the input's dtype, C-contiguous, if they are finite in it. Raises Problem 422."""
-    if not (are_small(values) or max(values.max(), -values.min()) <= expected.limit):
-        raise refuse_values("finite", values, ~(np.abs(values) <= expected.limit), expected)
+    if are_small(values):
+        return np.ascontiguousarray(values, expected.dtype)
+    limit = np.float64(expected.limit)  # a float would be cast to the values' dtype, with a warning (NumPy 2.4)
+    if not max(values.max(), -values.min()) <= limit:
+        wrong = ~(np.abs(values) <= limit)
+        if expected.columns is not None:
+            wrong &= ~(np.isnan(values) & expected.columns.gaps)
+        if wrong.any():
+            raise refuse_values("finite", values, wrong, expected)
     return np.ascontiguousarray(values, expected.dtype)
+
+
+def check_booleans(values: Rows, expected: Input) -> Rows:
+    """Return the values, (n, width), if those of boolean columns are 0, 1 or NaN. Raises Problem 422."""
+    if expected.cells is not None:
+        of_kind = np.array([column.kind == "boolean" for column in expected.cells.columns])
+        wrong = of_kind & ~((values == 0) | (values == 1) | np.isnan(values))
+        if wrong.any():
+            raise refuse_values("boolean", values, wrong, expected)
+    return values
 
 
 def refuse_values(rule: str, values: Rows, wrong: NDArray[np.bool_], expected: Input) -> Problem:
@@ -150,14 +215,3 @@ def are_small(values: NDArray[np.floating[Any]]) -> bool:
     ``vdot`` and not ``dot``, which warns of what it overflows (NumPy 2.4), and silencing it takes twice the time.
     """
     return bool(np.vdot(values, values) <= SMALL)
-
-
-def kind_of(value: object) -> str:
-    """Name a JSON value's kind for an error message."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, str):
-        return f"text ({value[:20]!r})"
-    return str(orjson.dumps(value), "ascii")

@@ -4,6 +4,7 @@ The protocol: github.com/kserve/open-inference-protocol, specification/protocol/
 Triton's extension, docs/protocol/extension_binary_data.md in github.com/triton-inference-server/server.
 """
 
+import math
 import secrets
 from typing import Any
 
@@ -12,9 +13,10 @@ import orjson
 import simdjson
 from numpy.typing import NDArray
 
-from service.codec.decode import SIMDJSON_ERRORS, are_rows, has_brackets
-from service.codec.problems import malformed, unprocessable
-from service.codec.rows import Input, Rows, check_array, check_count, check_rows, kind_of, narrow
+from service.codec.cells import check_cells
+from service.codec.decode import SIMDJSON_ERRORS, are_rows, has_brackets, read_not_finite
+from service.codec.problems import kind_of, malformed, unprocessable
+from service.codec.rows import Input, Rows, check_array, check_count, check_rows, narrow
 
 Members = dict[str, Any]
 
@@ -79,16 +81,21 @@ def _end_of_rows(head: bytes, begin: int, max_rows: int) -> int:
     return end + 2
 
 
-def read_json(head: bytes) -> Members:
-    """Return the members of a request's JSON. Raises Problem 400 or 422."""
+def read_json(head: bytes, *, table: bool) -> Members:
+    """Return the members of a request's JSON. Raises Problem 400 or 422.
+
+    table: whether a table's rows are sent, of which NaN may say that a value is missing.
+    """
     try:
         members = orjson.loads(head)
     except orjson.JSONDecodeError as error:
-        raise malformed(
-            f"the body must be JSON (RFC 8259: no NaN, no Infinity, no trailing text), however: {error}. "
-            f'Send {{"inputs": [...]}}, and before binary tensors the header {HEADER_LENGTH_HEADER}.',
-            rule="json",
-        ) from None
+        members = read_not_finite(head) if table else None
+        if members is None:
+            raise malformed(
+                f"the body must be JSON (RFC 8259: no NaN, no Infinity, no trailing text), however: {error}. "
+                f'Send {{"inputs": [...]}}, and before binary tensors the header {HEADER_LENGTH_HEADER}.',
+                rule="json",
+            ) from None
     if not isinstance(members, dict):
         raise unprocessable(f"the body must be an object with 'inputs', however: {kind_of(members)}.", rule="members")
     return members
@@ -184,10 +191,21 @@ def _from_lists(data: object, rows: int, expected: Input) -> Rows:
     if isinstance(data, list) and not (data and isinstance(data[0], list)):
         _check_size(len(data), rows, expected)
         data = [data[start : start + expected.width] for start in range(0, len(data), expected.width)]
-    values = check_rows(data, expected)
+    columns = expected.columns
+    if columns is None or columns.plain:
+        values = check_rows(data, expected)
+    else:
+        if isinstance(data, list):
+            data = [list(map(none_for_nan, row)) if isinstance(row, list) else row for row in data]
+        values = check_cells(data, columns, expected, finite=False)
     if len(values) != rows:
         _check_size(values.size, rows, expected)
     return values
+
+
+def none_for_nan(cell: object) -> object:
+    """Return None for NaN, which is how a tensor says that a value is missing."""
+    return None if isinstance(cell, float) and math.isnan(cell) else cell
 
 
 def _check_size(found: int, rows: int, expected: Input) -> None:

@@ -1,6 +1,7 @@
 """The HTTP contract: routes, media types, headers, names of the client's methods, and answers."""
 
 from pydantic import BaseModel
+from pydantic.json_schema import SkipJsonSchema
 
 JSON_MEDIA_TYPE = "application/json"
 NPY_MEDIA_TYPE = "application/x-npy"
@@ -49,19 +50,36 @@ class Predictions(BaseModel):
     predictions: list[float]
     architecture: str
     release: str
+    labels: list[str] | SkipJsonSchema[None] = None
+    """Each row's class, where ``?labels=true`` asks for it."""
 
 
-class RawPredictions(Predictions):
-    """Answer of the raw prediction routes."""
+class ClassPredictions(Predictions):
+    """Answer of the prediction routes where three and more classes are predicted: one probability for each."""
+
+    predictions: list[list[float]]  # type: ignore[assignment]
+    classes: list[str]
+
+
+class Counts(BaseModel):
+    """What an answer says of raw values."""
 
     out_of_range: int
     """Raw values outside the range that their column had in training."""
+    unknown_categories: int | SkipJsonSchema[None] = None
+    """Levels that training never saw, where columns are categories."""
 
 
-class Features(BaseModel):
+class RawPredictions(Predictions, Counts):
+    """Answer of the raw prediction routes."""
+
+
+class RawClassPredictions(ClassPredictions, Counts):
+    """Answer of the raw prediction routes where three and more classes are predicted."""
+
+
+class Features(Counts):
     """Answer of the transform route: one row of features for each row of raw values."""
 
     features: list[list[float]]
     release: str
-    out_of_range: int
-    """Raw values outside the range that their column had in training."""

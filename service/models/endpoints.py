@@ -5,11 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from service.codec.columns import make_columns
 from service.codec.rows import Input, Rows, are_small, features_input, raw_input, refuse_values
-from service.contract.policies import Policy
+from service.contract.card import ModelCard
+from service.contract.names import PREDICTION
+from service.contract.policies import Policy, UnknownCategory
 from service.contract.routes import TRANSFORM_ROUTE, predict_raw_route, predict_route, trace_route
 from service.models.inference import ArchitectureGraphs, Array, Models
 from service.models.ranges import Ranges
+
+PREDICTING = ("predict", "predict_raw")
+"""Labels of the endpoints that predict."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +32,29 @@ class Endpoint:
     describe: Callable[[Rows, Array], dict[str, object]]
     ranges: Ranges | None = None
     """What raw values are screened by; None where features are taken."""
-    binary: bool = True
-    """Whether the answer is also had as ``.npy``."""
+    headings: tuple[str, ...] = ()
+    """Of the numbers that each row is answered with, where the answer is also had as ``.npy`` and CSV."""
+    labels: Callable[[Array], list[str]] | None = None
+    """The class of each row; None where no classes are predicted."""
 
-    def screen(self, rows: Rows) -> tuple[Rows, int]:
-        """Return the rows to answer for, and how many of their values lie out of range. Raises Problem 422."""
-        return (rows, 0) if self.ranges is None else self.ranges.screen(rows, self.takes)
+    @property
+    def binary(self) -> bool:
+        """Whether the answer is also had as ``.npy`` and CSV."""
+        return bool(self.headings)
+
+    def screen(self, rows: Rows) -> tuple[Rows, int, int]:
+        """Return the rows to answer for, how many of their values lie out of range, how many levels are unknown.
+
+        Raises Problem 422.
+        """
+        return (rows, 0, 0) if self.ranges is None else self.ranges.screen(rows, self.takes)
 
 
-def make_endpoints(models: Models, *, max_rows: int, out_of_range: Policy) -> list[Endpoint]:
+def make_endpoints(
+    models: Models, *, max_rows: int, out_of_range: Policy, unknown_category: UnknownCategory
+) -> list[Endpoint]:
     """Every POST route of the release: one transform, and three routes for each architecture."""
-    make = EndpointMaker(models, max_rows=max_rows, out_of_range=out_of_range)
+    make = EndpointMaker(models, max_rows=max_rows, out_of_range=out_of_range, unknown_category=unknown_category)
     endpoints = [make.transform()]
     for name, architecture in models.architectures.items():
         endpoints += [
@@ -50,13 +68,17 @@ def make_endpoints(models: Models, *, max_rows: int, out_of_range: Policy) -> li
 class EndpointMaker:
     """Makes the endpoints of one release, which share their inputs and ranges."""
 
-    def __init__(self, models: Models, *, max_rows: int, out_of_range: Policy) -> None:
+    def __init__(
+        self, models: Models, *, max_rows: int, out_of_range: Policy, unknown_category: UnknownCategory
+    ) -> None:
         card = models.release.card
         self._models = models
         self._release = models.release.version
         self._ranges = Ranges(card.raw_features, out_of_range)
         self._features = features_input(card.feature_names, max_rows)
-        self._raw = raw_input([column.name for column in card.raw_features], max_rows)
+        self._scaled = sum(column.encoded_columns for column in card.raw_features)
+        self._columns = make_columns(card.raw_features, card.data, card.target, unknown_category)
+        self._raw = raw_input(self._columns, max_rows)
 
     def predict(self, name: str, architecture: ArchitectureGraphs) -> Endpoint:
         """Features -> predictions."""
@@ -67,7 +89,9 @@ class EndpointMaker:
             architecture=name,
             takes=takes,
             run=lambda rows: _finite(rows, architecture.network.run(rows), takes, _as_they_are),
-            describe=self._describe_predictions(name),
+            describe=self._describe_predictions(architecture.card),
+            headings=_headings(architecture.card),
+            labels=make_labels(architecture.card),
         )
 
     def predict_raw(self, name: str, architecture: ArchitectureGraphs) -> Endpoint:
@@ -80,7 +104,9 @@ class EndpointMaker:
             takes=takes,
             ranges=self._ranges,
             run=lambda rows: _finite(rows, architecture.pipeline.run(rows), takes, scale),
-            describe=self._describe_predictions(name),
+            describe=self._describe_predictions(architecture.card),
+            headings=_headings(architecture.card),
+            labels=make_labels(architecture.card),
         )
 
     def transform(self) -> Endpoint:
@@ -93,6 +119,7 @@ class EndpointMaker:
             ranges=self._ranges,
             run=self._preprocess,
             describe=lambda _, answer: {"features": answer, "release": self._release},
+            headings=tuple(self._features.names),
         )
 
     def trace(self, name: str, architecture: ArchitectureGraphs) -> Endpoint:
@@ -105,17 +132,22 @@ class EndpointMaker:
             ranges=self._ranges,
             run=self._preprocess,
             describe=lambda rows, features: self._describe_trace(name, architecture, rows, features),
-            binary=False,
         )
 
     def _preprocess(self, rows: Rows) -> Array:
         return _finite(rows, self._models.preprocessing.run(rows), self._raw, self._ranges.scale)
 
-    def _describe_predictions(self, name: str) -> Callable[[Rows, Array], dict[str, object]]:
+    def _describe_predictions(self, card: ModelCard) -> Callable[[Rows, Array], dict[str, object]]:
+        name = card.architecture
+
         def describe(_: Rows, answer: Array) -> dict[str, object]:
             return {"predictions": answer, "architecture": name, "release": self._release}
 
-        return describe
+        def describe_classes(_: Rows, answer: Array) -> dict[str, object]:
+            classes = card.target.classes
+            return {"predictions": answer, "classes": classes, "architecture": name, "release": self._release}
+
+        return describe if card.target.outputs == 1 else describe_classes
 
     def _describe_trace(
         self, name: str, architecture: ArchitectureGraphs, rows: Rows, features: Array
@@ -125,15 +157,29 @@ class EndpointMaker:
         return {
             "architecture": name,
             "release": self._release,
-            "raw": rows[0],
-            "scaled": features[0, : self._raw.width],  # the products follow the columns they are made of
+            "raw": rows[0] if self._columns.plain else self._columns.natural(rows[0]),
+            "scaled": features[0, : self._scaled],  # the products follow the columns they are made of
             "features": features[0],
             "hidden": [
                 {"size": layer.shape[1], "active_share": float(np.mean(layer[0] > 0)), "values": layer[0]}
                 for layer in layers
             ],
-            "output": float(prediction[0]),
+            "output": prediction[0].tolist(),
         }
+
+
+def make_labels(card: ModelCard) -> Callable[[Array], list[str]] | None:
+    """Return what names the class of each row: by the card's threshold for two, the likeliest of more."""
+    classes, threshold = card.target.classes, card.target.threshold
+    if not classes:
+        return None
+    if card.target.outputs == 1:
+        return lambda answer: [classes[positive] for positive in (answer.astype(np.float64) >= threshold).tolist()]
+    return lambda answer: [classes[place] for place in answer.argmax(axis=1).tolist()]
+
+
+def _headings(card: ModelCard) -> tuple[str, ...]:
+    return (PREDICTION,) if card.target.outputs == 1 else tuple(card.target.classes)
 
 
 def _finite(rows: Rows, answer: Array, takes: Input, suspects: Callable[[Rows], Rows]) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from service.codec.columns import code_examples
 from service.contract.card import ModelCard
 from service.contract.files import GOLDEN_ROWS, NETWORK_FILE, PIPELINE_FILE, PREPROCESSING_ONNX_FILE, TRACE_FILE
 from service.contract.names import PREDICTION, PREPROCESSING, hidden_output
@@ -84,7 +85,7 @@ class ArchitectureGraphs:
         return Graph(self._trace_path, threads=self._threads)
 
     def trace(self, features: Array) -> tuple[list[Array], Array]:
-        """features: (n, features) -> the hidden layers after ReLU, each (n, width), and the prediction (n)."""
+        """features: (n, features) -> the hidden layers after ReLU, each (n, width), and (n) or (n, k) predictions."""
         outputs = self._trace.run_all(features)
         return [outputs[hidden_output(layer)] for layer in range(1, self.card.depth + 1)], outputs[PREDICTION]
 
@@ -104,7 +105,7 @@ class Models:
         """Answer every card's golden rows; raise ReleaseError if an answer differs from the card's."""
         for architecture in self.architectures.values():
             examples = architecture.card.examples
-            raw = np.array(examples.raw[:GOLDEN_ROWS], np.float64)
+            raw = np.array(code_examples(architecture.card.raw_features, examples.raw[:GOLDEN_ROWS]), np.float64)
             features = np.array(examples.features[:GOLDEN_ROWS], np.float32)
             expected = np.array(examples.prediction[:GOLDEN_ROWS])
             scale = architecture.card.target.scale
@@ -120,13 +121,19 @@ class Models:
         expected: NDArray[np.floating],
         scale: float,
     ) -> None:
+        if actual.shape != expected.shape:
+            raise ReleaseError(
+                f"release {self.release.version}: the {graph} graph of '{architecture.card.architecture}' must answer "
+                f"{len(expected)} golden rows in the shape {expected.shape}, however: {actual.shape}. "
+                "Train again, or serve another release with ARCHSCALE_RELEASE."
+            )
         allowed = PARITY_TOLERANCE * (scale + np.abs(expected))
         wrong = ~(np.abs(actual - expected) <= allowed)
         if wrong.any():
-            row = int(np.argwhere(wrong)[0][0])
+            place = tuple(np.argwhere(wrong)[0])
             raise ReleaseError(
                 f"release {self.release.version}: the {graph} graph of '{architecture.card.architecture}' must answer "
-                f"golden row {row} with {np.ravel(expected[row])[0]:.8g}, however: {np.ravel(actual[row])[0]:.8g}. "
+                f"golden row {place[0]} with {expected[place]:.8g}, however: {actual[place]:.8g}. "
                 "Train again, or serve another release with ARCHSCALE_RELEASE."
             )
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bentoml
+import orjson
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.exceptions import BentoMLException, NotFound
 from pydantic import ValidationError
 
-from service.contract.card import ModelCard
+from service.contract.card import CARD_FORMAT, ModelCard
 from service.contract.files import (
     CARD_FILE,
     GOLDEN_ROWS,
@@ -29,11 +30,17 @@ from service.contract.names import PREPROCESSING, check_name, count_features
 
 logger = logging.getLogger("bentoml.archscale")
 PREPROCESSING_ENTRY = entry_name(PREPROCESSING)
+FORMATS = (1, CARD_FORMAT)
+"""Of the cards that are read. The first is that of cards that name none."""
 ARCHITECTURE_FILES = (NETWORK_FILE, PIPELINE_FILE, TRACE_FILE, CARD_FILE)
 
 
 class ReleaseError(Exception):
     """There is no release to serve, or it can't be trusted: one line that says what to do."""
+
+
+class UnknownFormatError(Exception):
+    """A card is of a format that is not read here, which it names."""
 
 
 @dataclass(frozen=True)
@@ -172,15 +179,31 @@ def _verify(part: str, folder: Path, manifest: ReleaseManifest) -> None:
 
 def _read_card(path: Path, name: str, manifest: ReleaseManifest) -> ModelCard:
     try:
-        card = ModelCard.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        _check_format(content)
+        card = ModelCard.model_validate_json(content)
         check_name(name)
         _check_card(card, name, manifest)
+    except UnknownFormatError as error:
+        raise ReleaseError(
+            f"{entry_name(name)}:{manifest.release}: {path.name} must be of a format that this service knows "
+            f"({', '.join(map(str, FORMATS))}), however: it is of format {error}. Serve it with the archscale that "
+            "trained it, or train again with: python -m training"
+        ) from None
     except (OSError, ValueError) as error:
         raise ReleaseError(
             f"{entry_name(name)}:{manifest.release}: {path.name} must agree with the contract, however: "
             f"{_reason(error)}. Train again with: python -m training"
         ) from None
     return card
+
+
+def _check_format(card: bytes) -> None:
+    """Raise UnknownFormatError if the card names a format that is not read here; where it is no object, pass it by."""
+    members = orjson.loads(card)
+    found = members.get("format", FORMATS[0]) if isinstance(members, dict) else FORMATS[0]
+    if found not in FORMATS or isinstance(found, bool):
+        raise UnknownFormatError(str(found)[:20])
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -195,7 +218,13 @@ def _check_card(card: ModelCard, name: str, manifest: ReleaseManifest) -> None:
     """Contract against card: what people decided against what training learnt."""
     if (card.architecture, card.release) != (name, manifest.release):
         raise ValueError(f"it is the card of {card.architecture}:{card.release}")
-    if len(card.feature_names) != count_features(len(card.raw_features)):
+    if len(card.feature_names) != count_features(sum(column.encoded_columns for column in card.raw_features)):
         raise ValueError(f"{len(card.raw_features)} raw features and {len(card.feature_names)} features")
+    if unlevelled := [column.name for column in card.raw_features if column.kind == "category" and not column.levels]:
+        raise ValueError(f"category {unlevelled[0]!r} has no levels")
+    if len(card.target.classes) != len(set(card.target.classes)) or (
+        card.task == "classification" and len(card.target.classes) < 2
+    ):
+        raise ValueError(f"a {card.task} of the classes {card.target.classes}")
     if not card.examples.raw[:GOLDEN_ROWS]:
         raise ValueError("it carries no example rows")

@@ -1,15 +1,27 @@
 """What the operations of the OpenAPI document share: headers, refusals, example rows. Pure."""
 
+import csv
+import io
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
+from service.codec.columns import Wrong
+from service.codec.decode import read_members
 from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
-from service.codec.rows import check_rows, raw_input
-from service.contract.card import ModelCard
-from service.contract.names import FEATURES, RAW
-from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, RELEASE_HEADER, REQUEST_ID_HEADER, TIMING_HEADER
+from service.codec.rows import Input
+from service.contract.card import Cell, ModelCard
+from service.contract.names import FEATURES, RAW, RECORDS
+from service.contract.routes import (
+    CSV_MEDIA_TYPE,
+    JSON_MEDIA_TYPE,
+    NPY_MEDIA_TYPE,
+    RELEASE_HEADER,
+    REQUEST_ID_HEADER,
+    TIMING_HEADER,
+)
 from service.models.release import Release
 from service.openapi.schemas import Refusal, answer_schemas, refer
 
@@ -35,13 +47,21 @@ PARAMETERS = {
     TIMING_HEADER: "With any value, the answer tells the time of each stage in `Server-Timing`.",
 }
 
+LABELS = "labels"
+LABELS_OF_ROWS: Part = {
+    "name": LABELS,
+    "in": "query",
+    "description": "`true` adds each row's class, in JSON and CSV: by the threshold of the card for two classes, the "
+    "likeliest of more.",
+    "schema": {"type": "boolean"},
+}
+
 REFUSALS = {
     HTTPStatus.BAD_REQUEST: "The body can't be read as what its media type says.",
     HTTPStatus.METHOD_NOT_ALLOWED: "The route answers other methods: `Allow` lists them.",
-    HTTPStatus.NOT_ACCEPTABLE: f"`Accept` allows neither `{JSON_MEDIA_TYPE}` nor `{NPY_MEDIA_TYPE}`.",
+    HTTPStatus.NOT_ACCEPTABLE: f"`Accept` allows no `{JSON_MEDIA_TYPE}`, `{NPY_MEDIA_TYPE}` or `{CSV_MEDIA_TYPE}`.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than one request may be.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: f"The body is neither `{JSON_MEDIA_TYPE}` in UTF-8 nor `{NPY_MEDIA_TYPE}`, or "
-    "it is compressed.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is in a media type that the route does not take, or compressed.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The body was read, and its content breaks a rule: `errors` says where. A row "
     "whose answer would overflow is refused too.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The service starts, ends, or has too much to do: `Retry-After` says when to ask "
@@ -51,11 +71,11 @@ OF_EVERY_ROUTE = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.SERVICE_UNAVAILABLE)
 MORE_HEADERS = {HTTPStatus.METHOD_NOT_ALLOWED: ("Allow",), HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",)}
 
 
-def make_components(release: Release) -> Part:
+def make_components(release: Release, raw: Input) -> Part:
     """Return the document's components: all that ``refer_to`` and ``refer`` refer to."""
     return {
         "schemas": answer_schemas(release),
-        "examples": _examples(release.card),
+        "examples": _examples(release.card, raw),
         "headers": {
             name: {"description": text, "required": name not in ON_REQUEST, "schema": schema}
             for name, (text, schema) in HEADERS.items()
@@ -63,8 +83,9 @@ def make_components(release: Release) -> Part:
         "parameters": {
             name: {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
             for name, text in PARAMETERS.items()
-        },
-        "responses": {_name(status): _refusal(status, release) for status in REFUSALS},
+        }
+        | ({LABELS: LABELS_OF_ROWS} if release.card.target.classes else {}),
+        "responses": {_name(status): _refusal(status, release, raw) for status in REFUSALS},
     }
 
 
@@ -93,32 +114,69 @@ def read_path(tag: str, summary: str, content: Part, refused: Part) -> Part:
     }
 
 
-def example_rows(card: ModelCard) -> list[int]:
-    """Return the held-out rows that are shown: the first with every value in the range of training, if there are."""
-    return sorted(range(len(card.examples.raw)), key=lambda row: out_of_range(card, row))[:SHOWN_ROWS]
+def example_rows(card: ModelCard, raw: Input) -> list[int]:
+    """Return the held-out rows that are shown: the first that a request may hold, in the range of training."""
+
+    def oddities(row: int) -> tuple[int, int, int]:
+        return refused_cells(card, row, raw), unknown_levels(card, row), out_of_range(card, row)
+
+    return sorted(range(len(card.examples.raw)), key=oddities)[:SHOWN_ROWS]
+
+
+def refused_cells(card: ModelCard, row: int, raw: Input) -> int:
+    """Return how many cells of a held-out row a request may not hold: training saw all, a request is held to less."""
+    columns = raw.columns.columns if raw.columns is not None else ()
+    pairs = zip(columns, card.examples.raw[row], strict=True)
+    return sum(isinstance(column.code(cell), Wrong) for column, cell in pairs)
 
 
 def out_of_range(card: ModelCard, row: int) -> int:
-    """Return how many raw values of a held-out row lie outside the training range of their column."""
+    """Return how many numbers of a held-out row lie outside the training range of their column."""
     pairs = zip(card.raw_features, card.examples.raw[row], strict=True)
-    return sum(not column.minimum <= value <= column.maximum for column, value in pairs)
+    return sum(
+        column.kind == "number" and isinstance(cell, float) and not column.minimum <= cell <= column.maximum
+        for column, cell in pairs
+    )
 
 
-def _examples(card: ModelCard) -> dict[str, Part]:
-    rows = {RAW: card.examples.raw, FEATURES: card.examples.features}
-    bodies = {key: {key: [values[row] for row in example_rows(card)]} for key, values in rows.items()}
-    bodies["row"] = {RAW: bodies[RAW][RAW][:1]}
+def unknown_levels(card: ModelCard, row: int) -> int:
+    """Return how many levels of a held-out row training never saw."""
+    pairs = zip(card.raw_features, card.examples.raw[row], strict=True)
+    return sum(column.kind == "category" and cell is not None and cell not in column.levels for column, cell in pairs)
+
+
+def _examples(card: ModelCard, raw: Input) -> dict[str, Part]:
+    shown = example_rows(card, raw)
+    rows = [card.examples.raw[row] for row in shown]
+    records: list[dict[str, Cell]] = [dict(zip(raw.names, row, strict=True)) for row in rows]
+    bodies: dict[str, object] = {
+        RAW: {RAW: rows},
+        RECORDS: {RECORDS: records},
+        FEATURES: {FEATURES: [card.examples.features[row] for row in shown]},
+        "row": {RAW: rows[:1]},
+        "record": {RECORDS: records[:1]},
+        "csv": _csv(raw.names, rows),
+        "csv-row": _csv(raw.names, rows[:1]),
+    }
     return {name: {"value": body} for name, body in bodies.items()}
+
+
+def _csv(names: Sequence[str], rows: list[list[Cell]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(names)
+    writer.writerows(rows)
+    return stream.getvalue()
 
 
 def _name(status: HTTPStatus) -> str:
     return status.phrase.replace(" ", "")
 
 
-def _refusal(status: HTTPStatus, release: Release) -> Part:
+def _refusal(status: HTTPStatus, release: Release, raw: Input) -> Part:
     content: Part = {"schema": refer(Refusal)}
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        content["examples"] = {"text for a number": {"value": _refused_text(release)}}
+        content["examples"] = {"another kind of value": {"value": _refused_cell(release, raw)}}
     return {
         "description": REFUSALS[status],
         "headers": headers(*MORE_HEADERS.get(status, ())),
@@ -126,11 +184,11 @@ def _refusal(status: HTTPStatus, release: Release) -> Part:
     }
 
 
-def _refused_text(release: Release) -> Any:
-    """Return what is answered to a raw row whose first value is text."""
-    takes = raw_input([column.name for column in release.card.raw_features], max_rows=1)
-    (row,) = release.card.examples.raw[:1]
+def _refused_cell(release: Release, raw: Input) -> Any:
+    """Return what is answered to a raw row whose first value is of another kind: text for a number, or a number."""
+    row = list(release.card.examples.raw[0])
+    row[0] = str(row[0]) if release.card.raw_features[0].kind == "number" else 0.5
     try:
-        check_rows([[str(row[0]), *row[1:]]], takes)
+        read_members({RAW: [row]}, raw)
     except Problem as problem:
         return orjson.loads(problem.body(release=release.version, request_id=b"0123456789ab-1"))

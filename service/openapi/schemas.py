@@ -3,13 +3,14 @@
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, NoDefault, SkipJsonSchema, models_json_schema
 
+from service.codec.columns import MOST_LEVELS, Column
 from service.codec.problems import MOST_FAULTS, TYPE_PREFIX
 from service.codec.rows import Input
-from service.contract.card import Description, Examples
-from service.contract.names import FEATURES, RAW, ArchitectureName
-from service.contract.routes import Features, Predictions, RawPredictions
+from service.contract.card import Cell, Description, Examples
+from service.contract.names import FEATURES, RAW, RECORDS, ArchitectureName
+from service.contract.routes import ClassPredictions, Features, Predictions, RawClassPredictions, RawPredictions
 from service.models.release import Release
 
 Schema = dict[str, Any]
@@ -34,12 +35,13 @@ class Trace(BaseModel):
 
     architecture: ArchitectureName
     release: str
-    raw: list[float]
+    raw: list[Cell]
     scaled: list[float]
     features: list[float]
     hidden: list[Layer]
-    output: float
+    output: float | list[float]
     out_of_range: Count
+    unknown_categories: Count | SkipJsonSchema[None] = None
 
 
 class Catalogue(BaseModel):
@@ -60,8 +62,9 @@ class BrokenRule(BaseModel):
 
     row: Count
     column: Count | None = None
-    name: str | None = Field(None, description="The column's name in the model card.")
+    name: str | None = Field(None, description="The column's name in the model card, or that of a record's member.")
     value: Any = Field(None, description="What was found there.")
+    levels: list[str] = Field([], max_length=MOST_LEVELS, description="The first levels that a category may have.")
     rule: str
 
 
@@ -86,8 +89,15 @@ class Untitled(GenerateJsonSchema):
         """Leave it out."""
         return False
 
+    def get_default_value(self, schema: Any) -> Any:
+        """Leave a member without default that is left out where there is nothing to say."""
+        default = super().get_default_value(schema)
+        return NoDefault if default is None else default
 
-ANSWERS = (Predictions, RawPredictions, Features, Trace, Catalogue, HeldOutRows, Refusal)
+
+PREDICTIONS = (Predictions, RawPredictions)
+CLASS_PREDICTIONS = (ClassPredictions, RawClassPredictions)
+ANSWERS = (Features, Trace, Catalogue, HeldOutRows, Refusal)
 REFERENCE = "#/components/schemas/{model}"
 
 
@@ -105,25 +115,64 @@ def describe_models(*models: type[BaseModel]) -> dict[str, Schema]:
     return schemas
 
 
+def predictions_of(release: Release) -> tuple[type[BaseModel], type[BaseModel]]:
+    """Return the models of the answers to features and to raw values."""
+    return CLASS_PREDICTIONS if release.card.target.outputs > 1 else PREDICTIONS
+
+
 def answer_schemas(release: Release) -> dict[str, Schema]:
-    """Return name -> schema of every answer, with rows as wide as this release's."""
-    schemas = describe_models(*ANSWERS)
-    raw, features = len(release.card.raw_features), len(release.card.feature_names)
+    """Return name -> schema of every answer, with rows as wide as this release's, and without what it never answers."""
+    card = release.card
+    schemas = describe_models(*predictions_of(release), *ANSWERS)
+    scaled = sum(column.encoded_columns for column in card.raw_features)
+    widths = {RAW: len(card.raw_features), "scaled": scaled, FEATURES: len(card.feature_names)}
     for model in (Features, Trace, HeldOutRows):
-        _set_widths(schemas[model.__name__], {RAW: raw, "scaled": raw, FEATURES: features})
+        _set_widths(schemas[model.__name__], widths)
+    absent = [] if card.target.classes else ["labels"]
+    if not any(column.kind == "category" for column in card.raw_features):
+        absent.append("unknown_categories")
+    for schema in schemas.values():
+        for name in absent:
+            schema.get("properties", {}).pop(name, None)
     return schemas
 
 
 def _set_widths(schema: Schema, widths: dict[str, int]) -> None:
     for name, member in schema["properties"].items():
         if name in widths:
-            row = member["items"] if member["items"]["type"] == "array" else member
+            row = member["items"] if member["items"].get("type") == "array" else member
             row |= {"minItems": widths[name], "maxItems": widths[name]}
 
 
 def rows_schema(takes: Input) -> Schema:
-    """Return the schema of an endpoint's JSON body: the rules of ``service.codec.rows`` that JSON Schema can say."""
+    """Return the schema of an endpoint's JSON body: the rules of ``service.codec`` that JSON Schema can say."""
     number = {"type": "number", "minimum": -takes.limit, "maximum": takes.limit}
-    row = {"type": "array", "items": number, "minItems": takes.width, "maxItems": takes.width}
+    row: Schema = {"type": "array", "items": number, "minItems": takes.width, "maxItems": takes.width}
+    if takes.columns is None:
+        return _body(takes, takes.key, row)
+    cells = [_cell_schema(column, number) for column in takes.columns.columns]
+    if not takes.columns.plain:
+        row |= {"prefixItems": cells, "items": False}
+    record = {
+        "type": "object",
+        "properties": dict(zip(takes.names, cells, strict=True)),
+        "required": list(takes.names),
+        "additionalProperties": False,
+    }
+    return {"oneOf": [_body(takes, takes.key, row), _body(takes, RECORDS, record)]}
+
+
+def _body(takes: Input, key: str, row: Schema) -> Schema:
     rows = {"type": "array", "items": row, "minItems": 1, "maxItems": takes.max_rows}
-    return {"type": "object", "properties": {takes.key: rows}, "required": [takes.key], "additionalProperties": False}
+    return {"type": "object", "properties": {key: rows}, "required": [key], "additionalProperties": False}
+
+
+def _cell_schema(column: Column, number: Schema) -> Schema:
+    none = [None] if column.gaps else []
+    if column.kind == "number":
+        return number | ({"type": ["number", "null"]} if column.gaps else {})
+    if column.kind == "category" and column.unknown == "ignore":
+        return {"type": ["string", "null"] if column.gaps else "string"}
+    if column.kind == "category":
+        return {"enum": [*column.levels, *none]}
+    return {"enum": [False, True, *column.levels, *([0, 1] if float in column.types else []), *none]}

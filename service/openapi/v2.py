@@ -4,16 +4,21 @@ Source: https://github.com/kserve/open-inference-protocol, specification/protoco
 extension for binary tensors.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.codec.column_tensors import datatypes_of
+from service.codec.columns import Column
+from service.codec.rows import Input
 from service.codec.tensors import BINARY_MEDIA_TYPE, HEADER_LENGTH_HEADER
+from service.contract.card import Cell
 from service.contract.names import FEATURES, PREDICTION, RAW, RAW_SUFFIX
 from service.contract.routes import JSON_MEDIA_TYPE, REQUEST_ID_HEADER
 from service.models.release import Release
-from service.openapi.components import MORE_HEADERS, REFUSALS, Part, headers, read_path, refer_to
+from service.openapi.components import MORE_HEADERS, REFUSALS, Part, example_rows, headers, read_path, refer_to
 from service.openapi.schemas import BINARY, describe_models, refer
 
 TAG = "Open Inference Protocol"
@@ -147,17 +152,17 @@ class ProtocolError(BaseModel):
 MODELS = (Live, Ready, ServerMetadata, ModelMetadata, ModelReady, InferRequest, InferResponse, ProtocolError)
 
 
-def with_v2(document: Part, release: Release) -> Part:
-    """Return the document with the protocol's routes."""
+def with_v2(document: Part, release: Release, raw: Input) -> Part:
+    """Return the document with the protocol's routes. raw: what the models take that end in ``RAW_SUFFIX``."""
     components = document["components"]
     length = {"description": LENGTH_TEXT, "schema": {"type": "integer", "minimum": 0}}
     return {
         **document,
         "tags": [*document["tags"], {"name": TAG, "description": TAG_TEXT}],
-        "paths": {**document["paths"], **_paths(release)},
+        "paths": {**document["paths"], **_paths(release, raw)},
         "components": {
             **components,
-            "schemas": {**components["schemas"], **describe_models(*MODELS)},
+            "schemas": {**components["schemas"], **_schemas(raw)},
             "headers": {**components["headers"], HEADER_LENGTH_HEADER: length},
             "parameters": {
                 **components["parameters"],
@@ -167,7 +172,20 @@ def with_v2(document: Part, release: Release) -> Part:
     }
 
 
-def _paths(release: Release) -> Part:
+def _schemas(raw: Input) -> Part:
+    """Return the protocol's schemas; a table of other things than numbers is sent as a tensor for each column."""
+    schemas = describe_models(*MODELS)
+    if raw.cells is not None:
+        datatypes = sorted({"FP32", *(name for column in raw.cells.columns for name in datatypes_of(column))})
+        tensor = schemas["InputTensor"]["properties"]
+        tensor["name"] = {"enum": [FEATURES, *raw.names]}
+        tensor["shape"]["minItems"] = 1
+        tensor["datatype"] = schemas["TensorMetadata"]["properties"]["datatype"] = {"enum": datatypes}
+        schemas["InferRequest"]["properties"]["inputs"]["maxItems"] = raw.width
+    return schemas
+
+
+def _paths(release: Release, raw: Input) -> Part:
     paths = {
         "/v2": _read("What the server is", ServerMetadata, OF_A_READ),
         "/v2/health/live": _read("Does the server live?", Live, OF_A_READ),
@@ -183,7 +201,7 @@ def _paths(release: Release) -> Part:
         paths |= {
             route: shared | _read("What a model takes and gives", ModelMetadata, OF_A_MODEL),
             f"{route}/ready": shared | _read("Is the model ready?", ModelReady, OF_A_MODEL),
-            f"{route}/infer": shared | {"post": _infer(release)},
+            f"{route}/infer": shared | {"post": _infer(release, raw)},
         }
     return paths
 
@@ -196,17 +214,20 @@ def _read(summary: str, model: type[BaseModel], statuses: tuple[HTTPStatus, ...]
     return read_path(TAG, summary, {JSON_MEDIA_TYPE: {"schema": refer(model)}}, _refusals(statuses))
 
 
-def _infer(release: Release) -> Part:
+def _infer(release: Release, raw: Input) -> Part:
     card = release.card
+    rows = f"`{RAW}` FP64 [rows, {raw.width}]" if raw.cells is None else "a tensor for each column"
+    outputs = card.target.outputs
+    given = f"[rows, {outputs}]" if outputs > 1 else "[rows]"
     return {
         "tags": [TAG],
         "summary": "Predict",
         "description": (
             f"An architecture takes `{FEATURES}` FP32 [rows, {len(card.feature_names)}], its twin that ends in "
-            f"`{RAW_SUFFIX}` takes `{RAW}` FP64 [rows, {len(card.raw_features)}]; both give `{PREDICTION}` FP32 [rows]."
+            f"`{RAW_SUFFIX}` takes {rows}; both give `{PREDICTION}` FP32 {given}."
         ),
         "parameters": [refer_to("parameters", name) for name in (REQUEST_ID_HEADER, HEADER_LENGTH_HEADER)],
-        "requestBody": {"required": True, "content": _request(release)},
+        "requestBody": {"required": True, "content": _request(release, raw)},
         "responses": {
             "200": {
                 "description": "The answer, binary where that was asked for.",
@@ -218,15 +239,29 @@ def _infer(release: Release) -> Part:
     }
 
 
-def _request(release: Release) -> Part:
+def _request(release: Release, raw: Input) -> Part:
     examples = release.card.examples
-    tensors = ((FEATURES, "FP32", examples.features[0]), (RAW, "FP64", examples.raw[0]))
+    row = example_rows(release.card, raw)[0]
+    tensors = {FEATURES: [_tensor(FEATURES, "FP32", examples.features[row], 2)]}
+    if raw.cells is None:
+        tensors[RAW] = [_tensor(RAW, "FP64", examples.raw[row], 2)]
+    else:
+        tensors[RAW] = [
+            _tensor(column.name, _datatype_of(column, cell), [cell], 1)
+            for column, cell in zip(raw.cells.columns, examples.raw[row], strict=True)
+        ]
     content = _content(InferRequest)
-    content[JSON_MEDIA_TYPE]["examples"] = {
-        name: {"value": {"inputs": [{"name": name, "datatype": datatype, "shape": [1, len(row)], "data": row}]}}
-        for name, datatype, row in tensors
-    }
+    content[JSON_MEDIA_TYPE]["examples"] = {name: {"value": {"inputs": inputs}} for name, inputs in tensors.items()}
     return content
+
+
+def _tensor(name: str, datatype: str, row: Sequence[Cell], dimensions: int) -> Part:
+    return {"name": name, "datatype": datatype, "shape": [1, len(row)][:dimensions], "data": row}
+
+
+def _datatype_of(column: Column, cell: Cell) -> str:
+    """Return the first datatype of a column, or that of a boolean which the card has in words."""
+    return "BYTES" if isinstance(cell, str) else datatypes_of(column)[0]
 
 
 def _content(model: type[BaseModel]) -> Part:

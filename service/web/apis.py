@@ -15,15 +15,20 @@ from bentoml.exceptions import InvalidArgument
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.codec.columns import make_columns
+from service.codec.decode import read_members
 from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
-from service.codec.rows import Input, check_rows, features_input, raw_input
-from service.contract.names import FEATURES, RAW
+from service.codec.rows import Input, features_input, raw_input
+from service.contract.card import Cell
+from service.contract.names import RECORDS
 from service.contract.routes import (
     RELEASE_HEADER,
     REQUEST_ID_HEADER,
     TRANSFORM_ROUTE,
+    ClassPredictions,
     Features,
     Predictions,
+    RawClassPredictions,
     RawPredictions,
     predict_method,
     predict_raw_method,
@@ -42,13 +47,16 @@ Number = Annotated[float, pydantic.Strict()]
 def declare_apis(release: Release, settings: ServiceSettings) -> dict[str, Any]:
     """Return the attributes of the service class: method name -> BentoML API."""
     features = features_input(release.card.feature_names, settings.max_rows)
-    raw = raw_input([column.name for column in release.card.raw_features], settings.max_rows)
+    card = release.card
+    columns = make_columns(card.raw_features, card.data, card.target, settings.unknown_category)
+    raw = raw_input(columns, settings.max_rows)
+    many = card.target.outputs > 1
     declare = functools.partial(_declare, max_body_bytes=settings.max_body_bytes)
     apis = {"transform": declare("transform", TRANSFORM_ROUTE, raw, Features, "Scale raw rows, form the products.")}
     for name in release.architectures:
         for method, route, takes, gives in (
-            (predict_method(name), predict_route(name), features, Predictions),
-            (predict_raw_method(name), predict_raw_route(name), raw, RawPredictions),
+            (predict_method(name), predict_route(name), features, ClassPredictions if many else Predictions),
+            (predict_raw_method(name), predict_raw_route(name), raw, RawClassPredictions if many else RawPredictions),
         ):
             doc = f"Predict with '{name}' from rows of {takes.width} {takes.key} values."
             apis[method] = declare(method, route, takes, gives, doc)
@@ -60,11 +68,11 @@ def _declare(
 ) -> Any:
     async def answer(self: Any, **members: Any) -> pydantic.BaseModel | Response:
         endpoint: Endpoint = self.endpoints[route]
-        sent = members[takes.key]
-        if isinstance(sent, Request):
+        if isinstance(sent := members[takes.key], Request):
             return await _respond(endpoint, sent, self.release, max_body_bytes)
         try:
-            return output.model_validate(answer_rows(endpoint, check_rows(sent, takes)))
+            given = {name: value for name, value in members.items() if value is not None}
+            return output.model_validate(answer_rows(endpoint, read_members(given, takes, finite=False)))
         except Problem as problem:
             raise InvalidArgument(problem.detail) from None
 
@@ -80,7 +88,8 @@ async def _respond(endpoint: Endpoint, request: Request, release: str, max_body_
     request_id = request_id_of(sent)
     headers = {RELEASE_HEADER: release, REQUEST_ID_HEADER: request_id.decode()}
     try:
-        outcome = await exchange(endpoint, sent, request.receive, max_body_bytes=max_body_bytes)
+        query = request.scope["query_string"]
+        outcome = await exchange(endpoint, sent, request.receive, max_body_bytes=max_body_bytes, query=query)
     except Problem as problem:
         body = problem.body(release=release, request_id=request_id)
         return Response(body, problem.status, headers | problem.headers, PROBLEM_MEDIA_TYPE)
@@ -103,14 +112,21 @@ class Unread(IODescriptor):
 
 
 def _input_model(method: str, takes: Input) -> type[pydantic.BaseModel]:
-    row = Annotated[list[Number], pydantic.Field(min_length=takes.width, max_length=takes.width)]
-    rows = Annotated[list[row], pydantic.Field(min_length=1, max_length=takes.max_rows, description=_describe(takes))]
-    fields: dict[str, Any] = {takes.key: (rows, ...)}
+    """Return what the API takes: rows of features, or rows of raw values either by position or by name."""
+    if takes.columns is None:
+        text = f"1 to {takes.max_rows} rows of {takes.width} features, each finite as float32"
+        fields: dict[str, Any] = {takes.key: (_rows(takes, Number, text), ...)}
+    else:
+        text = f"1 to {takes.max_rows} rows of {takes.width} raw values in natural units"
+        by_position = _rows(takes, Number if takes.columns.plain else Cell, text)
+        by_name = Annotated[
+            list[dict[str, Cell]],
+            pydantic.Field(min_length=1, max_length=takes.max_rows, description="The same by name, in any order"),
+        ]
+        fields = {takes.key: (by_position | None, None), RECORDS: (by_name | None, None)}
     return pydantic.create_model(f"{method}_input", __base__=Unread, **fields)
 
 
-def _describe(takes: Input) -> str:
-    return {
-        FEATURES: f"1 to {takes.max_rows} rows of {takes.width} features, each finite as float32",
-        RAW: f"1 to {takes.max_rows} rows of {takes.width} raw values in natural units",
-    }[takes.key]
+def _rows(takes: Input, cell: Any, description: str) -> Any:
+    row = Annotated[list[cell], pydantic.Field(min_length=takes.width, max_length=takes.width)]
+    return Annotated[list[row], pydantic.Field(min_length=1, max_length=takes.max_rows, description=description)]

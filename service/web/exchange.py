@@ -5,23 +5,29 @@ import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 import numpy as np
 from starlette.types import Receive
 
-from service.codec.decode import decode_json, decode_npy
-from service.codec.encode import encode_json, encode_npy, negotiate
-from service.codec.problems import Problem
+from service.codec.decode import decode_csv, decode_json, decode_npy
+from service.codec.encode import encode_csv, encode_json, encode_npy, negotiate
+from service.codec.problems import Problem, malformed
 from service.codec.rows import Input, Rows
-from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
-from service.models.endpoints import Endpoint
+from service.contract.routes import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+from service.models.endpoints import PREDICTING, Endpoint
 from service.models.inference import Array
+from service.models.ranges import Ranges
 
 Headers = dict[bytes, bytes]
 Decoder = Callable[[bytes, Input], Rows]
 Stages = tuple[float, float, float]
 """Seconds of ``service.web.metrics.STAGES``: parse, infer, write."""
 OUT_OF_RANGE_MEMBER = "out_of_range"
+UNKNOWN_MEMBER = "unknown_categories"
+LABELS_MEMBER = "labels"
+LABELS_PARAMETER = "labels"
+CSV_IN_UTF8 = f"{CSV_MEDIA_TYPE}; charset=utf-8"
 READING = ("GET", "HEAD")
 
 
@@ -34,27 +40,69 @@ class Outcome(NamedTuple):
     out_of_range: int
     """Raw values outside the range of their column in training."""
     stages: Stages
+    unknown_categories: int
+    """Levels of categories that training never saw."""
 
 
-DECODERS: dict[bytes, Decoder] = {JSON_MEDIA_TYPE.encode(): decode_json, NPY_MEDIA_TYPE.encode(): decode_npy}
+DECODERS: dict[bytes, Decoder] = {
+    JSON_MEDIA_TYPE.encode(): decode_json,
+    NPY_MEDIA_TYPE.encode(): decode_npy,
+    CSV_MEDIA_TYPE.encode(): decode_csv,
+}
 
 
 class ClientGoneError(Exception):
     """The client left before its request was whole: there is nobody to answer."""
 
 
-async def exchange(endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int) -> Outcome:
+async def exchange(
+    endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int, query: bytes = b""
+) -> Outcome:
     """Answer a request. headers: names in lower case. Raises Problem if it breaks a rule, ClientGoneError."""
     decode, media_type = _agree(headers.get(b"content-type"), headers.get(b"content-encoding"), headers.get(b"accept"))
+    labelled = bool(query) and _wants_labels(query, endpoint, media_type)
     body = await read_body(headers, receive, max_body_bytes)
     begin = time.perf_counter()
-    rows, outside = endpoint.screen(decode(body, endpoint.takes))
+    rows, outside, unknown = endpoint.screen(decode(body, endpoint.takes))
     parsed = time.perf_counter()
     values = endpoint.run(rows)
     inferred = time.perf_counter()
-    answer, media_type = _encode(endpoint, rows, values, outside, media_type)
+    labels = endpoint.labels(values) if labelled and endpoint.labels is not None else None
+    if media_type == JSON_MEDIA_TYPE or not endpoint.binary:
+        members = _describe(endpoint, rows, values, outside, unknown)
+        if labels is not None:
+            members[LABELS_MEMBER] = labels
+        answer, media_type = encode_json(members), JSON_MEDIA_TYPE
+    elif media_type == NPY_MEDIA_TYPE:
+        answer = encode_npy(values)
+    else:
+        answer, media_type = encode_csv(values, endpoint.headings, labels), CSV_IN_UTF8
     stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
-    return Outcome(answer, media_type, len(rows), outside, stages)
+    return Outcome(answer, media_type, len(rows), outside, stages, unknown)
+
+
+def _wants_labels(query: bytes, endpoint: Endpoint, media_type: str) -> bool:
+    """Whether the names of the classes are asked for. Raises Problem 400 where there are none, or no place for them."""
+    if endpoint.label not in PREDICTING:
+        return False
+    given = [value for name, value in parse_qsl(_text(query), keep_blank_values=True) if name == LABELS_PARAMETER]
+    if not given or given == ["false"]:
+        return False
+    if given != ["true"]:
+        raise malformed(f"'{LABELS_PARAMETER}' must be true or false, however: {given[0][:20]!r}.", rule="labels")
+    if endpoint.labels is None:
+        raise malformed(
+            f"'{LABELS_PARAMETER}' must be asked of a classification, however: this release predicts a number. "
+            "Leave it out.",
+            rule="labels",
+        )
+    if media_type == NPY_MEDIA_TYPE:
+        raise malformed(
+            f"'{LABELS_PARAMETER}' must be asked for in {JSON_MEDIA_TYPE} or {CSV_MEDIA_TYPE}, however: Accept prefers "
+            f"{NPY_MEDIA_TYPE}, which holds numbers alone.",
+            rule="labels",
+        )
+    return True
 
 
 @functools.lru_cache(maxsize=256)
@@ -73,8 +121,8 @@ def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Deco
     charsets = {part.replace(b'"', b"") for part in parameters if part.startswith(b"charset=")}
     if decoder is None or charsets - {b"charset=utf-8"}:
         raise _unsupported(
-            f"Content-Type must be {JSON_MEDIA_TYPE} (in UTF-8) or {NPY_MEDIA_TYPE}, "
-            f"however: {_text(content_type)[:100]!r}."
+            f"Content-Type must be {JSON_MEDIA_TYPE} (in UTF-8), {NPY_MEDIA_TYPE} or, for raw values, "
+            f"{CSV_MEDIA_TYPE} (in UTF-8), however: {_text(content_type)[:100]!r}."
         )
     return decoder
 
@@ -133,21 +181,22 @@ def _too_large(limit: int) -> Problem:
     )
 
 
-def _encode(endpoint: Endpoint, rows: Rows, values: Array, outside: int, media_type: str) -> tuple[bytes, str]:
-    if media_type == NPY_MEDIA_TYPE and endpoint.binary:
-        return encode_npy(values), NPY_MEDIA_TYPE
-    return encode_json(_describe(endpoint, rows, values, outside)), JSON_MEDIA_TYPE
-
-
-def _describe(endpoint: Endpoint, rows: Rows, values: Array, outside: int) -> dict[str, object]:
+def _describe(endpoint: Endpoint, rows: Rows, values: Array, outside: int, unknown: int) -> dict[str, object]:
     members = endpoint.describe(rows, values)
-    if endpoint.ranges is not None:
-        members[OUT_OF_RANGE_MEMBER] = outside
+    add_counts(members, endpoint.ranges, outside, unknown)
     return members
+
+
+def add_counts(members: dict[str, object], ranges: Ranges | None, outside: int, unknown: int) -> None:
+    """Add what an answer says of raw values: how many lay outside, and how many levels are unknown if there are any."""
+    if ranges is not None:
+        members[OUT_OF_RANGE_MEMBER] = outside
+        if ranges.know_levels:
+            members[UNKNOWN_MEMBER] = unknown
 
 
 def answer_rows(endpoint: Endpoint, rows: Rows) -> dict[str, object]:
     """rows: checked ones -> members of the JSON answer, its arrays as lists. Raises Problem."""
-    rows, outside = endpoint.screen(rows)
-    members = _describe(endpoint, rows, endpoint.run(rows), outside)
+    rows, outside, unknown = endpoint.screen(rows)
+    members = _describe(endpoint, rows, endpoint.run(rows), outside, unknown)
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in members.items()}

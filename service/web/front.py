@@ -41,7 +41,12 @@ class Front:
         self._release = models.release.version
         self._max_body_bytes = settings.max_body_bytes
         self._release_header = (RELEASE_HEADER.lower().encode(), self._release.encode())
-        endpoints = make_endpoints(models, max_rows=settings.max_rows, out_of_range=settings.out_of_range)
+        endpoints = make_endpoints(
+            models,
+            max_rows=settings.max_rows,
+            out_of_range=settings.out_of_range,
+            unknown_category=settings.unknown_category,
+        )
         self._endpoints = {
             endpoint.route: (endpoint, Meter(endpoint.architecture, endpoint.label, self._release))
             for endpoint in endpoints
@@ -50,7 +55,8 @@ class Front:
         self._protocol = ProtocolV2(endpoints, self._release, max_body_bytes=settings.max_body_bytes)
         self._speak_v2 = traced(self._answer_v2)
         document = make_openapi(models.release, endpoints, max_body_bytes=settings.max_body_bytes)
-        self._documents = {**_make_documents(models), DOCS_ROUTE: orjson.dumps(with_v2(document, models.release))}
+        document = with_v2(document, models.release, endpoints[0].takes)
+        self._documents = {**_make_documents(models), DOCS_ROUTE: orjson.dumps(document)}
         self._routes = list(app.routes)
         self._log = AccessLog(settings.access_log, release=self._release) if settings.access_log else None
 
@@ -75,7 +81,9 @@ class Front:
         try:
             if scope["method"] != "POST":
                 raise wrong_method(scope["method"], ("POST",))
-            outcome = await exchange(endpoint, headers, receive, max_body_bytes=self._max_body_bytes)
+            outcome = await exchange(
+                endpoint, headers, receive, max_body_bytes=self._max_body_bytes, query=scope["query_string"]
+            )
         except Problem as problem:
             status = problem.status
             meter.refused(status.value)
@@ -90,6 +98,8 @@ class Front:
         else:
             rows = outcome.rows
             meter.answered(rows, outcome.out_of_range, *outcome.stages)
+            if outcome.unknown_categories:
+                meter.met_unknown(outcome.unknown_categories)
             more = (_server_timing(outcome.stages),) if TIMING_KEY in headers else ()
             await self._respond(
                 send, request_id, status=status, body=outcome.body, media_type=outcome.media_type, more=more

@@ -24,6 +24,7 @@ STAGES = ("parse", "infer", "write")
 REQUESTS = Counter("archscale_requests", "Requests answered by the front, by HTTP status", (*LABELS, "status"))
 ROWS = Counter("archscale_rows", "Rows answered", LABELS)
 OUT_OF_RANGE = Counter("archscale_out_of_range", "Raw values outside the range of their column in training", LABELS)
+UNKNOWN = Counter("archscale_unknown_categories", "Levels of categories that training never saw", LABELS)
 SECONDS = Histogram("archscale_request_seconds", "Seconds from the whole body to the answer", LABELS, buckets=BUCKETS)
 STAGE_SECONDS = Counter("archscale_stage_seconds", "Seconds of answered requests, by stage", (*LABELS, "stage"))
 
@@ -58,6 +59,7 @@ class Meter:
         REQUESTS.labels(**self._labels, status="200")
         ROWS.labels(**self._labels)
         OUT_OF_RANGE.labels(**self._labels)
+        UNKNOWN.labels(**self._labels)
         SECONDS.labels(**self._labels)
         for stage in STAGES:
             STAGE_SECONDS.labels(**self._labels, stage=stage)
@@ -87,6 +89,10 @@ class Meter:
         counts[self._write] += write
         spread[self._seconds] += seconds
         spread[self._buckets[bisect.bisect_left(BUCKETS, seconds)]] += 1
+
+    def met_unknown(self, levels: int) -> None:
+        """Count levels of categories that training never saw."""
+        UNKNOWN.labels(**self._labels).inc(levels)
 
     def refused(self, status: int) -> None:
         """Count a request that broke a rule."""

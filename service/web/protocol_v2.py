@@ -1,7 +1,8 @@
 """The Open Inference Protocol v2 under ``/v2``: its routes, documents and answers.
 
-Every architecture is a model that takes ``features``, and with ``-raw`` after its name one that takes ``raw``; the
-release is their version. Errors are ``{"error": ...}``, as the protocol has it.
+Every architecture is a model that takes ``features``, and with ``-raw`` after its name one that takes ``raw``, or a
+tensor for each column where they are not all numbers; the release is their version. Errors are ``{"error": ...}``, as
+the protocol has it.
 """
 
 import time
@@ -14,18 +15,19 @@ import numpy as np
 import orjson
 from starlette.types import Receive
 
+from service.codec.column_tensors import ColumnsReader, describe_inputs, make_reader
 from service.codec.infer_request import Reader
 from service.codec.problems import Problem
 from service.codec.tensors import BINARY_MEDIA_TYPE, DATATYPES, HEADER_LENGTH_HEADER, Members, write
 from service.contract.names import PREDICTION, RAW, RAW_SUFFIX
 from service.contract.routes import JSON_MEDIA_TYPE
-from service.models.endpoints import Endpoint
+from service.models.endpoints import PREDICTING, Endpoint
 from service.web.exchange import (
-    OUT_OF_RANGE_MEMBER,
     READING,
     ClientGoneError,
     Headers,
     Stages,
+    add_counts,
     check_encoding,
     read_body,
     wrong_method,
@@ -33,8 +35,6 @@ from service.web.exchange import (
 from service.web.metrics import Meter
 
 V2_ROUTE = "/v2"
-PREDICTING = ("predict", "predict_raw")
-"""Labels of the endpoints that are models."""
 HEADER_LENGTH_KEY = HEADER_LENGTH_HEADER.lower().encode()
 
 
@@ -44,7 +44,7 @@ class V2Model:
 
     name: str
     endpoint: Endpoint
-    reader: Reader
+    reader: Reader | ColumnsReader
     meter: Meter
 
 
@@ -87,7 +87,7 @@ class ProtocolV2:
             model_name(endpoint): V2Model(
                 name=model_name(endpoint),
                 endpoint=endpoint,
-                reader=Reader(endpoint.takes),
+                reader=make_reader(endpoint.takes),
                 meter=make_meter(endpoint.architecture, f"v2_{endpoint.label}", release),
             )
             for endpoint in endpoints
@@ -134,16 +134,19 @@ class ProtocolV2:
         body = await read_body(headers, receive, self._max_body_bytes)
         begin = time.perf_counter()
         request = model.reader.read(body, headers.get(HEADER_LENGTH_KEY))
-        rows, outside = model.endpoint.screen(request.rows)
+        rows, outside, unknown = model.endpoint.screen(request.rows)
         parsed = time.perf_counter()
         values = model.endpoint.run(rows)
         inferred = time.perf_counter()
         members = {"model_name": model.name, "model_version": self._release, **request.echo}
         if model.endpoint.ranges is not None:
-            members["parameters"] = {**members.get("parameters", {}), OUT_OF_RANGE_MEMBER: outside}
+            members["parameters"] = parameters = {**members.get("parameters", {})}
+            add_counts(parameters, model.endpoint.ranges, outside, unknown)
         answer, json_bytes = write(members, PREDICTION, values, binary=request.binary)
         stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
         model.meter.answered(len(rows), outside, *stages)
+        if unknown:
+            model.meter.met_unknown(unknown)
         return Reply(
             HTTPStatus.OK,
             answer,
@@ -181,13 +184,14 @@ def _server_documents(release: str) -> dict[str, bytes]:
 
 
 def _describe(model: V2Model, release: str) -> Members:
-    takes = model.endpoint.takes
+    outputs = len(model.endpoint.headings)
+    shape = [-1, outputs] if outputs > 1 else [-1]
     return {
         "name": model.name,
         "versions": [release],
         "platform": "onnxruntime_onnx",
-        "inputs": [{"name": takes.key, "datatype": DATATYPES[takes.dtype], "shape": [-1, takes.width]}],
-        "outputs": [{"name": PREDICTION, "datatype": DATATYPES[np.float32], "shape": [-1]}],
+        "inputs": describe_inputs(model.endpoint.takes),
+        "outputs": [{"name": PREDICTION, "datatype": DATATYPES[np.float32], "shape": shape}],
     }
 
 

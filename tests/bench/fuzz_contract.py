@@ -21,12 +21,13 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 
 from loadtest.target.server import serve_newest
-from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+from service.contract.routes import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
 
 MAX_ROWS = 3
 LIMITS = {"ARCHSCALE_WORKERS": "1", "ARCHSCALE_MAX_ROWS": str(MAX_ROWS), "ARCHSCALE_MAX_BODY_BYTES": "200000"}
 """Settings of the service under test: limits that a generated body can reach and pass."""
-ACCEPTED = (None, "*/*", JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, f"{NPY_MEDIA_TYPE};q=0.5, */*;q=0.1", "text/html", ";q=,")
+PREFERRED = f"{NPY_MEDIA_TYPE};q=0.5, */*;q=0.1"
+ACCEPTED = (None, "*/*", JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, CSV_MEDIA_TYPE, PREFERRED, "text/html", ";q=,")
 
 DEFAULT_CASES = 6000
 DEFAULT_SEED = 1

@@ -18,29 +18,37 @@ import orjson
 import psutil
 
 with atheris.instrument_imports(include=["service"], enable_loader_override=False):
-    from service.codec.decode import decode_json, decode_npy
+    from service.codec.column_tensors import make_reader
+    from service.codec.decode import decode_csv, decode_json, decode_npy, read_not_finite
     from service.codec.encode import encode_npy, negotiate
     from service.codec.infer_request import Reader
     from service.codec.problems import Problem
     from service.codec.rows import Input, Rows, check_rows, features_input, raw_input
-    from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+    from service.contract.names import RECORDS
+    from service.contract.routes import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
     from service.web.exchange import _decoder
+    from tests.raw_columns import mixed_columns, number_columns
 
 DEFAULT_CASES = 2_000_000
 DEFAULT_SEED = 1
-LONGEST_BYTES = 500
+LONGEST_BYTES = 700
 """Enough for every row that is allowed here, and for the header of a file."""
 WARM_UP = 0.5
 """Share of the cases in which libFuzzer fills its memory of good inputs; after it, memory is to stay where it is."""
 GROWTH_MIB = 8.0
 
-FEATURES, RAW = features_input(["a", "b", "c"], max_rows=4), raw_input(["a", "b", "c"], max_rows=4)
+NAMES = ("a", "b", "c")
+FEATURES, RAW = features_input(NAMES, max_rows=4), raw_input(number_columns(NAMES), max_rows=4)
+MIXED = raw_input(mixed_columns(), max_rows=4)
+MIXED_ROWS: list[list[object]] = [[30, 52e3, "Yes", True, "Rom", "pro"], [18.5, None, "No", None, "Oslo, N", None]]
+COLUMNS_READER = make_reader(MIXED)
 READERS = {takes.key: Reader(takes) for takes in (FEATURES, RAW)}
 ROWS = [[0.0, -0.5, 1e3], [3, 2.5e-7, -12]]
 TOKENS = [
     *(b'"features"', b'"raw"', b"[[", b"]]", b"],[", b"1e400", b"-0", b"NaN", b"null", b"true", b'"1"', b"{}"),
     *(b"\\u0066", b"3.5e38", b"18446744073709551616", b"\xef\xbb\xbf", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00"),
     *(b"'descr'", b"'shape'", b"(1, 3)", b"(-1, 3)", b"(True, 3)", b"3L", b"True", b"False", b"----", b"(((("),
+    *(b'"records"', b'"Rom"', b"BYTES", b"BOOL", b"FP64", b"\r\n", b"NA", b"yes", b"labels=true"),
     *(b"<f4", b"<f8", b">f8", b"|O", b"f4,f4", b"q=0", b"q=nan", b"*/*", b"application/*", b"charset=utf-8"),
     *(b'"shape"', b'"data"', b'"inputs"', b'"parameters"', b'"binary_data_size"', b'"FP32"', b"[1,3]", b'"outputs"'),
     *(JSON_MEDIA_TYPE.encode(), NPY_MEDIA_TYPE.encode()),
@@ -56,7 +64,11 @@ class WrongAnswerError(Exception):
 
 def check_json(body: bytes, takes: Input) -> bool:
     """Whether ``body`` was accepted: by the decoder as by orjson and a walk through every value, with the same bits."""
-    return _agree(_read(lambda: decode_json(body, takes)), _read_strictly(body, takes), takes)
+    found, known = _read(lambda: decode_json(body, takes)), _read_strictly(body, takes)
+    statuses = isinstance(found, int) and isinstance(known, int) and (found, known) == (422, 400)
+    if statuses and takes.columns is not None and read_not_finite(body) is not None:
+        return False  # NaN, Infinity or 1e400, which are told with their place
+    return _agree(found, known, takes)
 
 
 def check_npy(body: bytes, takes: Input) -> bool:
@@ -64,6 +76,30 @@ def check_npy(body: bytes, takes: Input) -> bool:
     found = _read(lambda: decode_npy(body, takes))
     known = found if isinstance(found, int) else np.load(io.BytesIO(body), allow_pickle=False).astype(takes.dtype)
     return _agree(found, known, takes)
+
+
+def check_cells(body: bytes, takes: Input) -> bool:
+    """Whether ``body`` was accepted: as rows of a table with gaps, none of them infinite."""
+    return _has_rows(_read(lambda: decode_json(body, takes)), takes)
+
+
+def check_csv(body: bytes, takes: Input) -> bool:
+    """Whether ``body`` was accepted as CSV."""
+    return _has_rows(_read(lambda: decode_csv(body, takes)), takes)
+
+
+def check_columns(line: bytes, takes: Input) -> bool:
+    """Whether a header's line and the body behind it were accepted as /v2 has a table's columns."""
+    length, _, body = line.partition(b"\n")
+    return _has_rows(_read(lambda: COLUMNS_READER.read(body, length or None).rows), takes)
+
+
+def _has_rows(found: Reading, takes: Input) -> bool:
+    if isinstance(found, int):
+        return False
+    if found.shape[1] != takes.width or not 1 <= len(found) <= takes.max_rows or np.isinf(found).any():
+        raise WrongAnswerError(f"{found!r}")
+    return True
 
 
 def check_headers(line: bytes, takes: Input) -> bool:
@@ -75,7 +111,7 @@ def check_headers(line: bytes, takes: Input) -> bool:
     except Problem as problem:
         _check_status(problem.status)
         return False
-    if answered not in (JSON_MEDIA_TYPE, NPY_MEDIA_TYPE):
+    if answered not in (JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, CSV_MEDIA_TYPE):
         raise WrongAnswerError(f"{answered!r} is no media type of the contract")
     return True
 
@@ -102,6 +138,9 @@ TARGETS: dict[bytes, tuple[str, Callable[[bytes, Input], bool], Input]] = {
     b"r": ("JSON raw", check_json, RAW),
     b"n": (".npy features", check_npy, FEATURES),
     b"v": ("/v2", check_inference, FEATURES),
+    b"m": ("JSON cells", check_cells, MIXED),
+    b"c": ("CSV", check_csv, MIXED),
+    b"w": ("/v2 columns", check_columns, MIXED),
     b"h": ("headers", check_headers, RAW),
 }
 
@@ -115,7 +154,18 @@ def seeds() -> list[bytes]:
     head = orjson.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": 24}}]})
     binary = b"v%d\n%b%b" % (len(head), head, np.array(ROWS, "<f4").tobytes())
     line = f"{JSON_MEDIA_TYPE}; charset=utf-8\n{NPY_MEDIA_TYPE};q=0.5, */*;q=0.1".encode()
-    return [b"f" + features, b"r" + raw, b"n" + file, b"v\n" + numbers, binary, b"h" + line]
+    records = [dict(zip(MIXED.names, row, strict=True)) for row in MIXED_ROWS]
+    mixed = [b"m" + orjson.dumps(body) for body in ({"raw": MIXED_ROWS}, {"records": records})]
+    named = b"r" + orjson.dumps({"records": [dict(zip(NAMES, row, strict=True)) for row in ROWS]})
+    table = b'ccity,age,income,member,active,plan\nRom,30,NA,yes,1,pro\n"Oslo, N",1,2,no,,NA\n'
+    kinds = ("FP64", "FP64", "BYTES", "BOOL", "BYTES", "BYTES")
+    tensors = [
+        {"name": name, "datatype": kind, "shape": [2], "data": [row[place] for row in MIXED_ROWS]}
+        for place, (name, kind) in enumerate(zip(MIXED.names, kinds, strict=True))
+    ]
+    columns = b"w\n" + orjson.dumps({"inputs": tensors})
+    rows = [b"f" + features, b"r" + raw, named, b"n" + file, *mixed, table]
+    return [*rows, b"v\n" + numbers, binary, columns, b"h" + line]
 
 
 def _read(decode: Callable[[], Rows]) -> Reading:
@@ -136,9 +186,19 @@ def _read_strictly(body: bytes, takes: Input) -> Reading:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return 400
+    if takes.columns is not None and isinstance(document, dict) and document.keys() == {RECORDS}:
+        return _read_records(document[RECORDS], takes)
     if not isinstance(document, dict) or document.keys() != {takes.key}:
         return 422
     return _read(lambda: check_rows(document[takes.key], takes))
+
+
+def _read_records(records: object, takes: Input) -> Reading:
+    if not isinstance(records, list) or any(
+        not isinstance(record, dict) or record.keys() != set(takes.names) for record in records
+    ):
+        return 422
+    return _read(lambda: check_rows([[record[name] for name in takes.names] for record in records], takes))
 
 
 def _agree(found: Reading, known: Reading, takes: Input) -> bool:

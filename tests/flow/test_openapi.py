@@ -1,5 +1,6 @@
 """The OpenAPI document tells the truth: it is valid and complete, and real answers are as it says."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,11 @@ def resolve(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return found if "$ref" in part else part
 
 
+def shown_values(document: dict[str, Any], content: dict[str, Any]) -> list[Any]:
+    """Values of the examples of a media type."""
+    return [resolve(document, example)["value"] for example in content.get("examples", {}).values()]
+
+
 def test_the_document_is_valid_openapi_and_names_its_release(document: dict[str, Any], release: str) -> None:
     validate(document)
     assert document["openapi"] == "3.1.0"
@@ -62,16 +68,19 @@ def test_a_path_answers_the_methods_that_are_in_the_document(
 
 
 @pytest.mark.parametrize("path", sorted(POSTS))
-def test_a_body_is_described_with_its_width_its_limits_and_both_media_types(
-    document: dict[str, Any], path: str
-) -> None:
+def test_a_body_is_described_with_its_width_its_limits_and_its_media_types(document: dict[str, Any], path: str) -> None:
     operation = document["paths"][path]["post"]
     content = operation["requestBody"]["content"]
-    assert content.keys() == {"application/json", NPY}
-    ((key, rows),) = content["application/json"]["schema"]["properties"].items()
-    width = FEATURES if key == "features" else RAW
-    assert rows["items"]["minItems"] == rows["items"]["maxItems"] == width
-    assert (rows["minItems"], rows["maxItems"]) == (1, 1 if "trace" in path else 4096)
+    of_features = path in {f"/predict/{name}" for name in ARCHITECTURES}
+    assert content.keys() == {"application/json", NPY} | (set() if of_features else {"text/csv"})
+    schema = content["application/json"]["schema"]
+    for form in [schema] if of_features else schema["oneOf"]:
+        ((key, rows),) = form["properties"].items()
+        if key == "records":
+            assert len(rows["items"]["required"]) == RAW
+        else:
+            assert rows["items"]["minItems"] == rows["items"]["maxItems"] == (FEATURES if of_features else RAW)
+        assert (rows["minItems"], rows["maxItems"]) == (1, 1 if "trace" in path else 4096)
     assert str(16 * 2**20) in operation["description"]
     assert operation["responses"].keys() == {"200", "400", "405", "406", "413", "415", "422", "503"}
 
@@ -81,12 +90,15 @@ def test_the_examples_of_the_document_are_answered_as_it_shows(
     client: httpx.Client, document: dict[str, Any], path: str
 ) -> None:
     operation = document["paths"][path]["post"]
-    ((name, example),) = operation["requestBody"]["content"]["application/json"]["examples"].items()
-    answer = client.post(path, json=resolve(document, example)["value"])
-    assert answer.status_code == 200
-    shown = operation["responses"]["200"]["content"]["application/json"].get("examples")
-    for member, value in (shown[name]["value"] if shown else {}).items():
-        assert answer.json()[member] == approximately(value)
+    content = operation["requestBody"]["content"]
+    bodies = [json.dumps(body).encode() for body in shown_values(document, content["application/json"])]
+    texts = [text.encode() for text in shown_values(document, content.get("text/csv", {}))]
+    (answered,) = shown_values(document, operation["responses"]["200"]["content"]["application/json"]) or [{}]
+    for media_type, body in [*(("application/json", body) for body in bodies), *(("text/csv", text) for text in texts)]:
+        answer = client.post(path, content=body, headers={"Content-Type": media_type})
+        assert answer.status_code == 200
+        for member, value in answered.items():
+            assert answer.json()[member] == approximately(value)
 
 
 def test_the_examples_of_the_protocol_are_answered(client: httpx.Client, document: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ REFUSALS: dict[str, tuple[str, str, dict[str, Any], int, str, str]] = {
     "nothing acceptable": (
         "POST",
         "/transform",
-        {"headers": {"Accept": "text/csv"}},
+        {"headers": {"Accept": "text/html"}},
         406,
         "accept",
         "application/x-npy",
@@ -65,7 +65,7 @@ def test_every_refusal_is_a_problem_document_that_names_the_rule_the_fact_and_th
     release: str,
 ) -> None:
     if "content" in sent and "headers" not in sent:
-        sent = {**sent, "headers": {"Content-Type": "text/csv"}}
+        sent = {**sent, "headers": {"Content-Type": "text/plain"}}
     answer = client.request(method, path, **sent)
     problem = answer.json()
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, PROBLEM)

@@ -1,6 +1,6 @@
 """The Open Inference Protocol, asked of a real `bentoml serve` by Triton's own client as it is published."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -22,10 +22,11 @@ def client(service: Server) -> Iterator[InferenceServerClient]:
         yield client
 
 
-def close(result: InferResult, expected: list[float]) -> bool:
+def close(result: InferResult, expected: Sequence[object]) -> bool:
     actual = result.as_numpy("prediction")
     assert (actual.dtype.name, actual.shape) == ("float32", (len(expected),))
-    return bool((np.abs(actual - expected) <= TOLERANCE * (1 + np.abs(expected))).all())
+    known = np.array(expected)
+    return bool((np.abs(actual - known) <= TOLERANCE * (1 + np.abs(known))).all())
 
 
 def test_the_server_is_live_and_ready(client: InferenceServerClient) -> None:

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from service.codec.columns import Columns
 from service.codec.decode import decode_json, decode_npy
 from service.codec.problems import Fault, Problem
 from service.codec.rows import features_input, raw_input
+from service.contract.card import RawFeature
 
 NAMES = ("height", "width", "depth")
 FEATURES = features_input(NAMES, max_rows=4)
-RAW = raw_input(NAMES, max_rows=4)
+RAW = raw_input(Columns(RawFeature(name=name, minimum=0, maximum=1) for name in NAMES), max_rows=4)
 GOOD = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
 
 

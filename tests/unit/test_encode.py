@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.codec.encode import encode_json, encode_npy, negotiate
 from service.codec.problems import Problem
-from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+from service.contract.routes import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,10 @@ from service.contract.routes import JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
         ("application/json;q=0, */*", NPY_MEDIA_TYPE),
         ("text/html, application/xhtml+xml, */*;q=0.8", JSON_MEDIA_TYPE),
         ("APPLICATION/X-NPY", NPY_MEDIA_TYPE),
+        ("text/csv", CSV_MEDIA_TYPE),
+        ("text/*", CSV_MEDIA_TYPE),
+        ("text/csv;q=0.9, application/json;q=0.5", CSV_MEDIA_TYPE),
+        ("text/csv, application/json", JSON_MEDIA_TYPE),
     ],
 )
 def test_the_client_gets_what_it_prefers_and_json_otherwise(accept: str | None, expected: str) -> None:
@@ -42,7 +46,7 @@ def test_a_client_that_takes_neither_is_told_what_there_is(accept: str) -> None:
 @given(st.text(max_size=60))
 def test_any_accept_header_is_negotiated_or_refused(accept: str) -> None:
     try:
-        assert negotiate(accept) in (JSON_MEDIA_TYPE, NPY_MEDIA_TYPE)
+        assert negotiate(accept) in (JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, CSV_MEDIA_TYPE)
     except Problem as problem:
         assert problem.status == 406
 

@@ -9,7 +9,9 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from service.codec.columns import Columns
 from service.codec.rows import features_input, raw_input
+from service.contract.card import RawFeature
 from service.models.endpoints import Endpoint
 from service.web.exchange import ClientGoneError
 from service.web.metrics import Meter
@@ -18,6 +20,7 @@ from service.web.protocol_v2 import ProtocolV2, Reply, is_v2
 RELEASE = "20260101t000000-abcdef"
 ROWS = [[0.0, 0.5, 1.0], [1.0, 2.0, 3.0]]
 SUMS = [1.5, 6.0]
+RAW = raw_input(Columns(RawFeature(name=name, minimum=0, maximum=1) for name in ("a", "b")), max_rows=4)
 
 
 def endpoint(label: str, *, raw: bool = False) -> Endpoint:
@@ -26,9 +29,10 @@ def endpoint(label: str, *, raw: bool = False) -> Endpoint:
         route=f"/{label}/wide-net",
         label=label,
         architecture="wide-net",
-        takes=raw_input(("a", "b"), 4) if raw else features_input(("a", "b", "c"), 4),
+        takes=RAW if raw else features_input(("a", "b", "c"), 4),
         run=lambda rows: rows.sum(axis=1, dtype=np.float32),
         describe=lambda _, answer: {"predictions": answer},
+        headings=("prediction",),
     )
 
 

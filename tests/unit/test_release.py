@@ -139,3 +139,47 @@ def test_a_card_that_breaks_the_contract_is_refused_with_the_reason(
     with pytest.raises(ReleaseError, match=rf"must agree with the contract, however: {reason}\. Train") as caught:
         open_release()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [None, 1, 2])
+def test_a_card_of_a_format_that_is_known_is_read(models: Path, number: int | None) -> None:
+    save(NEW, format=number)
+    assert open_release().card.format == (number or 1)
+
+
+@pytest.mark.parametrize("number", [0, 3, "2", True, 1.5])
+def test_a_card_of_another_format_is_refused_with_what_to_do(models: Path, number: object) -> None:
+    save(NEW, format=number, more="than this service knows")
+    with pytest.raises(ReleaseError, match=rf"\(1, 2\), however: it is of format {number}\. .* train again") as caught:
+        open_release()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_features_are_those_of_the_encoded_columns(models: Path) -> None:
+    column = {
+        "name": "city",
+        "minimum": 0,
+        "maximum": 1,
+        "kind": "category",
+        "levels": ["a", "b"],
+        "encoded_columns": 2,
+    }
+    save(NEW, raw_features=[column], feature_names=["a", "b", "a a", "a b", "b b"])
+    assert open_release().card.raw_features[0].encoded_columns == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"raw_features": [{"name": "c", "minimum": 0, "maximum": 0, "kind": "category"}]},
+            "category 'c' has no levels",
+        ),
+        ({"target": {"name": "y", "classes": ["a", "b", "a"]}}, "a classification of the classes"),
+        ({"target": {"name": "y"}}, "a classification of the classes"),
+    ],
+)
+def test_levels_and_classes_must_be_there(models: Path, changes: dict[str, Any], reason: str) -> None:
+    save(NEW, **changes)
+    with pytest.raises(ReleaseError, match=reason):
+        open_release()

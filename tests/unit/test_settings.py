@@ -34,6 +34,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         ("ARCHSCALE_RELEASE", ""),
         ("ARCHSCALE_ARCHITECTURES", "Small"),
         ("ARCHSCALE_WORKER", "2"),
+        ("ARCHSCALE_UNKNOWN_CATEGORY", "allow"),
     ],
 )
 def test_a_bad_setting_is_named_in_one_line(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,9 @@ from service.codec.infer_request import Reader
 from service.codec.problems import Problem
 from service.codec.rows import raw_input
 from tests.infer_bodies import FEATURES, FLAT, GOOD, NAMES, WELL, binary, body, read
+from tests.raw_columns import number_columns
 
-RAW = raw_input(NAMES, max_rows=4)
+RAW = raw_input(number_columns(NAMES), max_rows=4)
 
 
 def refusal(data: bytes, header_length: bytes | None = None) -> Problem:
