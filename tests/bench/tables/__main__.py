@@ -18,7 +18,7 @@ from rich.progress import track
 from loadtest.record.errors import MeasurementError
 from tests.bench.tables.answers import largest_difference, read_cards
 from tests.bench.tables.public import TABLES, PublicTable
-from tests.bench.tables.results import Result, median_lead, show
+from tests.bench.tables.outcome import Result, median_lead, show
 from training.summary import TrainingSummary
 
 PYTHON = Path(".venv-tables/bin/python")
@@ -49,9 +49,9 @@ def _choose() -> list[PublicTable]:
 
 def _try(table: PublicTable, folder: Path) -> Result:
     home, summary = folder / table.name, folder / f"{table.name}.json"
-    command = [sys.executable, "-m", "training", "--data", folder / table.file_name, "--target", table.target]
+    data = ("--data", str(folder / table.file_name), "--target", table.target, *table.options)
     trained = subprocess.run(
-        [*command, *table.options, "--summary", summary],
+        [sys.executable, "-m", "training", *data, "--summary", str(summary)],
         env={**os.environ, "BENTOML_HOME": str(home)},
         capture_output=True,
         text=True,
