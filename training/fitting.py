@@ -44,6 +44,8 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
     )
     mean, deviation = feature_moments(torch.from_numpy(job.train.columns))
     network.standardise(mean=mean, deviation=deviation)
+    if job.task == "classification":
+        _begin_at_shares(network, torch.from_numpy(job.train.target))
 
     started = time.perf_counter()
     products = Products(job.train.columns.shape[1])
@@ -66,6 +68,17 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
     return TrainingResult(
         state=state, reference=_answer(average, job), trace=trace, seconds=seconds, peak_memory=peak_memory
     )
+
+
+def _begin_at_shares(network: Network, target: Tensor) -> None:
+    """Make the output's biases the logits of the classes' shares, so that no step is spent on finding these.
+
+    target: (n,), 0 or 1, or a class's place.
+    """
+    outputs = network.output.out_features
+    counts = torch.bincount(target.long(), minlength=max(2, outputs)).float()
+    with torch.no_grad():
+        network.output.bias.copy_((counts / len(target)).log() if outputs > 1 else (counts[1:] / counts[0]).log())
 
 
 def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from tests.bench.imbalanced import write_imbalanced
 from tests.tables import write_cancer, write_diabetes
 
 DEFAULT_SEEDS = range(5)
@@ -32,8 +33,10 @@ def main() -> None:
 
 def _studies(folder: Path) -> list[tuple[str, list[str], range, tuple[str, ...]]]:
     cancer, diabetes = write_cancer(folder / "cancer.csv"), write_diabetes(folder / "diabetes.csv")
+    imbalanced = write_imbalanced(folder / "imbalanced.csv")
     return [
         ("default table", [], DEFAULT_SEEDS, ("loss", "accuracy")),
+        ("rare class", ["--data", str(imbalanced), "--target", "failed"], DEFAULT_SEEDS, ("loss", "auc")),
         ("breast cancer", ["--data", str(cancer), "--target", "diagnosis"], SMALL_TABLE_SEEDS, ("loss", "accuracy")),
         ("diabetes", ["--data", str(diabetes), "--target", "progression"], SMALL_TABLE_SEEDS, ("loss", "r2")),
     ]

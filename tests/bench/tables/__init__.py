@@ -1,0 +1,1 @@
+"""Twenty public tables, as their authors left them, from the file to the answer."""
