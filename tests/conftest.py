@@ -39,6 +39,11 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("any machine")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their parameter: what is compressed carries the time, and processes must agree on names."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with files that take long."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
