@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.preprocessing import OneHotEncoder
 
@@ -112,6 +112,7 @@ def test_levels_count_in_the_fingerprint() -> None:
     assert table_of("a", "b") == table_of("a", "b") != table_of("a", "c")
 
 
+@example([100] * 20)
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=60))
 def test_level_columns_are_counted_by_scikit_learns_rule(counts: list[int]) -> None:
     codes = np.repeat(np.arange(len(counts)), counts)[:, np.newaxis]

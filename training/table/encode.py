@@ -139,13 +139,12 @@ def count_level_columns(counts: NDArray[np.int64]) -> tuple[int, int]:
     counts: (k,) rows of each level, missing values among them where there are some.
     """
     rare = int((counts < RARE_SHARE * counts.sum()).sum())
-    columns = len(counts) - rare + (rare > 0)
-    if columns > MOST_LEVEL_COLUMNS:
-        columns, rare = MOST_LEVEL_COLUMNS, len(counts) - (MOST_LEVEL_COLUMNS - 1)
-    return columns, rare
+    if len(counts) - rare >= MOST_LEVEL_COLUMNS:  # it always keeps a column for rare ones then (scikit-learn 1.9)
+        rare = len(counts) - (MOST_LEVEL_COLUMNS - 1)
+    return len(counts) - rare + (rare > 0), rare
 
 
 def _word_levels(columns: int, *, levels: int, grouped: int) -> str:
-    if not grouped:
+    if grouped <= 1:
         return f"{columns} columns, one for each level"
     return f"{columns} columns: {levels - grouped} levels, and the {grouped:,} rarest together"
