@@ -30,6 +30,7 @@ QUICK = ("--epochs", "3", "--seed", "7")
 
 def pytest_configure() -> None:
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as python -m training does: tests run beside each other
     # No test asserts on time: hypothesis's own limits do so.
     too_slow = hypothesis.HealthCheck.too_slow
     hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[too_slow])
