@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-decoding bench-loadtest bench-image bench-tables try-python bento image lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-graph bench-decoding bench-loadtest bench-image bench-tables try-python bento image lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -73,6 +73,9 @@ bench-serving: setup .venv-peers/.installed .venv-mlserver/.installed  ## compar
 
 bench-shape: setup  ## take the shape of the process apart: what each part does to throughput
 	$(BIN)/python -m tests.bench.bench_shape
+
+bench-graph: setup  ## time the raw graph against the network alone, for numbers, gaps and categories
+	$(BIN)/python -m tests.bench.bench_graph --tables
 
 bench-decoding: setup  ## time the reading of bodies, and its strictness
 	$(BIN)/python -m tests.bench.bench_decoding

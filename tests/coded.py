@@ -104,6 +104,7 @@ def categories() -> CodedTable:
     table.add(category("rare and late gaps", 5), late_gaps=True, shares=RARE)
     table.add(category("many", 40))
     table.add(category("single", 1))
+    table.add(category("all rare", 150))
     return table
 
 

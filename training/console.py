@@ -157,8 +157,9 @@ def _rows(summary: TrainingSummary) -> list[tuple[str, str, Value]]:
         (f"held-out {label}", "{:.4f}", lambda network, name=name: getattr(network.test, name))  # type: ignore[misc]
         for name, label in _metric_labels(summary).items()
     ]
-    threshold: list[tuple[str, str, Value]] = [("recommended threshold", "{:.4f}", lambda network: network.threshold)]
-    return cost + quality + (threshold if len(summary.data.classes) == 2 else [])
+    if len(summary.data.classes) == 2:
+        quality.append(("recommended threshold", "{:.4f}", lambda network: network.threshold))
+    return cost + quality
 
 
 def _metric_labels(summary: TrainingSummary) -> dict[str, str]:

@@ -75,7 +75,8 @@ def test_calibration_counts_every_row_in_its_bin() -> None:
     found = measure_calibration(np.array([0.0, 0.05, 0.62, 0.68, 1.0]), target=np.array([0.0, 1, 1, 0, 1]))
     assert [entry.rows for entry in found.bins] == [2, 0, 0, 0, 0, 0, 2, 0, 0, 1]
     assert (found.bins[6].low, found.bins[6].high) == (0.6, 0.7)
-    assert (found.bins[6].predicted, found.bins[6].observed) == (pytest.approx(0.65), 0.5)
+    assert found.bins[6].predicted == pytest.approx(0.65)
+    assert found.bins[6].observed == 0.5
     assert found.bins[3].predicted is None
     assert found.error == pytest.approx(2 / 5 * 0.475 + 2 / 5 * 0.15)
 
@@ -98,11 +99,11 @@ def test_architectures_are_compared_by_their_likeliest_class() -> None:
 def test_baselines_take_gaps_categories_and_classes(task: str, classes: int, levels: int) -> None:
     table = everything()
     table.add(category("many", levels))
-    raw = table.raw
+    raw = table.raw[TRAINING_ROWS - 400 : TRAINING_ROWS + 100]
     target = RNG.normal(size=len(raw)) if task == "regression" else np.arange(len(raw), dtype=float) % classes
     baselines = fit_baselines(
-        rows=Rows(raw=raw[:TRAINING_ROWS], target=target[:TRAINING_ROWS]),
-        test=Rows(raw=raw[TRAINING_ROWS:], target=target[TRAINING_ROWS:]),
+        rows=Rows(raw=raw[:400], target=target[:400]),
+        test=Rows(raw=raw[400:], target=target[400:]),
         columns=table.columns,
         preprocessing=fit_preprocessing(table.training, table.columns, complete=False),
         task=task,  # type: ignore[arg-type]
