@@ -17,8 +17,8 @@ from rich.progress import track
 
 from loadtest.record.errors import MeasurementError
 from tests.bench.tables.answers import largest_difference, read_cards
-from tests.bench.tables.public import TABLES, PublicTable
 from tests.bench.tables.outcome import Result, median_lead, show
+from tests.bench.tables.public import TABLES, PublicTable
 from training.summary import TrainingSummary
 
 PYTHON = Path(".venv-tables/bin/python")
