@@ -99,6 +99,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             task=prepared.task,
             recipe=choose_recipe(
                 architecture,
+                task=prepared.task,
                 rows=len(parts.train),
                 raw_features=len(prepared.table.raw_names),
                 epochs=options.epochs,
