@@ -118,6 +118,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             task=prepared.task,
             recipe=choose_recipe(
                 architecture,
+                task=prepared.task,
                 rows=len(parts.train),
                 columns=count_encoded(prepared.preprocessing),
                 outputs=outputs,
