@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from training.columns.decide import DecidedTable, decide_table
 from training.options import TaskChoice
-from training.table.decide import DecidedTable, decide_table
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
 Value = float | str | None

@@ -34,8 +34,8 @@ def main() -> int:
 
 
 def _inspect(options: TrainingOptions) -> None:
+    from training.columns.show import show_table
     from training.inspect import look_at_table
-    from training.table.show import show_table
 
     show_table(look_at_table(options), most_features=options.most_features)
 
@@ -46,8 +46,8 @@ def _fit(options: TrainingOptions) -> None:
 
     with show_training(options) as progress:
         progress.show_stage("loading the libraries")
+        from training.columns.show import show_table
         from training.run import run_training
-        from training.table.show import show_table
 
         summary = run_training(
             options,

@@ -36,6 +36,8 @@ from service.contract.files import (
 )
 from service.contract.names import Task
 from service.contract.policies import PARITY_TOLERANCE, UNKNOWN_CODE
+from training.columns.data import DataTable
+from training.columns.split import Rows
 from training.errors import TrainingError
 from training.evaluation import choose_threshold, measure_calibration, measure_quality, predict
 from training.export import fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
@@ -43,8 +45,6 @@ from training.preprocessing import count_encoded, feature_names
 from training.process import TrainingJob, TrainingResult
 from training.store import Files
 from training.summary import TrainingSummary
-from training.table.data import DataTable
-from training.table.split import Rows
 
 WEIGHTS_FILE = "weights.safetensors"
 PREPROCESSING_SKOPS_FILE = "preprocessing.skops"

@@ -19,8 +19,8 @@ from sklearn.preprocessing import StandardScaler
 
 from service.contract.card import Calibration, CalibrationBin, Difference, Metrics, RawFeature
 from service.contract.names import PREDICTION, Task
+from training.columns.split import Rows
 from training.summary import BaselineSummary
-from training.table.split import Rows
 
 CONFIDENCE = 0.95
 EVEN = 0.5

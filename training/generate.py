@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.table.data import DataTable
-from training.table.encode import describe_numbers
-from training.table.split import split_target
+from training.columns.data import DataTable
+from training.columns.encode import describe_numbers
+from training.columns.split import split_target
 
 TRAINING_ROWS = 10_000
 HELD_OUT_ROWS = 20_000

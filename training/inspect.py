@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
+from training.columns.decide import DecidedTable, decide_table
 from training.options import TrainingOptions
-from training.table.decide import DecidedTable, decide_table
 from training.table.read import read
 
 

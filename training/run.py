@@ -9,6 +9,10 @@ from service.contract.names import Task, count_features
 from training import store
 from training.architectures import Architecture, choose_recipe
 from training.artefacts import Prepared, Trained, evaluation_files, make_trained, preprocessing_files
+from training.columns.data import DataTable, best_possible_accuracy, fingerprint
+from training.columns.decide import DecidedTable, code_table
+from training.columns.size import check_features
+from training.columns.split import Rows, SplitRows, split_table, take_rows
 from training.errors import TrainingError, UserError
 from training.evaluation import compare_quality, fit_baselines
 from training.generate import generate_table
@@ -17,10 +21,6 @@ from training.options import TrainingOptions
 from training.preprocessing import count_encoded, fit_preprocessing, scale
 from training.process import ScaledRows, TargetScale, TrainingJob, run_job
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
-from training.table.data import DataTable, best_possible_accuracy, fingerprint
-from training.table.decide import DecidedTable, code_table
-from training.table.size import check_features
-from training.table.split import Rows, SplitRows, split_table, take_rows
 
 METRICS_OF: dict[Task, tuple[str, ...]] = {"classification": ("accuracy", "auc"), "regression": ("r2",)}
 

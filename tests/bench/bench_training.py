@@ -21,9 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from service.contract.names import DEFAULT_ARCHITECTURES
+from training.columns.split import split_table
 from training.generate import generate_table
 from training.preprocessing import fit_preprocessing
-from training.table.split import split_table
 
 ROUNDS = 5
 EPOCHS = 20

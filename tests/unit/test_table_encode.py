@@ -10,9 +10,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from service.contract.card import ColumnKind
 from tests.read_tables import Value, column, decide, read_table
-from training.table.data import fingerprint
-from training.table.decide import code_table
-from training.table.encode import (
+from training.columns.data import fingerprint
+from training.columns.decide import code_table
+from training.columns.encode import (
     MOST_LEVEL_COLUMNS,
     RARE_SHARE,
     as_words,
@@ -22,7 +22,7 @@ from training.table.encode import (
     encode_column,
     write_number,
 )
-from training.table.split import take_rows
+from training.columns.split import take_rows
 
 ALL = np.arange(8)
 

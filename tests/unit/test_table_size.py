@@ -4,8 +4,8 @@ import pytest
 
 from service.contract.card import RawFeature
 from service.contract.names import count_features
+from training.columns.size import check_features, measure_table
 from training.errors import UserError
-from training.table.size import check_features, measure_table
 
 
 def features(*encoded_columns: int) -> list[RawFeature]:

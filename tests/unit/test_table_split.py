@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from service.contract.card import RawFeature
+from training.columns.data import DataTable
+from training.columns.split import split_table
 from training.errors import UserError
 from training.generate import generate_table
-from training.table.data import DataTable
-from training.table.split import split_table
 
 
 def table_of(rows: int, positives: int) -> DataTable:

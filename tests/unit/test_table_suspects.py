@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.read_tables import Value, decide, read_table
-from training.table.decide import DecidedTable
-from training.table.suspects import Suspect
+from training.columns.decide import DecidedTable
+from training.columns.suspects import Suspect
 from training.table.values import ColumnOptions
 
 ROWS = 400

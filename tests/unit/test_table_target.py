@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.read_tables import Value, decide, read_table
+from training.columns.target import DecidedTarget
 from training.errors import UserError
 from training.options import TaskChoice
-from training.table.target import DecidedTarget
 from training.table.values import ColumnOptions
 
 ROWS = 60

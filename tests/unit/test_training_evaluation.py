@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics
 
 from tests.coded import TRAINING_ROWS, category, everything
+from training.columns.split import Rows
 from training.evaluation import (
     choose_threshold,
     compare_quality,
@@ -13,7 +14,6 @@ from training.evaluation import (
     measure_quality,
 )
 from training.preprocessing import fit_preprocessing
-from training.table.split import Rows
 
 RNG = np.random.default_rng(2)
 CLASSES = 4

@@ -1,1 +1,1 @@
-"""A table as its owner left it: looked at, read, its columns decided, its target encoded."""
+"""From a file to its values: looked at once, then read by pyarrow."""

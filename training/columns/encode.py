@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from service.contract.card import ColumnKind, RawFeature
 from service.contract.policies import UNKNOWN_CODE
-from training.table.kinds import boolean_words
+from training.columns.kinds import boolean_words
+from training.columns.words import plain_numbers, read_words
 from training.table.values import ColumnValues
-from training.table.words import plain_numbers, read_words
 
 RARE_SHARE = 0.01
 """Levels that a smaller share of the training rows has are grouped (``min_frequency`` of OneHotEncoder)."""

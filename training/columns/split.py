@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.columns.data import DataTable
 from training.errors import UserError, quoted
-from training.table.data import DataTable
 
 VALIDATION_FRACTION = 0.13
 """Share of the rows that are not held out which chooses the epoch; the others are fitted."""

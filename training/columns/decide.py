@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.card import ColumnKind, LeftOut, RawFeature
-from training.errors import UserError, quoted
-from training.options import TaskChoice
-from training.table.data import DataTable
-from training.table.encode import as_numbers, describe_column, encode_column
-from training.table.kinds import decide_kind, first_rounded
-from training.table.leaks import choose_rows, find_leak
-from training.table.split import Split, split_target
-from training.table.suspects import (
+from training.columns.data import DataTable
+from training.columns.encode import as_numbers, describe_column, encode_column
+from training.columns.kinds import decide_kind, first_rounded
+from training.columns.leaks import choose_rows, find_leak
+from training.columns.split import Split, split_target
+from training.columns.suspects import (
     Duplicates,
     RepeatedRows,
     Suspect,
@@ -27,9 +25,11 @@ from training.table.suspects import (
     find_small_classes,
     find_unseen,
 )
-from training.table.target import DecidedTarget, decide_target
+from training.columns.target import DecidedTarget, decide_target
+from training.columns.words import read_words
+from training.errors import UserError, quoted
+from training.options import TaskChoice
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
-from training.table.words import read_words
 
 SMALL_CLASS_SHARE = 0.01
 DROPPED = "--drop"

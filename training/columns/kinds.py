@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from service.contract.card import ColumnKind
 from service.contract.policies import BOOLEAN_SPELLINGS
+from training.columns.words import DATE, LONG_WHOLE, ODD_NUMBERS, PLAIN, Words, look_like, plain_numbers, read_words
 from training.errors import UserError, quoted
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
-from training.table.words import DATE, LONG_WHOLE, ODD_NUMBERS, PLAIN, Words, look_like, plain_numbers, read_words
 
 MOST_LEVELS = 10_000
 """Of a category: the card lists them all."""

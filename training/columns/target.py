@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from service.contract.names import Task
 from service.contract.policies import MOST_CLASSES
+from training.columns.encode import as_numbers, write_number
+from training.columns.kinds import check_finite, check_no_mixture
+from training.columns.words import plain_numbers, read_words
 from training.errors import UserError, quoted
 from training.options import TaskChoice
-from training.table.encode import as_numbers, write_number
-from training.table.kinds import check_finite, check_no_mixture
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
-from training.table.words import plain_numbers, read_words
 
 MOST_UNCLEAR = 20
 """Up to so many distinct whole numbers may be classes or amounts: nobody but the user can tell."""

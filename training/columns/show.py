@@ -5,9 +5,9 @@ from rich.table import Table
 from rich.text import Text
 
 from service.contract.card import RawFeature
+from training.columns.decide import DecidedTable
+from training.columns.size import measure_table
 from training.errors import quoted
-from training.table.decide import DecidedTable
-from training.table.size import measure_table
 
 WIDTH = 100
 """Columns of text where the output is no terminal."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.card import RawFeature
+from training.columns.suspects import Suspect
 from training.errors import quoted
-from training.table.suspects import Suspect
 
 SURE_AUC = 0.999
 SURE_SHARE = 0.999
