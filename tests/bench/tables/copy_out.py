@@ -16,10 +16,11 @@ def main() -> None:
     """Copy every table into the folder that the command line names."""
     folder = Path(sys.argv[1])
     for table in TABLES:
-        (folder / table.file_name).write_bytes(_read(table))
+        (folder / table.file_name).write_bytes(read_file(table))
 
 
-def _read(table: PublicTable) -> bytes:
+def read_file(table: PublicTable) -> bytes:
+    """Return the table's file as its package holds it. Raise ModuleNotFoundError where that is not installed."""
     archive, _, member = table.path.partition("::")
     file = _folder(table.package) / archive
     if not member:
@@ -37,7 +38,7 @@ def _read(table: PublicTable) -> bytes:
 def _folder(package: str) -> Path:
     spec = find_spec(package)  # finds a package without running it
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"{package} must be installed here, however: it is not. Run make bench-tables.")
+        raise ModuleNotFoundError(f"{package} must be installed here, however: it is not. Run make setup.")
     return Path(spec.submodule_search_locations[0])
 
 
