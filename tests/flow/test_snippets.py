@@ -5,24 +5,29 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import httpx
 import pytest
 
 from loadtest import options as loadtest_options
-from loadtest.target.server import Server
+from loadtest.target.server import Server, serve
 from service.settings import PREFIX, load_settings
+from tests.bench.tables.copy_out import read_file
+from tests.bench.tables.public import TABLES
 from tests.commands import ROOT
+from tests.conftest import QUICK, train
 from tests.pages import Snippet, find_snippets, read_commands
 from tests.patience import PATIENCE_SECONDS
 from training import options as training_options
 
 URL = "http://127.0.0.1:3000"
 PYTHON, SHELL, JSON = (find_snippets(language) for language in ("python", "bash", "json"))
-ASKS = [snippet for snippet in SHELL if f" {URL}" in snippet.code and snippet.code.startswith("curl")]
+ASKS = [snippet for snippet in SHELL if URL in snippet.code and snippet.code.startswith("curl")]
+OF_PENGUINS = [snippet for snippet in ASKS if '"island"' in snippet.code]
 TYPED = [snippet for snippet in SHELL if snippet not in ASKS]
-OF_THE_SHELL = {".", "export", "for", "done"}
+OF_THE_SHELL = {".", "cp", "export", "for", "done"}
 ELSEWHERE = {"docker", "curl"}
 """Programs that need a container: what they are given is read by the shell alone."""
 LOCUST_READS = """
@@ -68,10 +73,30 @@ def test_python_runs(service: Server, release: str, snippet: Snippet) -> None:
     assert release in run([sys.executable, "-c", snippet.code.replace(URL, service.url)])
 
 
-@pytest.mark.parametrize("snippet", ASKS, ids=str)
+@pytest.mark.parametrize("snippet", [snippet for snippet in ASKS if snippet not in OF_PENGUINS], ids=str)
 def test_what_asks_the_service_from_the_shell_runs(service: Server, release: str, snippet: Snippet) -> None:
     ready = snippet.code.replace(URL, service.url).replace("python", sys.executable)
     assert release in run(["bash", "-o", "pipefail", "-c", ready])
+
+
+@pytest.fixture(scope="module")
+def penguins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Serves the table of the README."""
+    home = tmp_path_factory.mktemp("penguins")
+    table = next(table for table in TABLES if table.name == "penguins")
+    (home / table.file_name).write_bytes(read_file(table))
+    data = ("--data", str(home / table.file_name), "--target", table.target, "--architecture", "small=1x8", *QUICK)
+    ended = train(home, *data)
+    assert ended.returncode == 0, ended.stderr
+    with serve(home, log=home / "serve.log", ARCHSCALE_WORKERS="1") as server:
+        yield server
+
+
+@pytest.mark.parametrize("snippet", OF_PENGUINS, ids=str)
+def test_what_asks_about_penguins_runs(penguins: Server, snippet: Snippet) -> None:
+    answer = json.loads(run(["bash", "-c", snippet.code.replace(URL, penguins.url)]))
+    assert answer["classes"] == ["Adelie", "Chinstrap", "Gentoo"]
+    assert len(answer["labels"]) == 1
 
 
 @pytest.mark.parametrize("snippet", SHELL, ids=str)
