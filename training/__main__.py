@@ -9,10 +9,11 @@ from training.options import TrainingOptions, parse_options
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells count it."""
-OPENMP_WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
-"""OpenMP's threads spin while they wait for each other, by default. Where other programs want the processors too, each
-then waits for one that is not running: a training of 2 s took 40 s, a baseline of 0.2 s a minute (libgomp of torch 2.13
-and scikit-learn 1.9)."""
+OPENMP_WAITING = ("GOMP_SPINCOUNT", "10000")
+"""OpenMP's threads spin while they wait for each other: by default for long. Where other programs want the processors
+too, each then waits for one that is not running: a training of 2 s took 40 s, a baseline of 0.2 s a minute (libgomp of
+torch 2.13 and scikit-learn 1.9). Not to spin at all (``OMP_WAIT_POLICY=PASSIVE``) costs 2.5 times the seconds where
+nobody else wants them; so long a spin costs nothing there, and some tenths on a busy machine."""
 
 
 def main() -> int:
