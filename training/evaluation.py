@@ -86,8 +86,7 @@ def choose_threshold(probabilities: NDArray[np.generic], *, target: NDArray[np.f
     best = int(gain.argmax())
     if gain[best] <= 0:
         return EVEN
-    below = thresholds[best + 1] if best + 1 < len(thresholds) else 0.0
-    return float(thresholds[best] + below) / 2
+    return float(thresholds[best] + thresholds[best + 1]) / 2  # the last has no gain
 
 
 def measure_calibration(probabilities: NDArray[np.generic], *, target: NDArray[np.float64]) -> Calibration:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
 from service.contract.names import DEFAULT_ARCHITECTURES
+from service.contract.policies import BLANKS
 from training.architectures import Architecture
 from training.errors import UserError, quoted
 from training.table.values import ColumnOptions, ReadOptions
@@ -71,7 +72,7 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
             decimal=given.decimal,
             encoding=given.encoding,
             header=not given.no_header,
-            missing=tuple(given.missing),
+            missing=tuple(word.strip(BLANKS) for word in given.missing),
             drop=tuple(given.drop),
         ),
         columns=ColumnOptions(drop=tuple(given.drop), category=tuple(given.category), numeric=tuple(given.numeric)),

@@ -133,7 +133,10 @@ class ColumnsReader:
 
     def _code(self, cells: list[list[object]], tensors: dict[str, Members]) -> Rows:
         columns = self._columns
-        missing = [[_none_for_missing(cell) for cell in column] for column in cells]
+        missing = [
+            _mark_missing(values, tensors[column.name]["datatype"])
+            for column, values in zip(columns.columns, cells, strict=True)
+        ]
         rows = list(zip(*missing, strict=True))
         coded = code_columns(rows, columns)
         if coded is not None and not np.isinf(coded).any():
@@ -150,8 +153,10 @@ class ColumnsReader:
         return code_closely(rows, read_row, self._expected)
 
 
-def _none_for_missing(cell: object) -> object:
-    return None if cell == "" else none_for_nan(cell)
+def _mark_missing(values: list[object], datatype: str) -> list[object]:
+    if datatype == BYTES:
+        return [None if value == "" else value for value in values]
+    return [none_for_nan(value) for value in values]
 
 
 def _refuse(rule: str, name: str, wanted: str, found: str) -> Problem:

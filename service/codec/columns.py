@@ -11,7 +11,7 @@ import numpy as np
 
 from service.codec.problems import SHOWN_CHARACTERS, kind_of
 from service.contract.card import Cell, ColumnKind, DataSource, RawFeature, Target
-from service.contract.policies import MISSING_SPELLINGS, UNKNOWN_CODE, UnknownCategory
+from service.contract.policies import BLANKS, MISSING_SPELLINGS, UNKNOWN_CODE, UnknownCategory
 
 MOST_LEVELS = 20
 """Of a category's known levels, so many stand in a refusal."""
@@ -65,7 +65,7 @@ class Column:
         """Return the number for a cell of text, blanks around it or not. missing: spellings of no value."""
         if self.kind == "category" and (level := self._find_level(cell)) is not None:
             return self.codes[level]
-        cell = cell.strip()
+        cell = cell.strip(BLANKS)
         if cell in missing:
             return math.nan if self.gaps else Wrong("missing", f"is {cell!r}")
         if self.kind == "category":
@@ -75,10 +75,12 @@ class Column:
                 return _finite(float(cell), repr(cell[:SHOWN_CHARACTERS]))
             return Wrong("finite" if NOT_FINITE.fullmatch(cell) else "number", f"is {kind_of(cell)}")
         code = self.words.get(cell.lower())
+        if code is None and int in self.types and NUMBER.fullmatch(cell):
+            code = self.codes.get(float(cell))  # pandas writes 0 and 1 with gaps as 0.0 and 1.0
         return Wrong("boolean", f"is {kind_of(cell)}") if code is None else code
 
     def _find_level(self, cell: str) -> str | None:
-        return next((text for text in (cell, cell.strip()) if text in self.codes), None)
+        return next((text for text in (cell, cell.strip(BLANKS)) if text in self.codes), None)
 
     def _code_level(self, text: str) -> float | Wrong:
         code = self.codes.get(text)

@@ -10,6 +10,7 @@ from service.codec.cells import ReadRow, code_closely, place_cells, wrong_names
 from service.codec.columns import Columns
 from service.codec.problems import SHOWN_CHARACTERS, Problem, malformed, unprocessable
 from service.codec.rows import Input, Rows, check_count, wrong_width
+from service.contract.policies import BLANKS
 
 Line = list[str]
 
@@ -17,7 +18,7 @@ Line = list[str]
 def decode_table(body: bytes, columns: Columns, expected: Input) -> Rows:
     """CSV in UTF-8, separated by commas, with a header -> (n, d) float64. Raises Problem 400 or 422."""
     lines = _read_lines(body)
-    header = [name.strip() for name in next(lines, [])]
+    header = [name.strip(BLANKS) for name in next(lines, [])]
     _check_header(header, columns)
     rows = list(itertools.islice(lines, expected.max_rows))
     check_count(len(rows) + sum(1 for _ in lines), expected)
@@ -36,7 +37,7 @@ def _read_lines(body: bytes) -> Iterator[Line]:
         ) from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        yield from (line for line in reader if line)
+        yield from (line for line in reader if len(line) > 1 or any(cell.strip(BLANKS) for cell in line))
     except csv.Error as error:
         raise malformed(
             f"the body must be CSV (RFC 4180), however: line {reader.line_num}: {error}. Quote a cell that holds a "

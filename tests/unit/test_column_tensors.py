@@ -118,6 +118,7 @@ def test_numbers_alone_have_gaps_in_one_tensor(data: list[Any]) -> None:
         ("age", {"data": [30, float("inf")]}, "finite", "row 1, column 0 ('age')"),
         ("city", {"data": ["Rom", "Paris"]}, "category", "training saw 'Bonn'"),
         ("city", {"data": ["Rom", ""]}, "missing", "('city')"),
+        ("income", {"data": [52000, ""]}, "number", "('income')"),
         ("city", {"data": ["Rom", 2]}, "text", "is 2"),
         ("member", {"data": ["yes", "ja"]}, "boolean", "text ('ja')"),
         ("member", {"data": ["yes", "ja"], "datatype": "BOOL"}, "boolean", "text ('ja')"),

@@ -36,6 +36,21 @@ def test_names_may_stand_in_any_order_and_blanks_around_cells(bom: str, end: str
     np.testing.assert_array_equal(rows, [[30, 52e3, 1, 1, 2, 1], [18.5, NAN, 0, NAN, 1, NAN]])
 
 
+@pytest.mark.parametrize(("cell", "code"), [("1", 1), ("0", 0), ("1.0", 1), ("0.0", 0), ("true", 1)])
+def test_a_boolean_of_numbers_is_written_as_training_could_read_it(cell: str, code: float) -> None:
+    row = decode_csv(f"{HEADER}Rom,30,1,yes,{cell},pro\n".encode(), TABLE)
+    assert row[0, 3] == code
+    assert refusal(f"{HEADER}Rom,30,1,yes,2.0,pro\n").rule == "boolean"
+
+
+def test_a_line_of_blanks_is_no_row() -> None:
+    assert len(decode_csv(f"{HEADER}  \nRom,30,1,yes,1,pro\n \t\n".encode(), TABLE)) == 1
+
+
+def test_blanks_beyond_ascii_are_part_of_a_cell_as_in_training() -> None:
+    assert refusal(f"{HEADER}Rom,30,1,yes,1,pro\u00a0\n").rule == "category"
+
+
 WRONG_NUMBERS = {
     "number": ["12%", "$1,200", "(5)", "1_000", "\u22125", "\uff11\uff12", "1 000", "0x1"],
     "missing": ["NA", "", "?"],

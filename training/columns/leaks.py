@@ -1,6 +1,7 @@
 """Columns that predict the target alone, so that they are probably made from it, or written down after it."""
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ ROWS_PER_LEVEL = 10
 
 def choose_rows(train: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the rows to look at. train: (n,) int64."""
-    return train[:: max(1, len(train) // LEAK_ROWS)]
+    return train[:: max(1, math.ceil(len(train) / LEAK_ROWS))]
 
 
 def find_leak(

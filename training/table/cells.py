@@ -15,12 +15,10 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from service.contract.policies import MISSING_SPELLINGS
+from service.contract.policies import BLANKS, MISSING_SPELLINGS
 
 DecimalSign = Literal[".", ","]
 
-BLANKS = " \t\n\v\f\r"
-"""What is stripped from cells and names: ``ascii_trim_whitespace`` strips the same."""
 EXACT_WHOLE = 2.0**53
 """Up to here float64 holds every whole number."""
 WHOLE = re.compile(r"[+-]?[0-9]+")

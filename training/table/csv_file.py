@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
-from training.table.cells import BLANKS, CellRules, contains
+from training.table.cells import CellRules, contains
 from training.table.encoding import undecodable
 from training.table.formats import open_bytes, unreadable
 from training.table.lines import Record, number_records

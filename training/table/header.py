@@ -5,8 +5,9 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
-from training.table.cells import BLANKS, WHOLE, CellRules
+from training.table.cells import WHOLE, CellRules
 from training.table.lines import Record
 
 NO_HEADER = re.compile(r"\s*(#|%|//|sep=.\s*$)")

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
-from training.table.cells import BLANKS
 from training.table.encoding import decode, encoded_length, encoding_name, find_encoding
 from training.table.formats import Compression, Head, refuse_foreign_text
 from training.table.header import refuse_data_as_header, refuse_lines_above, usual_width
