@@ -22,7 +22,7 @@ from service.models.endpoints import make_endpoints
 from service.models.inference import Models, load_models
 from service.models.release import Release, ReleaseError, open_release
 from service.settings import ServiceSettings, SettingsError, load_settings
-from service.web import http_protocol, worker
+from service.web import worker
 from service.web.apis import declare_apis
 
 USER_ERROR = 2
@@ -65,11 +65,10 @@ class FrontedService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """Wrap BentoML's application, in the process that is about to serve it."""
-        from service.web.front import Front  # the metrics that it makes belong to a worker alone
+        from service.web.stack import make_app  # the metrics that it makes belong to a worker alone
 
-        http_protocol.install()
         app: Starlette = super().to_asgi(is_main)
-        return Front(app, models(), SETTINGS)
+        return make_app(app, models(), SETTINGS)
 
 
 class _Archscale:

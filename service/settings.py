@@ -55,6 +55,16 @@ class ServiceSettings(BaseSettings):
     """What becomes of raw values outside the range that their column had in training."""
     unknown_category: UnknownCategory = "reject"
     """What becomes of a category's levels that training never saw."""
+    turn_batching: bool = True
+    """Whether requests that arrive together go through a graph together."""
+    keep_alive_seconds: float = Field(75.0, gt=0, le=3600)
+    """So long a connection stays open on which nothing is under way."""
+    head_seconds: float = Field(10.0, gt=0, le=3600)
+    """So long the head of a request may take to arrive."""
+    body_seconds: float = Field(10.0, gt=0, le=3600)
+    """So long its body may take, and a second more for every 64 KiB of it."""
+    answer_seconds: float = Field(30.0, gt=0, le=3600)
+    """So long a client may read nothing of an answer."""
     access_log: float = Field(0.0, ge=0, le=1)
     """Share of the requests that are logged, one line of JSON each."""
 

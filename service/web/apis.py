@@ -39,6 +39,7 @@ from service.models.endpoints import Endpoint
 from service.models.release import Release
 from service.settings import ServiceSettings
 from service.web.access_log import request_id_of
+from service.web.body import read_body
 from service.web.exchange import answer_rows, exchange
 
 Number = Annotated[float, pydantic.Strict()]
@@ -88,12 +89,12 @@ async def _respond(endpoint: Endpoint, request: Request, release: str, max_body_
     request_id = request_id_of(sent)
     headers = {RELEASE_HEADER: release, REQUEST_ID_HEADER: request_id.decode()}
     try:
-        query = request.scope["query_string"]
-        outcome = await exchange(endpoint, sent, request.receive, max_body_bytes=max_body_bytes, query=query)
+        body = await read_body(sent, request.receive, max_body_bytes)
+        content, media_type = exchange(endpoint, sent, body, request.scope["query_string"])
     except Problem as problem:
-        body = problem.body(release=release, request_id=request_id)
-        return Response(body, problem.status, headers | problem.headers, PROBLEM_MEDIA_TYPE)
-    return Response(outcome.body, HTTPStatus.OK, headers, outcome.media_type)
+        content = problem.body(release=release, request_id=request_id)
+        return Response(content, problem.status, headers | problem.headers, PROBLEM_MEDIA_TYPE)
+    return Response(content, HTTPStatus.OK, headers, media_type)
 
 
 class Unread(IODescriptor):

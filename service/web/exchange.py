@@ -1,14 +1,12 @@
-"""One request to an endpoint, from its head and body to the bytes of the answer: what front and BentoML APIs share."""
+"""One request to an endpoint, from its head and body to rows, and from predictions to the bytes of the answer."""
 
 import functools
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import numpy as np
-from starlette.types import Receive
 
 from service.codec.decode import decode_csv, decode_json, decode_npy
 from service.codec.encode import encode_csv, encode_json, encode_npy, negotiate
@@ -18,30 +16,28 @@ from service.contract.routes import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, NPY_MEDIA_T
 from service.models.endpoints import PREDICTING, Endpoint
 from service.models.inference import Array
 from service.models.ranges import Ranges
+from service.web.messages import Headers
 
-Headers = dict[bytes, bytes]
 Decoder = Callable[[bytes, Input], Rows]
-Stages = tuple[float, float, float]
-"""Seconds of ``service.web.metrics.STAGES``: parse, infer, write."""
 OUT_OF_RANGE_MEMBER = "out_of_range"
 UNKNOWN_MEMBER = "unknown_categories"
 LABELS_MEMBER = "labels"
 LABELS_PARAMETER = "labels"
 CSV_IN_UTF8 = f"{CSV_MEDIA_TYPE}; charset=utf-8"
-READING = ("GET", "HEAD")
 
 
-class Outcome(NamedTuple):
-    """The answer to a request that broke no rule, and what the meter and the log want to know of it."""
+class Asked(NamedTuple):
+    """What a request that broke no rule asks for."""
 
-    body: bytes
-    media_type: str
-    rows: int
+    rows: Rows
     out_of_range: int
     """Raw values outside the range of their column in training."""
-    stages: Stages
     unknown_categories: int
     """Levels of categories that training never saw."""
+    media_type: str
+    """Of the answer."""
+    labelled: bool
+    """Whether the names of the classes are wanted."""
 
 
 DECODERS: dict[bytes, Decoder] = {
@@ -51,34 +47,31 @@ DECODERS: dict[bytes, Decoder] = {
 }
 
 
-class ClientGoneError(Exception):
-    """The client left before its request was whole: there is nobody to answer."""
+def exchange(endpoint: Endpoint, headers: Headers, body: bytes, query: bytes) -> tuple[bytes, str]:
+    """Answer a request: the body of the answer and its media type. Raises Problem if it breaks a rule."""
+    asked = read_request(endpoint, headers, body, query)
+    return write_answer(endpoint, asked, endpoint.run(asked.rows))
 
 
-async def exchange(
-    endpoint: Endpoint, headers: Headers, receive: Receive, *, max_body_bytes: int, query: bytes = b""
-) -> Outcome:
-    """Answer a request. headers: names in lower case. Raises Problem if it breaks a rule, ClientGoneError."""
+def read_request(endpoint: Endpoint, headers: Headers, body: bytes, query: bytes) -> Asked:
+    """Read what is asked. Raises Problem if it breaks a rule."""
     decode, media_type = _agree(headers.get(b"content-type"), headers.get(b"content-encoding"), headers.get(b"accept"))
     labelled = bool(query) and _wants_labels(query, endpoint, media_type)
-    body = await read_body(headers, receive, max_body_bytes)
-    begin = time.perf_counter()
     rows, outside, unknown = endpoint.screen(decode(body, endpoint.takes))
-    parsed = time.perf_counter()
-    values = endpoint.run(rows)
-    inferred = time.perf_counter()
-    labels = endpoint.labels(values) if labelled and endpoint.labels is not None else None
-    if media_type == JSON_MEDIA_TYPE or not endpoint.binary:
-        members = _describe(endpoint, rows, values, outside, unknown)
+    return Asked(rows, outside, unknown, media_type, labelled)
+
+
+def write_answer(endpoint: Endpoint, asked: Asked, values: Array) -> tuple[bytes, str]:
+    """values: what the endpoint computed for the rows -> the body of the answer and its media type."""
+    labels = endpoint.labels(values) if asked.labelled and endpoint.labels is not None else None
+    if asked.media_type == JSON_MEDIA_TYPE or not endpoint.binary:
+        members = _describe(endpoint, asked.rows, values, asked.out_of_range, asked.unknown_categories)
         if labels is not None:
             members[LABELS_MEMBER] = labels
-        answer, media_type = encode_json(members), JSON_MEDIA_TYPE
-    elif media_type == NPY_MEDIA_TYPE:
-        answer = encode_npy(values)
-    else:
-        answer, media_type = encode_csv(values, endpoint.headings, labels), CSV_IN_UTF8
-    stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
-    return Outcome(answer, media_type, len(rows), outside, stages, unknown)
+        return encode_json(members), JSON_MEDIA_TYPE
+    if asked.media_type == NPY_MEDIA_TYPE:
+        return encode_npy(values), NPY_MEDIA_TYPE
+    return encode_csv(values, endpoint.headings, labels), CSV_IN_UTF8
 
 
 def _wants_labels(query: bytes, endpoint: Endpoint, media_type: str) -> bool:
@@ -119,7 +112,7 @@ def _decoder(content_type: bytes | None, content_encoding: bytes | None) -> Deco
     media_type, *parameters = (part.strip().lower() for part in content_type.split(b";"))
     decoder = DECODERS.get(media_type)
     charsets = {part.replace(b'"', b"") for part in parameters if part.startswith(b"charset=")}
-    if decoder is None or charsets - {b"charset=utf-8"}:
+    if decoder is None or charsets - {b"charset=utf-8", b"charset=utf8"}:
         raise _unsupported(
             f"Content-Type must be {JSON_MEDIA_TYPE} (in UTF-8), {NPY_MEDIA_TYPE} or, for raw values, "
             f"{CSV_MEDIA_TYPE} (in UTF-8), however: {_text(content_type)[:100]!r}."
@@ -135,50 +128,12 @@ def check_encoding(content_encoding: bytes | None) -> None:
         )
 
 
-def wrong_method(method: str, allowed: Iterable[str]) -> Problem:
-    """405: the route answers other methods."""
-    return Problem(
-        HTTPStatus.METHOD_NOT_ALLOWED,
-        f"the method must be {' or '.join(allowed)}, however: {method[:20]!r}.",
-        rule="method",
-        headers={"Allow": ", ".join(allowed)},
-    )
-
-
 def _unsupported(detail: str) -> Problem:
     return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, rule="media-type")
 
 
 def _text(value: bytes) -> str:
     return value.decode("latin-1")
-
-
-async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """Return the whole body; raise Problem 413 as soon as it is known to pass the limit."""
-    if int(headers.get(b"content-length", b"0")) > limit:
-        raise _too_large(limit)
-    chunks, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
-            raise _too_large(limit)
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"a body must hold at most {limit} bytes, however: this one holds more. "
-        "Split the request, send it as .npy, or raise ARCHSCALE_MAX_BODY_BYTES.",
-        rule="body-size",
-        # What is still on its way would be read as the next request.
-        headers={"Connection": "close"},
-    )
 
 
 def _describe(endpoint: Endpoint, rows: Rows, values: Array, outside: int, unknown: int) -> dict[str, object]:

@@ -25,7 +25,12 @@ REQUESTS = Counter("archscale_requests", "Requests answered by the front, by HTT
 ROWS = Counter("archscale_rows", "Rows answered", LABELS)
 OUT_OF_RANGE = Counter("archscale_out_of_range", "Raw values outside the range of their column in training", LABELS)
 UNKNOWN = Counter("archscale_unknown_categories", "Levels of categories that training never saw", LABELS)
-SECONDS = Histogram("archscale_request_seconds", "Seconds from the whole body to the answer", LABELS, buckets=BUCKETS)
+SECONDS = Histogram(
+    "archscale_request_seconds",
+    "Seconds from a request's last byte to its answer, waiting included",
+    LABELS,
+    buckets=BUCKETS,
+)
 STAGE_SECONDS = Counter("archscale_stage_seconds", "Seconds of answered requests, by stage", (*LABELS, "stage"))
 
 
@@ -77,9 +82,9 @@ class Meter:
             for bound in (*BUCKETS, math.inf)
         ]
 
-    def answered(self, rows: int, out_of_range: int, parse: float, infer: float, write: float) -> None:
-        """Count a request: its rows, its values out of range, and the seconds of each of ``STAGES``."""
-        seconds = parse + infer + write
+    def answered(self, rows: int, out_of_range: int, seconds: float, stages: tuple[float, float, float]) -> None:
+        """Count a request: its rows, its values out of range, its seconds in all, and those of each of ``STAGES``."""
+        parse, infer, write = stages
         counts, spread = self._counts, self._spread
         counts[self._requests] += 1
         counts[self._rows] += rows

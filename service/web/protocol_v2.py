@@ -5,59 +5,39 @@ tensor for each column where they are not all numbers; the release is their vers
 the protocol has it.
 """
 
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-from starlette.types import Receive
 
 from service.codec.column_tensors import ColumnsReader, describe_inputs, make_reader
 from service.codec.infer_request import Reader
 from service.codec.problems import Problem
+from service.codec.rows import Rows
 from service.codec.tensors import BINARY_MEDIA_TYPE, DATATYPES, HEADER_LENGTH_HEADER, Members, write
 from service.contract.names import PREDICTION, RAW, RAW_SUFFIX
 from service.contract.routes import JSON_MEDIA_TYPE
 from service.models.endpoints import PREDICTING, Endpoint
-from service.web.exchange import (
-    READING,
-    ClientGoneError,
-    Headers,
-    Stages,
-    add_counts,
-    check_encoding,
-    read_body,
-    wrong_method,
-)
+from service.models.inference import Array
+from service.web.exchange import add_counts, check_encoding
+from service.web.messages import Answer, Request
 from service.web.metrics import Meter
+from service.web.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
 
 V2_ROUTE = "/v2"
 HEADER_LENGTH_KEY = HEADER_LENGTH_HEADER.lower().encode()
 
 
-@dataclass(frozen=True)
-class V2Model:
-    """An endpoint by its name in the protocol, with what reads its requests and what counts them."""
+class InferAsked(NamedTuple):
+    """What an inference request asks for, the members that its answer repeats, and whether its output is binary."""
 
-    name: str
-    endpoint: Endpoint
-    reader: Reader | ColumnsReader
-    meter: Meter
-
-
-class Reply(NamedTuple):
-    """An answer, whole. Of an inference also the time that each stage took, the architecture and the rows."""
-
-    status: HTTPStatus
-    body: bytes
-    media_type: str = JSON_MEDIA_TYPE
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    stages: Stages | None = None
-    architecture: str = ""
-    rows: int = 0
+    rows: Rows
+    out_of_range: int
+    unknown_categories: int
+    echo: Members
+    binary: bool
 
 
 def is_v2(path: str) -> bool:
@@ -70,95 +50,31 @@ def model_name(endpoint: Endpoint) -> str:
     return endpoint.architecture + (RAW_SUFFIX if endpoint.takes.key == RAW else "")
 
 
-class ProtocolV2:
-    """Routes and models of one release. One instance for each worker."""
+def _refusal(problem: Problem, request_id: bytes) -> Answer:
+    """Return a problem in the protocol's form."""
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
+    body = orjson.dumps({"error": problem.detail})
+    return Answer(problem.status.value, body, JSON_MEDIA_TYPE, request_id, headers)
 
-    def __init__(
-        self,
-        endpoints: Iterable[Endpoint],
-        release: str,
-        *,
-        max_body_bytes: int,
-        make_meter: Callable[[str, str, str], Meter] = Meter,
-    ) -> None:
+
+class V2Document(DocumentRoute):
+    """A document of the protocol."""
+
+    def refusal(self, problem: Problem, request_id: bytes) -> Answer:
+        """Return a problem in the protocol's form."""
+        return _refusal(problem, request_id)
+
+
+class UnknownRoute(PlainRoute):
+    """Any other path below ``/v2``."""
+
+    def __init__(self, models: Iterable[str], release: str) -> None:
+        self._models = tuple(models)
         self._release = release
-        self._max_body_bytes = max_body_bytes
-        self._models = {
-            model_name(endpoint): V2Model(
-                name=model_name(endpoint),
-                endpoint=endpoint,
-                reader=make_reader(endpoint.takes),
-                meter=make_meter(endpoint.architecture, f"v2_{endpoint.label}", release),
-            )
-            for endpoint in endpoints
-            if endpoint.label in PREDICTING
-        }
-        self._documents = _server_documents(release)
-        self._infer_routes: dict[str, V2Model] = {}
-        for name, model in self._models.items():
-            for route in (f"{V2_ROUTE}/models/{name}", f"{V2_ROUTE}/models/{name}/versions/{release}"):
-                self._documents[route] = orjson.dumps(_describe(model, release))
-                self._documents[f"{route}/ready"] = orjson.dumps({"name": name, "ready": True})
-                self._infer_routes[f"{route}/infer"] = model
 
-    async def answer(self, method: str, path: str, headers: Headers, receive: Receive) -> Reply:
-        """Answer any request below ``/v2``. headers: names in lower case. Raises ClientGoneError.
-
-        Whatever else a computation raises is counted as a 500, and left to the caller to log and to answer.
-        """
-        model = self._infer_routes.get(path)
-        try:
-            if model is not None:
-                if method != "POST":
-                    raise wrong_method(method, ("POST",))
-                return await self._infer(model, headers, receive)
-            document = self._documents.get(path)
-            if document is None:
-                raise self._unknown(path)
-            if method not in READING:
-                raise wrong_method(method, READING)
-            return Reply(HTTPStatus.OK, document)
-        except Problem as problem:
-            if model is not None:
-                model.meter.refused(problem.status.value)
-            return refusal(problem)
-        except ClientGoneError:
-            raise
-        except Exception:
-            if model is not None:
-                model.meter.refused(HTTPStatus.INTERNAL_SERVER_ERROR.value)
-            raise
-
-    async def _infer(self, model: V2Model, headers: Headers, receive: Receive) -> Reply:
-        check_encoding(headers.get(b"content-encoding"))
-        body = await read_body(headers, receive, self._max_body_bytes)
-        begin = time.perf_counter()
-        request = model.reader.read(body, headers.get(HEADER_LENGTH_KEY))
-        rows, outside, unknown = model.endpoint.screen(request.rows)
-        parsed = time.perf_counter()
-        values = model.endpoint.run(rows)
-        inferred = time.perf_counter()
-        members = {"model_name": model.name, "model_version": self._release, **request.echo}
-        if model.endpoint.ranges is not None:
-            members["parameters"] = parameters = {**members.get("parameters", {})}
-            add_counts(parameters, model.endpoint.ranges, outside, unknown)
-        answer, json_bytes = write(members, PREDICTION, values, binary=request.binary)
-        stages = (parsed - begin, inferred - parsed, time.perf_counter() - inferred)
-        model.meter.answered(len(rows), outside, *stages)
-        if unknown:
-            model.meter.met_unknown(unknown)
-        return Reply(
-            HTTPStatus.OK,
-            answer,
-            JSON_MEDIA_TYPE if json_bytes is None else BINARY_MEDIA_TYPE,
-            () if json_bytes is None else ((HEADER_LENGTH_KEY, b"%d" % json_bytes),),
-            stages,
-            model.endpoint.architecture,
-            len(rows),
-        )
-
-    def _unknown(self, path: str) -> Problem:
-        """404, by the first part of the path that is not there."""
+    def answer(self, request: Request) -> Answer:
+        """Raise Problem 404, by the first part of the path that is not there."""
+        path = request.path
         name, _, rest = path.removeprefix(f"{V2_ROUTE}/models/").partition("/")
         if not path.startswith(f"{V2_ROUTE}/models/"):
             rule = f"the path must be a route of the Open Inference Protocol, however: {path[:200]!r}."
@@ -168,7 +84,61 @@ class ProtocolV2:
             rule = f"the version of '{name}' must be {self._release} or left out, however: {version[:100]!r}."
         else:
             rule = f"a model's routes are its own path, /ready and /infer, however: {path[:200]!r}."
-        return Problem(HTTPStatus.NOT_FOUND, rule, rule="route")
+        raise Problem(HTTPStatus.NOT_FOUND, rule, rule="route")
+
+    def refusal(self, problem: Problem, request_id: bytes) -> Answer:
+        """Return a problem in the protocol's form."""
+        return _refusal(problem, request_id)
+
+
+class InferRoute(ComputingRoute[InferAsked]):
+    """Inference with one model."""
+
+    def __init__(self, endpoint: Endpoint, meter: Meter, release: str, reader: Reader | ColumnsReader) -> None:
+        super().__init__(endpoint, meter)
+        self._named = {"model_name": model_name(endpoint), "model_version": release}
+        self._reader = reader
+
+    def read(self, request: Request) -> InferAsked:
+        """Read JSON, or JSON with binary tensors behind it. Raises Problem."""
+        check_encoding(request.headers.get(b"content-encoding"))
+        sent = self._reader.read(request.body, request.headers.get(HEADER_LENGTH_KEY))
+        rows, outside, unknown = self.endpoint.screen(sent.rows)
+        return InferAsked(rows, outside, unknown, sent.echo, sent.binary)
+
+    def write(self, asked: InferAsked, values: Array, request_id: bytes) -> Answer:
+        """Answer with one tensor."""
+        members: dict[str, Any] = {**self._named, **asked.echo}
+        if self.endpoint.ranges is not None:
+            members["parameters"] = parameters = {**members.get("parameters", {})}
+            add_counts(parameters, self.endpoint.ranges, asked.out_of_range, asked.unknown_categories)
+        body, json_bytes = write(members, PREDICTION, values, binary=asked.binary)
+        if json_bytes is None:
+            return Answer(HTTPStatus.OK.value, body, JSON_MEDIA_TYPE, request_id)
+        headers = ((HEADER_LENGTH_KEY, b"%d" % json_bytes),)
+        return Answer(HTTPStatus.OK.value, body, BINARY_MEDIA_TYPE, request_id, headers)
+
+    def refusal(self, problem: Problem, request_id: bytes) -> Answer:
+        """Return a problem in the protocol's form."""
+        return _refusal(problem, request_id)
+
+
+def make_v2_routes(
+    endpoints: Iterable[Endpoint], release: str, make_meter: type[Meter] = Meter
+) -> tuple[dict[str, Route], UnknownRoute]:
+    """Return the protocol's routes by path, and what answers at all others below ``/v2``."""
+    predicting = {model_name(endpoint): endpoint for endpoint in endpoints if endpoint.label in PREDICTING}
+    documents = _server_documents(release)
+    routes: dict[str, Route] = {}
+    for name, endpoint in predicting.items():
+        meter = make_meter(endpoint.architecture, f"v2_{endpoint.label}", release)
+        infer = InferRoute(endpoint, meter, release, make_reader(endpoint.takes))
+        for path in (f"{V2_ROUTE}/models/{name}", f"{V2_ROUTE}/models/{name}/versions/{release}"):
+            documents[path] = orjson.dumps(_describe(name, endpoint, release))
+            documents[f"{path}/ready"] = orjson.dumps({"name": name, "ready": True})
+            routes[f"{path}/infer"] = infer
+    routes |= {path: V2Document(document, release) for path, document in documents.items()}
+    return routes, UnknownRoute(predicting, release)
 
 
 def _server_documents(release: str) -> dict[str, bytes]:
@@ -183,19 +153,13 @@ def _server_documents(release: str) -> dict[str, bytes]:
     }
 
 
-def _describe(model: V2Model, release: str) -> Members:
-    outputs = len(model.endpoint.headings)
+def _describe(name: str, endpoint: Endpoint, release: str) -> Members:
+    outputs = len(endpoint.headings)
     shape = [-1, outputs] if outputs > 1 else [-1]
     return {
-        "name": model.name,
+        "name": name,
         "versions": [release],
         "platform": "onnxruntime_onnx",
-        "inputs": describe_inputs(model.endpoint.takes),
+        "inputs": describe_inputs(endpoint.takes),
         "outputs": [{"name": PREDICTION, "datatype": DATATYPES[np.float32], "shape": shape}],
     }
-
-
-def refusal(problem: Problem) -> Reply:
-    """Return a problem in the protocol's form."""
-    headers = ((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
-    return Reply(problem.status, orjson.dumps({"error": problem.detail}), headers=tuple(headers))

@@ -1,0 +1,113 @@
+"""What the connections of one worker share: who answers, the limits, and the watch over those that keep still."""
+
+import asyncio
+import enum
+from typing import TYPE_CHECKING, Any
+
+from service.settings import ServiceSettings
+from service.web.heads import Heads
+from service.web.messages import Headers
+from service.web.responder import Responder
+from service.web.routes import Route
+from service.web.turn import Turn
+
+if TYPE_CHECKING:
+    from service.web.http_protocol import ServiceProtocol
+
+SECONDS_BETWEEN_LOOKS = 0.5
+LINGER_SECONDS = 1.0
+"""So long what a refused client still sends is read and thrown away: a closed socket would reset the refusal."""
+BODY_BYTES_PER_SECOND = 64 * 1024
+"""A body has its time, and a second more for so many bytes that have come."""
+ORIGIN = b"origin"
+
+
+class Stage(enum.Enum):
+    """What a connection waits for from its client."""
+
+    IDLE = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+
+
+class Connections:
+    """One instance for each worker."""
+
+    def __init__(self, responder: Responder, settings: ServiceSettings, *, cors: bool) -> None:
+        self.responder = responder
+        self.release = responder.release
+        self.heads = Heads(responder.release)
+        self.max_body_bytes = int(settings.max_body_bytes)
+        self._settings = settings
+        self._cors = cors
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._open: set[Any] = set()
+        self._lingering: dict[Any, float] = {}
+        self._stalled: dict[Any, tuple[float, int]] = {}
+        self.turn: Turn
+
+    def find(self, path: str, headers: Headers) -> Route | None:
+        """Return what answers at a path; None if that is for the ASGI application, which knows of origins."""
+        return None if self._cors and ORIGIN in headers else self.responder.find(path)
+
+    def opened(self, connection: "ServiceProtocol") -> None:
+        """Watch a connection."""
+        if self._loop is not connection.loop:
+            self._loop = connection.loop
+            self.turn = Turn(self._loop.call_soon, self.responder)
+            self._open = connection.connections
+            self._loop.call_later(SECONDS_BETWEEN_LOOKS, self._look)
+
+    def linger(self, connection: "ServiceProtocol") -> None:
+        """Close a connection when its client has read the refusal, or soon."""
+        assert self._loop is not None
+        if connection.transport.can_write_eof():
+            connection.transport.write_eof()
+            self._lingering[connection] = self._loop.time() + LINGER_SECONDS
+        else:
+            connection.transport.close()
+
+    def stalled(self, connection: "ServiceProtocol") -> None:
+        """Watch a connection whose client does not read its answers."""
+        assert self._loop is not None
+        self._stalled[connection] = (self._loop.time(), connection.transport.get_write_buffer_size())
+
+    def _look(self) -> None:
+        """End the connections whose time is over."""
+        assert self._loop is not None
+        self._loop.call_later(SECONDS_BETWEEN_LOOKS, self._look)
+        now = self._loop.time()
+        for connection in list(self._open):
+            self._check(connection, now)
+        self._end_lingering(now)
+        self._end_stalled(now)
+
+    def _check(self, connection: "ServiceProtocol", now: float) -> None:
+        waited = now - connection.since
+        settings = self._settings
+        if connection in self._lingering or connection.transport.is_closing():
+            return
+        if connection.stage is Stage.IDLE:
+            if connection.is_idle() and waited > settings.keep_alive_seconds:
+                connection.transport.close()
+        elif connection.stage is Stage.HEAD:
+            if waited > settings.head_seconds:
+                connection.time_out()
+        elif waited > settings.body_seconds + connection.body_bytes / BODY_BYTES_PER_SECOND:
+            connection.time_out()
+
+    def _end_lingering(self, now: float) -> None:
+        for connection in [connection for connection, end in self._lingering.items() if now > end]:
+            del self._lingering[connection]
+            connection.transport.close()
+
+    def _end_stalled(self, now: float) -> None:
+        for connection, (since, unread) in list(self._stalled.items()):
+            left = connection.transport.get_write_buffer_size()
+            if not connection.flow.write_paused or connection.transport.is_closing():
+                del self._stalled[connection]
+            elif left < unread:
+                self._stalled[connection] = (now, left)
+            elif now - since > self._settings.answer_seconds:
+                del self._stalled[connection]
+                connection.transport.abort()

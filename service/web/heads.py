@@ -1,0 +1,42 @@
+"""Heads of answers, as bytes: the parts that stay are made once, those with the date once a second."""
+
+from collections.abc import Sequence
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from service.contract.routes import RELEASE_HEADER
+from service.web.access_log import REQUEST_ID_KEY
+from service.web.messages import Answer
+
+Fields = Sequence[tuple[bytes, bytes]]
+CLOSE = b"connection: close\r\n"
+KEPT = 64
+"""Statuses and media types whose first lines are kept: more than the service has."""
+
+
+class Heads:
+    """Writes the heads of a worker's answers."""
+
+    def __init__(self, release: str) -> None:
+        self._named = b"\r\n%b: %b\r\n%b: " % (RELEASE_HEADER.lower().encode(), release.encode(), REQUEST_ID_KEY)
+        self._defaults: Fields | None = None
+        self._starts: dict[tuple[int, str], bytes] = {}
+
+    def write(self, answer: Answer, defaults: Fields, *, close: bool) -> bytes:
+        """Return an answer's head. defaults: the server's own fields, another object when they change."""
+        if defaults is not self._defaults or len(self._starts) > KEPT:
+            self._defaults = defaults
+            self._starts = {}
+        key = (answer.status, answer.media_type)
+        start = self._starts.get(key)
+        if start is None:
+            start = self._starts[key] = _make_start(*key, defaults)
+        more = b"".join([b"%b: %b\r\n" % field for field in answer.headers]) if answer.headers else b""
+        if close and (b"connection", b"close") not in answer.headers:
+            more += CLOSE
+        return b"%b%d%b%b\r\n%b\r\n" % (start, len(answer.body), self._named, answer.request_id, more)
+
+
+def _make_start(status: int, media_type: str, defaults: Fields) -> bytes:
+    fields = [*defaults, (b"content-type", media_type.encode()), (b"content-length", b"")]
+    return (STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % field for field in fields])).removesuffix(b"\r\n")

@@ -1,0 +1,66 @@
+"""A request as it came and the answer to it, whatever carries them: the protocol, or ASGI."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import NamedTuple
+
+from service.codec.problems import Problem
+
+Headers = dict[bytes, bytes]
+"""Names in lower case; of a name that is sent twice the last value."""
+READING = ("GET", "HEAD")
+
+
+@dataclass(slots=True)
+class Request:
+    """A request, whole. path: decoded, without the query; arrived: ``time.perf_counter`` at its last byte."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    body: bytes
+    request_id: bytes
+    arrived: float
+
+
+class Answer(NamedTuple):
+    """An answer, whole. headers: beside its type, its length, the release and the request's id."""
+
+    status: int
+    body: bytes
+    media_type: str
+    request_id: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def wrong_method(method: str, allowed: Iterable[str]) -> Problem:
+    """405: the route answers other methods."""
+    return Problem(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        f"the method must be {' or '.join(allowed)}, however: {method[:20]!r}.",
+        rule="method",
+        headers={"Allow": ", ".join(allowed)},
+    )
+
+
+def too_large(limit: int) -> Problem:
+    """413: the body passes the limit, in bytes."""
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"a body must hold at most {limit} bytes, however: this one holds more. "
+        "Split the request, send it as .npy, or raise ARCHSCALE_MAX_BODY_BYTES.",
+        rule="body-size",
+        # What is still on its way would be read as the next request.
+        headers={"Connection": "close"},
+    )
+
+
+def failure() -> Problem:
+    """500: the service failed, and its log says how."""
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "a request must be answered, however: the service failed. Try again; its log names this request's id.",
+        rule="internal",
+    )

@@ -1,0 +1,212 @@
+"""From requests to answers, one or several at once: what arrived together goes through a graph together.
+
+Here a request is counted and logged, and what fails is turned into an answer, whoever carries it.
+"""
+
+import itertools
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+import orjson
+
+from service.codec.problems import Problem
+from service.contract.routes import MODELS_ROUTE, TIMING_HEADER, examples_route
+from service.models.endpoints import PREDICTING, Endpoint, make_endpoints
+from service.models.inference import Array, Models
+from service.openapi.document import DOCS_ROUTE, make_openapi
+from service.openapi.v2 import with_v2
+from service.settings import ServiceSettings
+from service.web.access_log import AccessLog
+from service.web.messages import Answer, Request, failure
+from service.web.metrics import STAGES, Meter
+from service.web.protocol_v2 import is_v2, make_v2_routes
+from service.web.routes import ComputingRoute, DocumentRoute, EndpointRoute, PlainRoute, Route
+
+logger = logging.getLogger("bentoml.archscale")
+TIMING_KEY = TIMING_HEADER.lower().encode()
+MOST_ROWS_TOGETHER = 64
+"""Rows that go through a graph together: beyond, a matrix product is as fast for each of two halves."""
+
+Call = tuple[Route, Request]
+
+
+@dataclass(slots=True)
+class Work:
+    """A request that was read: what it asks for, and the seconds that it took so far."""
+
+    place: int
+    route: ComputingRoute[Any]
+    request: Request
+    asked: Any
+    parse_seconds: float
+
+
+class Responder:
+    """Routes, and what answers at them. One instance for each worker."""
+
+    def __init__(self, models: Models, settings: ServiceSettings) -> None:
+        self.release = models.release.version
+        endpoints = make_endpoints(
+            models,
+            max_rows=settings.max_rows,
+            out_of_range=settings.out_of_range,
+            unknown_category=settings.unknown_category,
+        )
+        self.routes, self._unknown_v2 = make_v2_routes(endpoints, self.release)
+        for endpoint in endpoints:
+            meter = Meter(endpoint.architecture, endpoint.label, self.release)
+            self.routes[endpoint.route] = EndpointRoute(endpoint, meter, self.release)
+        for path, document in _make_documents(models, endpoints, settings).items():
+            self.routes[path] = DocumentRoute(document, self.release)
+        self._together = settings.turn_batching
+        self._log = AccessLog(settings.access_log, release=self.release) if settings.access_log else None
+
+    def find(self, path: str) -> Route | None:
+        """Return what answers at a path; None if that is BentoML's affair."""
+        route = self.routes.get(path)
+        return self._unknown_v2 if route is None and is_v2(path) else route
+
+    def answer(self, route: Route, request: Request) -> Answer:
+        """Answer one request by itself."""
+        return self.answer_all([(route, request)])[0]
+
+    def answer_all(self, calls: Sequence[Call]) -> list[Answer]:
+        """Answer requests that arrived together, in their order."""
+        answers: list[Answer | None] = [None] * len(calls)
+        groups: dict[str, list[Work]] = {}
+        for place, (route, request) in enumerate(calls):
+            begin = time.perf_counter()
+            try:
+                route.check_method(request.method)
+                if isinstance(route, PlainRoute):
+                    answers[place] = route.answer(request)
+                    self._write_log(route, request, 0, HTTPStatus.OK)
+                else:
+                    assert isinstance(route, ComputingRoute)
+                    asked = route.read(request)
+                    work = Work(place, route, request, asked, time.perf_counter() - begin)
+                    groups.setdefault(route.endpoint.route, []).append(work)
+            except Problem as problem:
+                answers[place] = self.refuse(route, request, problem)
+            except Exception:
+                answers[place] = self._fail(route, request)
+        for works in groups.values():
+            for part in self._parts(works):
+                for work, answer in zip(part, self._compute(part), strict=True):
+                    answers[work.place] = answer
+        return answers  # type: ignore[return-value]
+
+    def refuse(self, route: Route, request: Request, problem: Problem) -> Answer:
+        """Answer with a problem, counted."""
+        if isinstance(route, ComputingRoute):
+            route.meter.refused(problem.status.value)
+        self._write_log(route, request, 0, problem.status)
+        return route.refusal(problem, request.request_id)
+
+    def _fail(self, route: Route, request: Request) -> Answer:
+        """Answer 500; the exception under way goes into the log."""
+        logger.exception("request %s to %s failed", request.request_id.decode(), request.path)
+        return self.refuse(route, request, failure())
+
+    def _parts(self, works: list[Work]) -> Iterable[list[Work]]:
+        """Split requests to one endpoint into what goes through its graph together."""
+        if not self._together or works[0].route.endpoint.label not in PREDICTING:
+            yield from ([work] for work in works)
+            return
+        part: list[Work] = []
+        rows = 0
+        for work in works:
+            rows += len(work.asked.rows)
+            if part and rows > MOST_ROWS_TOGETHER:
+                yield part
+                part, rows = [], len(work.asked.rows)
+            part.append(work)
+        yield part
+
+    def _compute(self, works: list[Work]) -> Iterable[Answer]:
+        """Answer requests to one endpoint, by one run of its graph."""
+        begin = time.perf_counter()
+        try:
+            values = _run(works)
+        except Exception as error:
+            if len(works) > 1:  # one of them is to blame: each by itself
+                return itertools.chain.from_iterable(self._compute([work]) for work in works)
+            work = works[0]
+            if isinstance(error, Problem):
+                return [self.refuse(work.route, work.request, error)]
+            return [self._fail(work.route, work.request)]
+        seconds = (time.perf_counter() - begin) / sum(len(work.asked.rows) for work in works)
+        return [
+            self._write(work, part, seconds * len(part))
+            for work, part in zip(works, _split(values, works), strict=True)
+        ]
+
+    def _write(self, work: Work, values: Array, infer_seconds: float) -> Answer:
+        request, asked = work.request, work.asked
+        begin = time.perf_counter()
+        try:
+            answer = work.route.write(asked, values, request.request_id)
+        except Problem as problem:
+            return self.refuse(work.route, request, problem)
+        except Exception:
+            return self._fail(work.route, request)
+        now = time.perf_counter()
+        stages = (work.parse_seconds, infer_seconds, now - begin)
+        meter, rows = work.route.meter, len(asked.rows)
+        meter.answered(rows, asked.out_of_range, now - request.arrived, stages)
+        if asked.unknown_categories:
+            meter.met_unknown(asked.unknown_categories)
+        if TIMING_KEY in request.headers:
+            answer = answer._replace(headers=(*answer.headers, _server_timing(stages)))
+        self._write_log(work.route, request, rows, HTTPStatus.OK)
+        return answer
+
+    def _write_log(self, route: Route, request: Request, rows: int, status: HTTPStatus) -> None:
+        if self._log is not None and not isinstance(route, DocumentRoute):
+            self._log.write(
+                request_id=request.request_id,
+                route=request.path,
+                architecture=route.architecture,
+                rows=rows,
+                status=status.value,
+                milliseconds=(time.perf_counter() - request.arrived) * 1000,
+            )
+
+
+def _run(works: list[Work]) -> Array:
+    run = works[0].route.endpoint.run
+    if len(works) == 1:
+        return run(works[0].asked.rows)
+    return run(np.concatenate([work.asked.rows for work in works]))
+
+
+def _split(values: Array, works: list[Work]) -> Iterable[Array]:
+    begin = 0
+    for work in works:
+        end = begin + len(work.asked.rows)
+        yield values[begin:end]
+        begin = end
+
+
+def _server_timing(stages: tuple[float, float, float]) -> tuple[bytes, bytes]:
+    """Milliseconds of each stage (https://www.w3.org/TR/server-timing/)."""
+    parts = (f"{name};dur={seconds * 1000:.4f}" for name, seconds in zip(STAGES, stages, strict=True))
+    return b"server-timing", ", ".join(parts).encode()
+
+
+def _make_documents(models: Models, endpoints: list[Endpoint], settings: ServiceSettings) -> dict[str, bytes]:
+    """Every GET route of the contract with its answer, which never changes while the worker lives."""
+    release = models.release
+    cards = {name: card.model_dump(exclude={"examples"}, exclude_none=True) for name, card in release.cards.items()}
+    documents = {MODELS_ROUTE: orjson.dumps({"release": release.version, "models": cards})}
+    for name, card in release.cards.items():
+        members = {"release": release.version, **card.examples.model_dump()}
+        documents[examples_route(name)] = orjson.dumps(members)
+    document = make_openapi(release, endpoints, max_body_bytes=settings.max_body_bytes)
+    documents[DOCS_ROUTE] = orjson.dumps(with_v2(document, release, endpoints[0].takes))
+    return documents

@@ -1,0 +1,121 @@
+"""What answers at a path: documents, and endpoints that compute. Each reads its requests and forms its answers."""
+
+from abc import ABC, abstractmethod
+from http import HTTPStatus
+from typing import Generic, Protocol, TypeVar
+
+from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
+from service.codec.rows import Rows
+from service.contract.routes import JSON_MEDIA_TYPE
+from service.models.endpoints import Endpoint
+from service.models.inference import Array
+from service.web.exchange import Asked, read_request, write_answer
+from service.web.messages import READING, Answer, Request, wrong_method
+from service.web.metrics import Meter
+
+
+class Computable(Protocol):
+    """What a route read: the rows to compute, and what is counted of them."""
+
+    @property
+    def rows(self) -> Rows:
+        """Checked rows."""
+
+    @property
+    def out_of_range(self) -> int:
+        """Raw values outside the range of their column in training."""
+
+    @property
+    def unknown_categories(self) -> int:
+        """Levels of categories that training never saw."""
+
+
+Read = TypeVar("Read", bound=Computable)
+
+
+class Route(ABC):
+    """A path with an answer. methods: those that it takes; architecture: its name, or ''."""
+
+    methods: tuple[str, ...] = READING
+    architecture = ""
+
+    def check_method(self, method: str) -> None:
+        """Raise Problem 405 for a method that the route does not take."""
+        if method not in self.methods:
+            raise wrong_method(method, self.methods)
+
+    @abstractmethod
+    def refusal(self, problem: Problem, request_id: bytes) -> Answer:
+        """Return a problem in the form of the route."""
+
+
+def refuse(problem: Problem, release: str, request_id: bytes) -> Answer:
+    """Return a problem document."""
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
+    body = problem.body(release=release, request_id=request_id)
+    return Answer(problem.status.value, body, PROBLEM_MEDIA_TYPE, request_id, headers)
+
+
+class PlainRoute(Route):
+    """Answers at once."""
+
+    @abstractmethod
+    def answer(self, request: Request) -> Answer:
+        """Answer. Raises Problem."""
+
+
+class DocumentRoute(PlainRoute):
+    """Answers with a document of JSON that never changes while the worker lives."""
+
+    def __init__(self, document: bytes, release: str) -> None:
+        self._document = document
+        self._release = release
+
+    def answer(self, request: Request) -> Answer:
+        """Return the document. Raises Problem 405."""
+        self.check_method(request.method)
+        return Answer(HTTPStatus.OK.value, self._document, JSON_MEDIA_TYPE, request.request_id)
+
+    def refusal(self, problem: Problem, request_id: bytes) -> Answer:
+        """Return a problem document."""
+        return refuse(problem, self._release, request_id)
+
+
+class ComputingRoute(Route, Generic[Read]):
+    """Answers with what an endpoint computes."""
+
+    methods = ("POST",)
+
+    def __init__(self, endpoint: Endpoint, meter: Meter) -> None:
+        self.endpoint = endpoint
+        self.meter = meter
+        self.architecture = endpoint.architecture
+
+    @abstractmethod
+    def read(self, request: Request) -> Read:
+        """Read a request whose method is right. Raises Problem."""
+
+    @abstractmethod
+    def write(self, asked: Read, values: Array, request_id: bytes) -> Answer:
+        """values: what the endpoint computed for the rows -> the answer."""
+
+
+class EndpointRoute(ComputingRoute[Asked]):
+    """An endpoint at the path that the contract gives it."""
+
+    def __init__(self, endpoint: Endpoint, meter: Meter, release: str) -> None:
+        super().__init__(endpoint, meter)
+        self._release = release
+
+    def read(self, request: Request) -> Asked:
+        """Read JSON, ``.npy`` or CSV. Raises Problem."""
+        return read_request(self.endpoint, request.headers, request.body, request.query)
+
+    def write(self, asked: Asked, values: Array, request_id: bytes) -> Answer:
+        """Answer in the media type that was asked for."""
+        body, media_type = write_answer(self.endpoint, asked, values)
+        return Answer(HTTPStatus.OK.value, body, media_type, request_id)
+
+    def refusal(self, problem: Problem, request_id: bytes) -> Answer:
+        """Return a problem document."""
+        return refuse(problem, self._release, request_id)

@@ -1,0 +1,34 @@
+"""What a worker runs: the protocol, behind it the front, and behind that BentoML's application."""
+
+from bentoml._internal.configuration.containers import BentoMLContainer
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from service.models.inference import Models
+from service.settings import ServiceSettings
+from service.web import http_protocol
+from service.web.connections import Connections
+from service.web.front import Front
+from service.web.responder import Responder
+from service.web.tracing import exports_spans
+
+
+def make_app(app: Starlette, models: Models, settings: ServiceSettings) -> ASGIApp:
+    """Put the front before BentoML's application, and the protocol before both."""
+    responder = Responder(models, settings)
+    cors = _take_cors(app)
+    if not exports_spans():  # BentoML makes its spans of messages of ASGI
+        http_protocol.install(Connections(responder, settings, cors=cors is not None))
+    front: ASGIApp = Front(app, responder, max_body_bytes=settings.max_body_bytes)
+    return front if cors is None else cors.cls(front, *cors.args, **cors.kwargs)
+
+
+def _take_cors(app: Starlette) -> Middleware | None:
+    """Take from BentoML's application what answers for origins, so that it stands before all routes."""
+    if not BentoMLContainer.http.cors.enabled.get():
+        return None
+    found = next(middleware for middleware in app.user_middleware if middleware.cls == CORSMiddleware)  # type: ignore[comparison-overlap]
+    app.user_middleware.remove(found)
+    return found
