@@ -1,8 +1,10 @@
 """What the connections of one worker share: who answers, the limits, and the watch over those that keep still."""
 
 import asyncio
-import enum
+import urllib.parse
 from typing import TYPE_CHECKING, Any
+
+import httptools
 
 from service.settings import ServiceSettings
 from service.web.heads import Heads
@@ -22,12 +24,8 @@ BODY_BYTES_PER_SECOND = 64 * 1024
 ORIGIN = b"origin"
 
 
-class Stage(enum.Enum):
-    """What a connection waits for from its client."""
-
-    IDLE = enum.auto()
-    HEAD = enum.auto()
-    BODY = enum.auto()
+IDLE, HEAD, BODY = range(3)
+"""What a connection waits for from its client. Integers: an enumeration's members take longer to look up."""
 
 
 class Connections:
@@ -40,15 +38,25 @@ class Connections:
         self.max_body_bytes = int(settings.max_body_bytes)
         self._settings = settings
         self._cors = cors
+        self._found: dict[bytes, tuple[Route | None, str, bytes]] = {
+            path.encode(): (route, path, b"") for path, route in responder.routes.items()
+        }
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open: set[Any] = set()
         self._lingering: dict[Any, float] = {}
         self._stalled: dict[Any, tuple[float, int]] = {}
         self.turn: Turn
 
-    def find(self, path: str, headers: Headers) -> Route | None:
-        """Return what answers at a path; None if that is for the ASGI application, which knows of origins."""
-        return None if self._cors and ORIGIN in headers else self.responder.find(path)
+    def find(self, target: bytes, headers: Headers) -> tuple[Route | None, str, bytes]:
+        """Return what answers, the path and the query. No route: that is for the ASGI application, which knows origins.
+
+        Raises HttpParserInvalidURLError.
+        """
+        found = self._found.get(target)
+        if found is None:
+            path, query = _split_target(target)
+            found = self.responder.find(path), path, query
+        return (None, found[1], found[2]) if self._cors and ORIGIN in headers else found
 
     def opened(self, connection: "ServiceProtocol") -> None:
         """Watch a connection."""
@@ -85,12 +93,16 @@ class Connections:
     def _check(self, connection: "ServiceProtocol", now: float) -> None:
         waited = now - connection.since
         settings = self._settings
-        if connection in self._lingering or connection.transport.is_closing():
+        if connection in self._lingering:
             return
-        if connection.stage is Stage.IDLE:
+        if connection.transport.is_closing():  # once its client has read what is left
+            if connection not in self._stalled:
+                self.stalled(connection)
+            return
+        if connection.stage is IDLE:
             if connection.is_idle() and waited > settings.keep_alive_seconds:
                 connection.transport.close()
-        elif connection.stage is Stage.HEAD:
+        elif connection.stage is HEAD:
             if waited > settings.head_seconds:
                 connection.time_out()
         elif waited > settings.body_seconds + connection.body_bytes / BODY_BYTES_PER_SECOND:
@@ -104,10 +116,16 @@ class Connections:
     def _end_stalled(self, now: float) -> None:
         for connection, (since, unread) in list(self._stalled.items()):
             left = connection.transport.get_write_buffer_size()
-            if not connection.flow.write_paused or connection.transport.is_closing():
+            if connection not in self._open or left == 0:
                 del self._stalled[connection]
             elif left < unread:
                 self._stalled[connection] = (now, left)
             elif now - since > self._settings.answer_seconds:
                 del self._stalled[connection]
                 connection.transport.abort()
+
+
+def _split_target(target: bytes) -> tuple[str, bytes]:
+    """Return a request target's path, decoded, and its query. Raises HttpParserInvalidURLError."""
+    parsed = httptools.parse_url(target)
+    return urllib.parse.unquote((parsed.path or b"").decode("ascii", "surrogateescape")), parsed.query or b""

@@ -22,7 +22,7 @@ class Heads:
         self._defaults: Fields | None = None
         self._starts: dict[tuple[int, str], bytes] = {}
 
-    def write(self, answer: Answer, defaults: Fields, *, close: bool) -> bytes:
+    def write(self, answer: Answer, defaults: Fields, *, closes: bool) -> bytes:
         """Return an answer's head. defaults: the server's own fields, another object when they change."""
         if defaults is not self._defaults or len(self._starts) > KEPT:
             self._defaults = defaults
@@ -32,7 +32,7 @@ class Heads:
         if start is None:
             start = self._starts[key] = _make_start(*key, defaults)
         more = b"".join([b"%b: %b\r\n" % field for field in answer.headers]) if answer.headers else b""
-        if close and (b"connection", b"close") not in answer.headers:
+        if closes and (b"connection", b"close") not in answer.headers:
             more += CLOSE
         return b"%b%d%b%b\r\n%b\r\n" % (start, len(answer.body), self._named, answer.request_id, more)
 

@@ -7,8 +7,6 @@ application as uvicorn does it, when its place is the first. Answers leave in th
 
 import functools
 import time
-import urllib.parse
-from collections import deque
 from http import HTTPStatus
 from typing import Any
 
@@ -21,61 +19,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from service.codec.problems import Problem, malformed
 from service.web import routes
 from service.web.access_log import request_id_of
-from service.web.connections import Connections, Stage
-from service.web.messages import Answer, Request, too_large
+from service.web.connections import BODY, HEAD, IDLE, Connections
+from service.web.messages import Answer, Headers, Request, too_large
+from service.web.pipeline import MOST_WAITING, Pipeline
 from service.web.routes import Route
 
 TESTED_UVICORN = "0.54.0"
 """The class below overrides what is private to uvicorn."""
 MOST_HEAD_BYTES = 64 * 1024
-MOST_WAITING = 64
-"""Requests of one connection that wait for their answers: reading pauses beyond."""
-SMALL_BODY = 64 * 1024
-"""Bodies up to this size are copied behind their heads; larger ones are written as they are."""
-
-
-class Slot:
-    """A request's place in its connection: what answers it, and the answer once that is known."""
-
-    __slots__ = ("_connection", "answer", "close", "request", "route")
-
-    def __init__(self, connection: "ServiceProtocol", route: Route, request: Request, *, close: bool) -> None:
-        self._connection = connection
-        self.route = route
-        self.request = request
-        self.answer: Answer | None = None
-        self.close = close
-        """Whether the connection ends with this answer."""
-
-    def is_wanted(self) -> bool:
-        """Whether the client is still there."""
-        return not self._connection.transport.is_closing()
-
-    def settle(self, answer: Answer) -> None:
-        """Take the answer, and send it if it is its turn."""
-        self.answer = answer
-        self._connection.settle()
-
-
-class Refusal:
-    """The place of a request that is no HTTP, or passes a limit: the connection ends with the answer."""
-
-    __slots__ = ("answer", "close")
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.close = True
-
-
-class Passed:
-    """The place of a request that the ASGI application answers."""
-
-    __slots__ = ("app", "cycle", "started")
-
-    def __init__(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self.cycle = cycle
-        self.app = app
-        self.started = False
 
 
 class ServiceProtocol(HttpToolsProtocol):
@@ -83,26 +34,20 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._shared = connections
-        self._slots: deque[Slot | Refusal | Passed] = deque()
-        """All that is not answered, in the order in which it came."""
-        self._held: deque[Slot] = deque()
-        """Of these, the last, which the turn was not given yet."""
-        self._given = 0
-        """Of these, how many it was given."""
+        self.shared = connections
         self._deaf = False
         """Whether what still comes is thrown away: the last answer is on its way."""
-        self._stopping = False
+        self.stopping = False
         self._owes_continue = False
-        self.stage = Stage.IDLE
+        self.stage = IDLE
         self.since = 0.0
         """Time of the loop at which the stage began."""
         self.body_bytes = 0
         self._unread_bytes = 0
         """Of a head that is not whole, or behind the last byte of a body."""
         self._is_long = False
+        """Whether what was read may hold a head that is too long."""
         self._began = False
-        self._hosts = 0
         self._route: Route | None = None
 
     # --- the transport's calls
@@ -110,17 +55,13 @@ class ServiceProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take a connection."""
         super().connection_made(transport)
-        self._enter(Stage.IDLE)
-        self._shared.opened(self)
+        self.since = self.loop.time()
+        self._pipeline = Pipeline(self)
+        self.shared.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection, whoever ended it."""
-        for slot in self._slots:
-            if isinstance(slot, Passed):
-                slot.cycle.disconnected = True
-                slot.cycle.message_event.set()
-        self._slots.clear()
-        self._held.clear()
+        self._pipeline.drop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -130,44 +71,38 @@ class ServiceProtocol(HttpToolsProtocol):
         self._is_long = self._unread_bytes + len(data) > MOST_HEAD_BYTES
         self._began = False
         self._feed(data)
-        if self.stage is not Stage.IDLE and not self._began:
+        if self.stage != IDLE and not self._began:
             self._unread_bytes += len(data)
             if self._unread_bytes > MOST_HEAD_BYTES and not self._deaf:
                 self._refuse(_head_too_large())
-        if len(self._slots) > MOST_WAITING:
+        if len(self._pipeline) > MOST_WAITING:
             self.flow.pause_reading()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Answer what is whole, then close: the client sends no more. A TLS connection can't stay half open."""
-        if self.stage is Stage.BODY and self._route is None:
+        if self.stage == BODY and self._route is None:
             return None
         self._deaf = True
-        self._stopping = True
-        self.stage = Stage.IDLE
-        return bool(self._slots) and self.scheme == "http"
+        self.stopping = True
+        self.stage = IDLE
+        return bool(self._pipeline) and self.scheme == "http"
 
     def pause_writing(self) -> None:
         """Compute no more for a client that reads slower than it asks, until it has read."""
         super().pause_writing()
-        self._shared.stalled(self)
+        self.shared.stalled(self)
 
     def resume_writing(self) -> None:
         """Go on."""
         super().resume_writing()
-        self._offer()
+        self._pipeline.offer()
 
     def shutdown(self) -> None:
         """End with the last answer that is owed: the server stops."""
-        self._stopping = True
-        for slot in self._slots:
-            if isinstance(slot, Passed):
-                slot.cycle.keep_alive = False
+        self.stopping = True
+        self._pipeline.stop()
         if self.is_idle():
             self.transport.close()
-
-    def is_idle(self) -> bool:
-        """Whether nothing is under way."""
-        return self.stage is Stage.IDLE and not self._slots
 
     # --- the parser's calls: they collect, and never raise
 
@@ -184,58 +119,62 @@ class ServiceProtocol(HttpToolsProtocol):
         """Begin a head."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
-        self._hosts = 0
         self._route = None
-        self._began = True
         self._unread_bytes = 0
-        self._enter(Stage.HEAD)
+        self._began = True
+        self.stage = HEAD
+        self.since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field of the head; those behind a chunked body change nothing."""
-        if self.stage is not Stage.HEAD:
-            return
-        name = name.lower()
-        if name == b"host":
-            self._hosts += 1
-        elif name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        if self.stage == HEAD:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Choose who answers."""
-        if self._deaf or self.parser.should_upgrade():
+        parser = self.parser
+        if self._deaf or parser.should_upgrade():
             return
-        self._enter(Stage.BODY)
-        self.body_bytes = 0
-        self._began = True
-        self._unread_bytes = 0
-        version = self.parser.get_http_version()
-        if self._is_long and _size(self.url, self.headers) > MOST_HEAD_BYTES:
-            self._refuse(_head_too_large())
-            return
-        if self._hosts != 1 and (self._hosts or version != "1.0"):
-            self._refuse(_wrong_host(self._hosts))
-            return
+        headers = dict(self.headers)
+        version = parser.get_http_version()
         try:
-            path, query = _split_target(self.url)
+            self._check_head(headers, version)
+            route, path, query = self.shared.find(self.url, headers)
+        except Problem as problem:
+            self._refuse(problem)
+            return
         except httptools.HttpParserInvalidURLError:
             self._refuse(_not_http())
             return
-        headers = dict(self.headers)
-        self._route = self._shared.find(path, headers)
-        if self._route is None:
+        self._unread_bytes = self.body_bytes = 0
+        self._began = True
+        self.stage = BODY
+        if route is None:
             self._pass_on()
             return
-        method = self.parser.get_method().decode("ascii")
-        self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0)
-        self._version = version
+        self._route = route
         self._parts: list[bytes] = []
-        if int(headers.get(b"content-length", b"0")) > self._shared.max_body_bytes:
+        self._version = version
+        self._request = Request(
+            parser.get_method().decode("ascii"), path, query, headers, b"", request_id_of(headers), 0.0
+        )
+        if int(headers.get(b"content-length", 0)) > self.shared.max_body_bytes:
             self._refuse_body()
-        elif self.expect_100_continue:
+        elif b"expect" in headers and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
             self._send_continue()
+
+    def _check_head(self, headers: Headers, version: str) -> None:
+        """Raise Problem for a head that is too long, or names no host or several."""
+        if self._is_long and _size(self.url, self.headers) > MOST_HEAD_BYTES:
+            raise _head_too_large()
+        if b"host" not in headers:
+            if version != "1.0":
+                raise _wrong_host(0)
+        elif len(headers) < len(self.headers):
+            hosts = sum(name == b"host" for name, _ in self.headers)
+            if hosts > 1:
+                raise _wrong_host(hosts)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
@@ -246,16 +185,16 @@ class ServiceProtocol(HttpToolsProtocol):
         self._unread_bytes = 0
         if self._route is None:
             super().on_body(body)
-        elif self.body_bytes > self._shared.max_body_bytes:
+        elif self.body_bytes > self.shared.max_body_bytes:
             self._refuse_body()
         else:
             self._parts.append(body)
 
     def on_message_complete(self) -> None:
         """Give a whole request its place."""
-        if self._deaf or self.stage is not Stage.BODY:
+        if self._deaf or self.stage != BODY:
             return
-        self._enter(Stage.IDLE)
+        self.stage = IDLE
         if self._route is None:
             super().on_message_complete()
             return
@@ -263,126 +202,78 @@ class ServiceProtocol(HttpToolsProtocol):
         request = self._request
         request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         request.arrived = time.perf_counter()
-        close = self._version == "1.0" or not self.parser.should_keep_alive()
-        slot = Slot(self, self._route, request, close=close)
-        if close:
-            self._deaf = True
-        self._slots.append(slot)
-        self._held.append(slot)
-        self._offer()
+        closes = self._version == "1.0" or not self.parser.should_keep_alive()
+        self._deaf = closes
+        self._pipeline.add(self._route, request, closes=closes)
 
-    # --- requests that ASGI answers
+    # --- what the pipeline asks for
 
     def _pass_on(self) -> None:
         """Make of the head what uvicorn makes of it."""
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
-        self.cycle = None  # type: ignore[assignment]  # its own queue knows nothing of the slots
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        self.cycle = None  # type: ignore[assignment]  # uvicorn's own queue knows nothing of the pipeline
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Give a request its place. uvicorn would start it at once."""
-        self._slots.append(Passed(cycle, app))
-        self.settle()
+        """Queue a request for the application, which uvicorn would start at once."""
+        self._pipeline.pass_on(cycle, app)
+
+    def start(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Let the application answer."""
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Go on: the ASGI application has answered."""
-        if self._slots:  # unless the connection was lost
-            self._slots.popleft()
         self.server_state.total_requests += 1
-        if not self.transport.is_closing():
-            self.flow.resume_reading()
-            self.settle()
-
-    # --- answers
-
-    def _offer(self) -> None:
-        """Give the turn what is whole, as long as the client reads what it is sent."""
-        while self._held and self._given < MOST_WAITING and not self.flow.write_paused:
-            self._given += 1
-            self._shared.turn.add(self._held.popleft())
-
-    def settle(self) -> None:
-        """Send the answers that are known, up to the first that is not; start the application if it is its turn."""
-        slots = self._slots
-        while slots and not self.transport.is_closing():
-            first = slots[0]
-            if isinstance(first, Passed):
-                if not first.started:
-                    first.started = True
-                    super()._start_asgi_task(first.cycle, first.app)
-                return
-            if first.answer is None:
-                return
-            slots.popleft()
-            self._send(first)
-        if self._held:
-            self._offer()
-        elif not slots and not self.transport.is_closing():
-            self._rest()
-
-    def _rest(self) -> None:
-        """All is answered."""
-        self._send_continue()
         self.flow.resume_reading()
-        if self.stage is Stage.IDLE:
-            self._enter(Stage.IDLE)
-            if self._stopping:
-                self.transport.close()
+        self._pipeline.passed_is_answered()
 
-    def _send(self, slot: Slot | Refusal) -> None:
-        answer = slot.answer
-        assert answer is not None
-        self.server_state.total_requests += 1
-        refused = isinstance(slot, Refusal)
-        self._given -= not refused
-        close = slot.close or (self._stopping and self.is_idle())
-        head = self._shared.heads.write(answer, self.server_state.default_headers, close=close)
-        if isinstance(slot, Slot) and slot.request.method == "HEAD":
-            self.transport.write(head)
-        elif len(answer.body) <= SMALL_BODY:
-            self.transport.write(head + answer.body)
-        else:
-            self.transport.writelines((head, answer.body))
-        if refused:
-            self._shared.linger(self)
-        elif close:
-            self.transport.close()
+    def is_idle(self) -> bool:
+        """Whether nothing is under way."""
+        return self.stage == IDLE and not self._pipeline
+
+    def rest(self) -> None:
+        """Go on reading: all that was whole is answered."""
+        if self._owes_continue:
+            self._send_continue()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self.stage == IDLE:
+            self.since = self.loop.time()
+            if self.stopping:
+                self.transport.close()
 
     def _send_continue(self) -> None:
         """Tell a client that waits for it to send the body, once everything before is answered."""
-        if self._owes_continue and not self._slots:
+        if not self._pipeline:
             self._owes_continue = False
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, problem: Problem) -> None:
         """End the connection with a problem, after the answers that are owed."""
+        if self.stage == BODY and self._route is None:
+            self.transport.close()  # the application waits for the body, and has the word
+            return
         request_id = request_id_of(dict(self.headers or ()))
-        self._end_with(routes.refuse(problem, self._shared.release, request_id))
+        self._end_with(routes.refuse(problem, self.shared.release, request_id))
 
     def _refuse_body(self) -> None:
         assert self._route is not None
-        problem = too_large(self._shared.max_body_bytes)
+        problem = too_large(self.shared.max_body_bytes)
         self._request.arrived = time.perf_counter()
-        self._end_with(self._shared.responder.refuse(self._route, self._request, problem))
+        self._end_with(self.shared.responder.refuse(self._route, self._request, problem))
 
     def _end_with(self, answer: Answer) -> None:
         self._deaf = True
-        self._slots.append(Refusal(answer))
-        self.settle()
+        self._pipeline.end_with(answer)
 
     def time_out(self) -> None:
         """End the connection of a client that took too long over a request, and say so."""
-        if self._route is None and self.stage is Stage.BODY:
-            self.transport.close()  # the application waits for the body, and has the word
-        else:
-            self._refuse(_too_slow())
-
-    def _enter(self, stage: Stage) -> None:
-        self.stage = stage
-        self.since = self.loop.time()
+        self._refuse(_too_slow())
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Read a request again as if it asked for no other protocol, which is not offered, and what follows it."""
@@ -397,14 +288,6 @@ class ServiceProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._feed(b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, head) + rest)
-
-
-def _split_target(target: bytes) -> tuple[str, bytes]:
-    """Return a request target's path, decoded, and its query. Raises HttpParserInvalidURLError."""
-    if target.startswith(b"/") and b"?" not in target and b"%" not in target and b"#" not in target:
-        return target.decode("ascii", "surrogateescape"), b""
-    parsed = httptools.parse_url(target)
-    return urllib.parse.unquote((parsed.path or b"").decode("ascii", "surrogateescape")), parsed.query or b""
 
 
 def _size(target: bytes, headers: list[tuple[bytes, bytes]]) -> int:

@@ -12,20 +12,17 @@ from http import HTTPStatus
 from typing import Any
 
 import numpy as np
-import orjson
 
 from service.codec.problems import Problem
-from service.contract.routes import MODELS_ROUTE, TIMING_HEADER, examples_route
-from service.models.endpoints import PREDICTING, Endpoint, make_endpoints
-from service.models.inference import Array, Models
-from service.openapi.document import DOCS_ROUTE, make_openapi
-from service.openapi.v2 import with_v2
-from service.settings import ServiceSettings
+from service.contract.routes import TIMING_HEADER
+from service.models.endpoints import PREDICTING
+from service.models.inference import Array
 from service.web.access_log import AccessLog
 from service.web.messages import Answer, Request, failure
-from service.web.metrics import STAGES, Meter
-from service.web.protocol_v2 import is_v2, make_v2_routes
-from service.web.routes import ComputingRoute, DocumentRoute, EndpointRoute, PlainRoute, Route
+from service.web.metrics import STAGES
+from service.web.protocol_v2 import is_v2
+from service.web.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
+from service.web.routing import Routing
 
 logger = logging.getLogger("bentoml.archscale")
 TIMING_KEY = TIMING_HEADER.lower().encode()
@@ -49,22 +46,13 @@ class Work:
 class Responder:
     """Routes, and what answers at them. One instance for each worker."""
 
-    def __init__(self, models: Models, settings: ServiceSettings) -> None:
-        self.release = models.release.version
-        endpoints = make_endpoints(
-            models,
-            max_rows=settings.max_rows,
-            out_of_range=settings.out_of_range,
-            unknown_category=settings.unknown_category,
-        )
-        self.routes, self._unknown_v2 = make_v2_routes(endpoints, self.release)
-        for endpoint in endpoints:
-            meter = Meter(endpoint.architecture, endpoint.label, self.release)
-            self.routes[endpoint.route] = EndpointRoute(endpoint, meter, self.release)
-        for path, document in _make_documents(models, endpoints, settings).items():
-            self.routes[path] = DocumentRoute(document, self.release)
-        self._together = settings.turn_batching
-        self._log = AccessLog(settings.access_log, release=self.release) if settings.access_log else None
+    def __init__(self, routing: Routing, *, together: bool = True, log: AccessLog | None = None) -> None:
+        """Answer at these routes. together: whether requests that arrive together go through a graph together."""
+        self.release = routing.release
+        self.routes = routing.routes
+        self._unknown_v2 = routing.unknown_v2
+        self._together = together
+        self._log = log
 
     def find(self, path: str) -> Route | None:
         """Return what answers at a path; None if that is BentoML's affair."""
@@ -197,16 +185,3 @@ def _server_timing(stages: tuple[float, float, float]) -> tuple[bytes, bytes]:
     """Milliseconds of each stage (https://www.w3.org/TR/server-timing/)."""
     parts = (f"{name};dur={seconds * 1000:.4f}" for name, seconds in zip(STAGES, stages, strict=True))
     return b"server-timing", ", ".join(parts).encode()
-
-
-def _make_documents(models: Models, endpoints: list[Endpoint], settings: ServiceSettings) -> dict[str, bytes]:
-    """Every GET route of the contract with its answer, which never changes while the worker lives."""
-    release = models.release
-    cards = {name: card.model_dump(exclude={"examples"}, exclude_none=True) for name, card in release.cards.items()}
-    documents = {MODELS_ROUTE: orjson.dumps({"release": release.version, "models": cards})}
-    for name, card in release.cards.items():
-        members = {"release": release.version, **card.examples.model_dump()}
-        documents[examples_route(name)] = orjson.dumps(members)
-    document = make_openapi(release, endpoints, max_body_bytes=settings.max_body_bytes)
-    documents[DOCS_ROUTE] = orjson.dumps(with_v2(document, release, endpoints[0].takes))
-    return documents

@@ -9,15 +9,19 @@ from starlette.types import ASGIApp
 from service.models.inference import Models
 from service.settings import ServiceSettings
 from service.web import http_protocol
+from service.web.access_log import AccessLog
 from service.web.connections import Connections
 from service.web.front import Front
 from service.web.responder import Responder
+from service.web.routing import make_routing
 from service.web.tracing import exports_spans
 
 
 def make_app(app: Starlette, models: Models, settings: ServiceSettings) -> ASGIApp:
     """Put the front before BentoML's application, and the protocol before both."""
-    responder = Responder(models, settings)
+    routing = make_routing(models, settings)
+    log = AccessLog(settings.access_log, release=routing.release) if settings.access_log else None
+    responder = Responder(routing, together=settings.turn_batching, log=log)
     cors = _take_cors(app)
     if not exports_spans():  # BentoML makes its spans of messages of ASGI
         http_protocol.install(Connections(responder, settings, cors=cors is not None))

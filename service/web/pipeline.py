@@ -1,0 +1,163 @@
+"""The requests of one connection that are not answered, in the order in which they came: so the answers leave."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from service.web.messages import Answer, Request
+from service.web.routes import Route
+
+if TYPE_CHECKING:
+    from service.web.http_protocol import ServiceProtocol
+
+MOST_WAITING = 64
+"""Requests of one connection that wait for their answers: reading pauses beyond."""
+SMALL_BODY = 64 * 1024
+"""Bodies up to this size are copied behind their heads; larger ones are written as they are."""
+
+
+class Computed:
+    """The place of a request that the turn answers."""
+
+    __slots__ = ("_pipeline", "answer", "closes", "request", "route")
+
+    def __init__(self, pipeline: "Pipeline", route: Route, request: Request, *, closes: bool) -> None:
+        self._pipeline = pipeline
+        self.route = route
+        self.request = request
+        self.answer: Answer | None = None
+        self.closes = closes
+        """Whether the connection ends with this answer."""
+
+    def is_wanted(self) -> bool:
+        """Whether the client is still there."""
+        return not self._pipeline.is_over()
+
+    def settle(self, answer: Answer) -> None:
+        """Take the answer, and send it if it is the next."""
+        self.answer = answer
+        self._pipeline.settle()
+
+
+class Refused:
+    """The place of what is no request, or passes a limit: the connection ends with the answer."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+class Passed:
+    """The place of a request that the ASGI application answers, when it is the first."""
+
+    __slots__ = ("app", "cycle", "started")
+
+    def __init__(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self.cycle = cycle
+        self.app = app
+        self.started = False
+
+
+class Pipeline:
+    """The queue of one connection."""
+
+    def __init__(self, connection: "ServiceProtocol") -> None:
+        self._connection = connection
+        self._shared = connection.shared
+        self._places: deque[Computed | Refused | Passed] = deque()
+        self._held: deque[Computed] = deque()
+        """Of these, the last, which the turn was not given yet."""
+        self._given = 0
+        """Of these, how many it was given."""
+        self.is_over = connection.transport.is_closing
+        """Whether nobody waits for answers any more."""
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def add(self, route: Route, request: Request, *, closes: bool) -> None:
+        """Queue a request that is whole."""
+        place = Computed(self, route, request, closes=closes)
+        self._places.append(place)
+        self._held.append(place)
+        self.offer()
+
+    def pass_on(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Queue a request for the ASGI application, whose body may be still to come."""
+        self._places.append(Passed(cycle, app))
+        self.settle()
+
+    def end_with(self, answer: Answer) -> None:
+        """Queue the last answer."""
+        self._places.append(Refused(answer))
+        self.settle()
+
+    def stop(self) -> None:
+        """Let the ASGI application's answers end the connection too."""
+        for place in self._places:
+            if isinstance(place, Passed):
+                place.cycle.keep_alive = False
+
+    def drop(self) -> None:
+        """Forget all: the connection is lost."""
+        for place in self._places:
+            if isinstance(place, Passed):
+                place.cycle.disconnected = True
+                place.cycle.message_event.set()
+        self._places.clear()
+        self._held.clear()
+
+    def passed_is_answered(self) -> None:
+        """Go on behind the first, which the ASGI application has answered."""
+        if self._places:  # unless the connection was lost
+            self._places.popleft()
+            self.settle()
+
+    def offer(self) -> None:
+        """Give the turn what is whole, as long as the client reads what it is sent."""
+        while self._held and self._given < MOST_WAITING and not self._connection.flow.write_paused:
+            self._given += 1
+            self._shared.turn.add(self._held.popleft())
+
+    def settle(self) -> None:
+        """Send the answers that are known, up to the first that is not; start the application where it is the next."""
+        places = self._places
+        while places and not self.is_over():
+            first = places[0]
+            if isinstance(first, Computed):
+                if first.answer is None:
+                    return
+                places.popleft()
+                self._given -= 1
+                closes = first.closes or (self._connection.stopping and self._connection.is_idle())
+                self._send(first.answer, closes=closes, only_head=first.request.method == "HEAD")
+                if closes:
+                    self._connection.transport.close()
+            elif isinstance(first, Refused):
+                places.clear()
+                self._send(first.answer, closes=True)
+                self._shared.linger(self._connection)
+                return
+            else:
+                if not first.started:
+                    first.started = True
+                    self._connection.start(first.cycle, first.app)
+                return
+        if self._held:
+            self.offer()
+        elif not places and not self.is_over():
+            self._connection.rest()
+
+    def _send(self, answer: Answer, *, closes: bool, only_head: bool = False) -> None:
+        transport, state = self._connection.transport, self._connection.server_state
+        state.total_requests += 1
+        head = self._shared.heads.write(answer, state.default_headers, closes=closes)
+        if only_head:
+            transport.write(head)
+        elif len(answer.body) <= SMALL_BODY:
+            transport.write(head + answer.body)
+        else:
+            transport.writelines((head, answer.body))
