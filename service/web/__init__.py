@@ -1,1 +1,1 @@
-"""What touches a socket: HTTP in and out, metrics, traces, the access log."""
+"""ASGI and BentoML: the front before its application, its declared APIs, and what a worker runs."""

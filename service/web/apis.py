@@ -15,6 +15,8 @@ from bentoml.exceptions import InvalidArgument
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.answers.access_log import request_id_of
+from service.answers.exchange import answer_rows, exchange
 from service.codec.columns import make_columns
 from service.codec.decode import read_members
 from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
@@ -38,9 +40,7 @@ from service.contract.routes import (
 from service.models.endpoints import Endpoint
 from service.models.release import Release
 from service.settings import ServiceSettings
-from service.web.access_log import request_id_of
 from service.web.body import read_body
-from service.web.exchange import answer_rows, exchange
 
 Number = Annotated[float, pydantic.Strict()]
 

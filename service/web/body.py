@@ -2,7 +2,7 @@
 
 from starlette.types import Receive
 
-from service.web.messages import Headers, too_large
+from service.answers.messages import Headers, too_large
 
 
 class ClientGoneError(Exception):

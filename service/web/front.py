@@ -1,6 +1,6 @@
 """The ASGI application in front of BentoML's own.
 
-It answers the routes of the contract where the protocol does not (``service.web.http_protocol``): where spans are
+It answers the routes of the contract where the protocol does not (``service.http.protocol``): where spans are
 exported, where the client's origin matters, or where another server runs it. It lets through to BentoML what BentoML
 has a route for. Anything else ends here with 404 or 405: BentoML labels its metrics by path, without bound (1.4.39).
 """
@@ -16,13 +16,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
+from service.answers import routes
+from service.answers.access_log import REQUEST_ID_KEY, request_id_of
+from service.answers.messages import READING, Answer, Request, wrong_method
+from service.answers.responder import Responder
 from service.codec.problems import Problem
 from service.contract.routes import RELEASE_HEADER
-from service.web import routes
-from service.web.access_log import REQUEST_ID_KEY, request_id_of
 from service.web.body import ClientGoneError, read_body
-from service.web.messages import READING, Answer, Request, wrong_method
-from service.web.responder import Responder
 from service.web.tracing import traced
 
 

@@ -6,14 +6,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from service.answers.access_log import AccessLog
+from service.answers.responder import Responder
+from service.answers.routing import make_routing
+from service.http import protocol
+from service.http.connections import Connections
 from service.models.inference import Models
 from service.settings import ServiceSettings
-from service.web import http_protocol
-from service.web.access_log import AccessLog
-from service.web.connections import Connections
 from service.web.front import Front
-from service.web.responder import Responder
-from service.web.routing import make_routing
 from service.web.tracing import exports_spans
 
 
@@ -24,7 +24,7 @@ def make_app(app: Starlette, models: Models, settings: ServiceSettings) -> ASGIA
     responder = Responder(routing, together=settings.turn_batching, log=log)
     cors = _take_cors(app)
     if not exports_spans():  # BentoML makes its spans of messages of ASGI
-        http_protocol.install(Connections(responder, settings, cors=cors is not None))
+        protocol.install(Connections(responder, settings, cors=cors is not None))
     front: ASGIApp = Front(app, responder, max_body_bytes=settings.max_body_bytes)
     return front if cors is None else cors.cls(front, *cors.args, **cors.kwargs)
 

@@ -24,8 +24,9 @@ ROUNDS = 5
 SECONDS = 2
 VARIANTS: dict[str, dict[str, str]] = {
     "as it is": {"SHAPE": ""},
-    "without the outbox": {"SHAPE": "outbox"},
-    "without the outbox, h11 for httptools": {"SHAPE": "outbox and httptools"},
+    "without turn batching": {"SHAPE": "", "ARCHSCALE_TURN_BATCHING": "off"},
+    "ASGI for the protocol": {"SHAPE": "protocol"},
+    "ASGI, and h11 for httptools": {"SHAPE": "protocol and httptools"},
     "without uvloop": {"SHAPE": "uvloop"},
     "without the frozen heap": {"SHAPE": "frozen heap"},
     "two workers on the one processor": {"SHAPE": "", "ARCHSCALE_WORKERS": "2"},

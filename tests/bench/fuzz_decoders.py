@@ -18,6 +18,7 @@ import orjson
 import psutil
 
 with atheris.instrument_imports(include=["service"], enable_loader_override=False):
+    from service.answers.exchange import _decoder
     from service.codec.column_tensors import make_reader
     from service.codec.decode import decode_csv, decode_json, decode_npy, read_not_finite
     from service.codec.encode import encode_npy, negotiate
@@ -26,7 +27,6 @@ with atheris.instrument_imports(include=["service"], enable_loader_override=Fals
     from service.codec.rows import Input, Rows, check_rows, features_input, raw_input
     from service.contract.names import RECORDS
     from service.contract.routes import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
-    from service.web.exchange import _decoder
     from tests.raw_columns import mixed_columns, number_columns
 
 DEFAULT_CASES = 2_000_000

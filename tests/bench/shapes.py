@@ -13,21 +13,22 @@ import bentoml  # noqa: E402
 import uvicorn.config  # noqa: E402
 
 from service import service  # noqa: E402
-from service.web import http_protocol  # noqa: E402
+from service.http import protocol  # noqa: E402
+from service.http.connections import Connections  # noqa: E402
 
 
-def _leave_uvicorn_as_it_is() -> None:
-    """Stand in for ``http_protocol.install``."""
+def _leave_uvicorn_as_it_is(_: Connections) -> None:
+    """Stand in for ``protocol.install``: the ASGI application answers all."""
 
 
-def _choose_h11() -> None:
+def _choose_h11(_: Connections) -> None:
     uvicorn.config.HTTP_PROTOCOLS["auto"] = H11
 
 
-if LESS == "outbox":
-    http_protocol.install = _leave_uvicorn_as_it_is
-if LESS == "outbox and httptools":
-    http_protocol.install = _choose_h11
+if LESS == "protocol":
+    protocol.install = _leave_uvicorn_as_it_is
+if LESS == "protocol and httptools":
+    protocol.install = _choose_h11
 
 members = {"settle": None} if LESS == "frozen heap" else {}
 Shaped = bentoml.service(name="archscale", service_class=service.FrontedService, workers=service.SETTINGS.workers)(

@@ -42,7 +42,7 @@ def test_counts_are_those_of_all_workers_and_outlive_them(store: Callable[[], Pa
 
 
 def test_no_process_but_a_worker_imports_them(home: Path) -> None:
-    program = "import sys, service.service; print('service.web.metrics' in sys.modules)"
+    program = "import sys, service.service; print('service.answers.metrics' in sys.modules)"
     command = [sys.executable, "-c", program]
     environment = {**os.environ, "BENTOML_HOME": str(home)}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)

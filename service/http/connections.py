@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
+from service.answers.messages import Headers
+from service.answers.responder import Responder
+from service.answers.routes import Route
+from service.http.heads import Heads
+from service.http.turn import Turn
 from service.settings import ServiceSettings
-from service.web.heads import Heads
-from service.web.messages import Headers
-from service.web.responder import Responder
-from service.web.routes import Route
-from service.web.turn import Turn
 
 if TYPE_CHECKING:
-    from service.web.http_protocol import ServiceProtocol
+    from service.http.protocol import ServiceProtocol
 
 SECONDS_BETWEEN_LOOKS = 0.5
 LINGER_SECONDS = 1.0

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from service.answers.access_log import AccessLog
+from service.answers.messages import Answer, Request, failure
+from service.answers.metrics import STAGES
+from service.answers.protocol_v2 import is_v2
+from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
+from service.answers.routing import Routing
 from service.codec.problems import Problem
 from service.contract.routes import TIMING_HEADER
 from service.models.endpoints import PREDICTING
 from service.models.inference import Array
-from service.web.access_log import AccessLog
-from service.web.messages import Answer, Request, failure
-from service.web.metrics import STAGES
-from service.web.protocol_v2 import is_v2
-from service.web.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
-from service.web.routing import Routing
 
 logger = logging.getLogger("bentoml.archscale")
 TIMING_KEY = TIMING_HEADER.lower().encode()

@@ -4,14 +4,14 @@ from abc import ABC, abstractmethod
 from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
 
+from service.answers.exchange import Asked, read_request, write_answer
+from service.answers.messages import READING, Answer, Request, wrong_method
+from service.answers.metrics import Meter
 from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.codec.rows import Rows
 from service.contract.routes import JSON_MEDIA_TYPE
 from service.models.endpoints import Endpoint
 from service.models.inference import Array
-from service.web.exchange import Asked, read_request, write_answer
-from service.web.messages import READING, Answer, Request, wrong_method
-from service.web.metrics import Meter
 
 
 class Computable(Protocol):
@@ -72,8 +72,7 @@ class DocumentRoute(PlainRoute):
         self._release = release
 
     def answer(self, request: Request) -> Answer:
-        """Return the document. Raises Problem 405."""
-        self.check_method(request.method)
+        """Return the document."""
         return Answer(HTTPStatus.OK.value, self._document, JSON_MEDIA_TYPE, request.request_id)
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import orjson
 
+from service.answers.metrics import Meter
+from service.answers.protocol_v2 import make_v2_routes
+from service.answers.routes import DocumentRoute, EndpointRoute, Route
 from service.contract.routes import MODELS_ROUTE, examples_route
 from service.models.endpoints import Endpoint, make_endpoints
 from service.models.inference import Models
 from service.openapi.document import DOCS_ROUTE, make_openapi
 from service.openapi.v2 import with_v2
 from service.settings import ServiceSettings
-from service.web.metrics import Meter
-from service.web.protocol_v2 import make_v2_routes
-from service.web.routes import DocumentRoute, EndpointRoute, Route
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from service.web.messages import Answer, Request
-from service.web.responder import Responder
-from service.web.routes import Route
+from service.answers.messages import Answer, Request
+from service.answers.responder import Responder
+from service.answers.routes import Route
 
 SHORT_BYTES = 32 * 1024
 """A body of one row of features has 5 KB; one that is longer than this takes longer than a turn should."""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
+from service.answers.messages import Headers
 from service.codec.decode import decode_csv, decode_json, decode_npy
 from service.codec.encode import encode_csv, encode_json, encode_npy, negotiate
 from service.codec.problems import Problem, malformed
@@ -16,7 +17,6 @@ from service.contract.routes import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, NPY_MEDIA_T
 from service.models.endpoints import PREDICTING, Endpoint
 from service.models.inference import Array
 from service.models.ranges import Ranges
-from service.web.messages import Headers
 
 Decoder = Callable[[bytes, Input], Rows]
 OUT_OF_RANGE_MEMBER = "out_of_range"

@@ -12,6 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from service.answers.exchange import add_counts, check_encoding
+from service.answers.messages import Answer, Request
+from service.answers.metrics import Meter
+from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
 from service.codec.column_tensors import ColumnsReader, describe_inputs, make_reader
 from service.codec.infer_request import Reader
 from service.codec.problems import Problem
@@ -21,10 +25,6 @@ from service.contract.names import PREDICTION, RAW, RAW_SUFFIX
 from service.contract.routes import JSON_MEDIA_TYPE
 from service.models.endpoints import PREDICTING, Endpoint
 from service.models.inference import Array
-from service.web.exchange import add_counts, check_encoding
-from service.web.messages import Answer, Request
-from service.web.metrics import Meter
-from service.web.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
 
 V2_ROUTE = "/v2"
 HEADER_LENGTH_KEY = HEADER_LENGTH_HEADER.lower().encode()
@@ -71,6 +71,9 @@ class UnknownRoute(PlainRoute):
     def __init__(self, models: Iterable[str], release: str) -> None:
         self._models = tuple(models)
         self._release = release
+
+    def check_method(self, method: str) -> None:
+        """Take any: 404 comes before 405."""
 
     def answer(self, request: Request) -> Answer:
         """Raise Problem 404, by the first part of the path that is not there."""

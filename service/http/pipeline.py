@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from service.web.messages import Answer, Request
-from service.web.routes import Route
+from service.answers.messages import Answer, Request
+from service.answers.routes import Route
 
 if TYPE_CHECKING:
-    from service.web.http_protocol import ServiceProtocol
+    from service.http.protocol import ServiceProtocol
 
 MOST_WAITING = 64
 """Requests of one connection that wait for their answers: reading pauses beyond."""

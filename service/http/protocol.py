@@ -1,7 +1,7 @@
 """HTTP/1.1 from bytes to answers: the routes of the contract never become messages of ASGI.
 
 uvicorn's protocol for httptools, whose parser's callbacks only collect a request; when it is whole it takes its place
-in the connection's queue, and ``service.web.turn`` answers it. What the contract has no route for goes to the ASGI
+in the connection's queue, and ``service.http.turn`` answers it. What the contract has no route for goes to the ASGI
 application as uvicorn does it, when its place is the first. Answers leave in the order of the requests.
 """
 
@@ -16,13 +16,13 @@ import uvicorn.config
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from service.answers import routes
+from service.answers.access_log import request_id_of
+from service.answers.messages import Answer, Headers, Request, too_large
+from service.answers.routes import Route
 from service.codec.problems import Problem, malformed
-from service.web import routes
-from service.web.access_log import request_id_of
-from service.web.connections import BODY, HEAD, IDLE, Connections
-from service.web.messages import Answer, Headers, Request, too_large
-from service.web.pipeline import MOST_WAITING, Pipeline
-from service.web.routes import Route
+from service.http.connections import BODY, HEAD, IDLE, Connections
+from service.http.pipeline import MOST_WAITING, Pipeline
 
 TESTED_UVICORN = "0.54.0"
 """The class below overrides what is private to uvicorn."""

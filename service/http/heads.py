@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from service.answers.access_log import REQUEST_ID_KEY
+from service.answers.messages import Answer
 from service.contract.routes import RELEASE_HEADER
-from service.web.access_log import REQUEST_ID_KEY
-from service.web.messages import Answer
 
 Fields = Sequence[tuple[bytes, bytes]]
 CLOSE = b"connection: close\r\n"

@@ -1,0 +1,1 @@
+"""From requests to answers, whoever carries them: routes, what they read and write, and what is counted."""
