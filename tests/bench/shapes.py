@@ -17,11 +17,11 @@ from service.http import protocol  # noqa: E402
 from service.http.connections import Connections  # noqa: E402
 
 
-def _leave_uvicorn_as_it_is(_: Connections) -> None:
+def _leave_uvicorn_as_it_is(connections: Connections) -> None:
     """Stand in for ``protocol.install``: the ASGI application answers all."""
 
 
-def _choose_h11(_: Connections) -> None:
+def _choose_h11(connections: Connections) -> None:
     uvicorn.config.HTTP_PROTOCOLS["auto"] = H11
 
 
