@@ -69,6 +69,7 @@ class Connections:
     def linger(self, connection: "ServiceProtocol") -> None:
         """Close a connection when its client has read the refusal, or soon."""
         assert self._loop is not None
+        connection.flow.resume_reading()
         if connection.transport.can_write_eof():
             connection.transport.write_eof()
             self._lingering[connection] = self._loop.time() + LINGER_SECONDS
@@ -99,7 +100,9 @@ class Connections:
             if connection not in self._stalled:
                 self.stalled(connection)
             return
-        if connection.stage is IDLE:
+        if connection.lets_wait():
+            connection.since = now
+        elif connection.stage is IDLE:
             if connection.is_idle() and waited > settings.keep_alive_seconds:
                 connection.transport.close()
         elif connection.stage is HEAD:
@@ -128,4 +131,6 @@ class Connections:
 def _split_target(target: bytes) -> tuple[str, bytes]:
     """Return a request target's path, decoded, and its query. Raises HttpParserInvalidURLError."""
     parsed = httptools.parse_url(target)
-    return urllib.parse.unquote((parsed.path or b"").decode("ascii", "surrogateescape")), parsed.query or b""
+    if parsed.path is None:
+        raise httptools.HttpParserInvalidURLError(target)
+    return urllib.parse.unquote(parsed.path.decode("ascii")), parsed.query or b""
