@@ -27,7 +27,9 @@ from service.contract.card import (
 )
 from service.contract.files import (
     CARD_FILE,
+    EXAMPLE_NUMBERS,
     EXAMPLE_ROWS,
+    GOLDEN_ROWS,
     NETWORK_FILE,
     PIPELINE_FILE,
     PREPROCESSING_ONNX_FILE,
@@ -84,7 +86,9 @@ class Prepared:
         coded = np.array([column.kind != "number" for column in self.table.columns])
         raw = self.test.raw
         refused = ((np.isnan(raw) & complete) | ((raw == UNKNOWN_CODE) & coded)).any(axis=1)
-        chosen = np.flatnonzero(~refused)[:EXAMPLE_ROWS]
+        features = self.preprocessing.transform(raw[:1]).shape[1]
+        most = max(GOLDEN_ROWS, min(EXAMPLE_ROWS, EXAMPLE_NUMBERS // features))
+        chosen = np.flatnonzero(~refused)[:most]
         if not len(chosen):
             raise TrainingError(
                 f"{self.table.source}: a held-out row must have known levels alone, however: each has one that the "

@@ -14,6 +14,8 @@ from service.contract.routes import TRANSFORM_ROUTE, predict_raw_route, predict_
 from service.models.inference import ArchitectureGraphs, Array, Models
 from service.models.ranges import Ranges
 
+MOST_ANSWERED = 2**21
+"""Numbers in one answer: 4,096 rows of up to 512 features, and of 18,335 features 114 rows, which are 40 MB of JSON."""
 PREDICTING = ("predict", "predict_raw")
 """Labels of the endpoints that predict."""
 
@@ -115,7 +117,9 @@ class EndpointMaker:
             route=TRANSFORM_ROUTE,
             label="transform",
             architecture="",
-            takes=self._raw,
+            takes=replace(
+                self._raw, max_rows=max(1, min(self._raw.max_rows, MOST_ANSWERED // len(self._features.names)))
+            ),
             ranges=self._ranges,
             run=self._preprocess,
             describe=lambda _, answer: {"features": answer, "release": self._release},
