@@ -34,6 +34,8 @@ class Input:
     """Of a table, whose rows also come by name and as text; None for features."""
     cells: Columns | None = None
     """The columns, where some of them hold other things than numbers."""
+    is_fixed: bool = False
+    """Whether no setting allows more rows."""
 
     @property
     def limit(self) -> float:
@@ -165,9 +167,10 @@ def check_array(values: Rows, expected: Input) -> Rows:
 def check_count(rows: int, expected: Input) -> None:
     """Raise Problem 422 if a request may not hold so many rows."""
     if not 1 <= rows <= expected.max_rows:
+        more = "Split the request." if expected.is_fixed else "Split the request, or raise ARCHSCALE_MAX_ROWS."
         raise unprocessable(
             f"a request must hold 1 to {expected.max_rows} rows, however: {rows}. "
-            + ("Send at least one." if rows == 0 else "Split the request, or raise ARCHSCALE_MAX_ROWS."),
+            + ("Send at least one." if rows == 0 else more),
             rule="row-count",
         )
 

@@ -117,9 +117,7 @@ class EndpointMaker:
             route=TRANSFORM_ROUTE,
             label="transform",
             architecture="",
-            takes=replace(
-                self._raw, max_rows=max(1, min(self._raw.max_rows, MOST_ANSWERED // len(self._features.names)))
-            ),
+            takes=self._limit(MOST_ANSWERED // self._features.width),
             ranges=self._ranges,
             run=self._preprocess,
             describe=lambda _, answer: {"features": answer, "release": self._release},
@@ -132,11 +130,15 @@ class EndpointMaker:
             route=trace_route(name),
             label="trace",
             architecture=name,
-            takes=replace(self._raw, max_rows=1),
+            takes=self._limit(1),
             ranges=self._ranges,
             run=self._preprocess,
             describe=lambda rows, features: self._describe_trace(name, architecture, rows, features),
         )
+
+    def _limit(self, rows: int) -> Input:
+        """Return the raw input with at most so many rows, whatever the settings allow."""
+        return replace(self._raw, max_rows=max(1, rows), is_fixed=True) if rows < self._raw.max_rows else self._raw
 
     def _preprocess(self, rows: Rows) -> Array:
         return _finite(rows, self._models.preprocessing.run(rows), self._raw, self._ranges.scale)
