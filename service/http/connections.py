@@ -9,6 +9,8 @@ import httptools
 from service.answers.messages import Headers
 from service.answers.responder import Responder
 from service.answers.routes import Route
+from service.codec.problems import malformed
+from service.contract.routes import DEADLINE_HEADER
 from service.http.heads import Heads
 from service.http.turn import Turn
 from service.settings import ServiceSettings
@@ -22,6 +24,8 @@ LINGER_SECONDS = 1.0
 BODY_BYTES_PER_SECOND = 64 * 1024
 """A body has its time, and a second more for so many bytes that have come."""
 ORIGIN = b"origin"
+DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
+MOST_DIGITS = 9
 
 
 IDLE, HEAD, BODY = range(3)
@@ -38,6 +42,7 @@ class Connections:
         self.max_body_bytes = int(settings.max_body_bytes)
         self._settings = settings
         self._cors = cors
+        self._patience = settings.deadline_ms / 1000
         self._found: dict[bytes, tuple[Route | None, str, bytes]] = {
             path.encode(): (route, path, b"") for path, route in responder.routes.items()
         }
@@ -57,6 +62,22 @@ class Connections:
             path, query = _split_target(target)
             found = self.responder.find(path), path, query
         return (None, found[1], found[2]) if self._cors and ORIGIN in headers else found
+
+    def patience_of(self, headers: Headers) -> float:
+        """Return the seconds that a request may wait: the setting's, or fewer if the client says so.
+
+        Raises Problem 400.
+        """
+        given = headers.get(DEADLINE_KEY)
+        if given is None:
+            return self._patience
+        if not (given.isdigit() and 0 < len(given) <= MOST_DIGITS):
+            raise malformed(
+                f"{DEADLINE_HEADER} must be whole milliseconds, however: {given[:20].decode('latin-1')!r}. "
+                "Send digits, or leave it out.",
+                rule="deadline",
+            )
+        return min(int(given) / 1000, self._patience)
 
     def opened(self, connection: "ServiceProtocol") -> None:
         """Watch a connection."""

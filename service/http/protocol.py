@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.answers import routes
 from service.answers.access_log import request_id_of
-from service.answers.messages import Answer, Headers, Request, too_large
+from service.answers.messages import Answer, Headers, Request, overloaded, too_large
 from service.answers.routes import Route
 from service.codec.problems import Problem, malformed
 from service.http.connections import BODY, HEAD, IDLE, Connections
@@ -140,6 +140,7 @@ class ServiceProtocol(HttpToolsProtocol):
         try:
             self._check_head(headers, version)
             route, path, query = self.shared.find(self.url, headers)
+            patience = self.shared.patience_of(headers)
         except Problem as problem:
             self._refuse(problem)
             return
@@ -155,11 +156,14 @@ class ServiceProtocol(HttpToolsProtocol):
         self._route = route
         self._parts: list[bytes] = []
         self._version = version
-        self._request = Request(
-            parser.get_method().decode("ascii"), path, query, headers, b"", request_id_of(headers), 0.0
-        )
-        if int(headers.get(b"content-length", 0)) > self.shared.max_body_bytes:
-            self._refuse_body()
+        method = parser.get_method().decode("ascii")
+        self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
+        size = int(headers.get(b"content-length", 0))
+        self._is_hopeless = self.shared.turn.seconds_until(size) > patience
+        if size > self.shared.max_body_bytes:
+            self._refuse_body(too_large(self.shared.max_body_bytes))
+        elif self._is_hopeless and b"expect" in headers:
+            self._refuse_body(overloaded(self.shared.turn.seconds_until(size), closes=True))
         elif b"expect" in headers and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
             self._send_continue()
@@ -186,8 +190,8 @@ class ServiceProtocol(HttpToolsProtocol):
         if self._route is None:
             super().on_body(body)
         elif self.body_bytes > self.shared.max_body_bytes:
-            self._refuse_body()
-        else:
+            self._refuse_body(too_large(self.shared.max_body_bytes))
+        elif not self._is_hopeless:
             self._parts.append(body)
 
     def on_message_complete(self) -> None:
@@ -204,7 +208,7 @@ class ServiceProtocol(HttpToolsProtocol):
         request.arrived = time.perf_counter()
         closes = self._version == "1.0" or not self.parser.should_keep_alive()
         self._deaf = closes
-        self._pipeline.add(self._route, request, closes=closes)
+        self._pipeline.add(self._route, request, closes=closes, is_hopeless=self._is_hopeless)
 
     # --- what the pipeline asks for
 
@@ -261,9 +265,9 @@ class ServiceProtocol(HttpToolsProtocol):
         request_id = request_id_of(dict(self.headers or ()))
         self._end_with(routes.refuse(problem, self.shared.release, request_id))
 
-    def _refuse_body(self) -> None:
+    def _refuse_body(self, problem: Problem) -> None:
+        """Answer before the body was read."""
         assert self._route is not None
-        problem = too_large(self.shared.max_body_bytes)
         self._request.arrived = time.perf_counter()
         self._end_with(self.shared.responder.refuse(self._route, self._request, problem))
 
