@@ -23,6 +23,8 @@ LINGER_SECONDS = 1.0
 """So long what a refused client still sends is read and thrown away: a closed socket would reset the refusal."""
 BODY_BYTES_PER_SECOND = 64 * 1024
 """A body has its time, and a second more for so many bytes that have come."""
+SETTLE_SECONDS = 0.25
+"""Workers that are asked to end at once close their listening sockets within so long."""
 ORIGIN = b"origin"
 DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
 MOST_DIGITS = 9
@@ -42,6 +44,7 @@ class Connections:
         self.max_body_bytes = int(settings.max_body_bytes)
         self._settings = settings
         self._cors = cors
+        self.settle_seconds = SETTLE_SECONDS if settings.drain_seconds else 0.0
         self._patience = settings.deadline_ms / 1000
         self._found: dict[bytes, tuple[Route | None, str, bytes]] = {
             path.encode(): (route, path, b"") for path, route in responder.routes.items()

@@ -27,6 +27,8 @@ from service.http.pipeline import MOST_WAITING, Pipeline
 TESTED_UVICORN = "0.54.0"
 """The class below overrides what is private to uvicorn."""
 MOST_HEAD_BYTES = 64 * 1024
+LAST_SECONDS = 1.0
+"""So long an idle connection of a server that stops is answered what still comes."""
 
 
 class ServiceProtocol(HttpToolsProtocol):
@@ -98,9 +100,25 @@ class ServiceProtocol(HttpToolsProtocol):
         self._pipeline.offer()
 
     def shutdown(self) -> None:
-        """End with the last answer that is owed: the server stops."""
+        """End with the last answer that is owed: the server stops.
+
+        A moment later, since those who connected to another worker just now would be sent away to nobody; and what is
+        idle has its time to send what is on its way.
+        """
+        if self.shared.settle_seconds:
+            self.loop.call_later(self.shared.settle_seconds, self._stop)
+        else:
+            self._stop()
+            self.close_if_idle()
+
+    def _stop(self) -> None:
         self.stopping = True
         self._pipeline.stop()
+        if self.shared.settle_seconds:
+            self.loop.call_later(LAST_SECONDS, self.close_if_idle)
+
+    def close_if_idle(self) -> None:
+        """Close the connection if nothing is under way."""
         if self.is_idle():
             self.transport.close()
 
