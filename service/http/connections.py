@@ -11,6 +11,7 @@ from service.answers.responder import Responder
 from service.answers.routes import Route
 from service.codec.problems import malformed
 from service.contract.routes import DEADLINE_HEADER
+from service.http.gauges import CONNECTIONS, WAITING
 from service.http.heads import Heads
 from service.http.turn import Turn
 from service.settings import ServiceSettings
@@ -109,6 +110,8 @@ class Connections:
         assert self._loop is not None
         self._loop.call_later(SECONDS_BETWEEN_LOOKS, self._look)
         now = self._loop.time()
+        CONNECTIONS.set(len(self._open))
+        WAITING.set(len(self.turn))
         for connection in list(self._open):
             self._check(connection, now)
         self._end_lingering(now)

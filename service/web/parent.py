@@ -44,6 +44,9 @@ def take_metrics_folder(home: Path) -> None:
     folder = home / METRICS_FOLDER / str(os.getppid())
     if folder.is_dir():
         os.environ[METRICS_VARIABLE] = str(folder)
+        for gauge in folder.glob("gauge_live*_*.db"):  # what a dead worker had open is open no more
+            if not psutil.pid_exists(int(gauge.stem.rpartition("_")[2])):
+                gauge.unlink(missing_ok=True)
 
 
 def _look_more_often(start: Any) -> Any:
