@@ -47,6 +47,11 @@ class Column:
     words: Mapping[str, float] = field(default_factory=dict)
     """Boolean: its words in lower case -> number, for cells that are text alone."""
 
+    @property
+    def in_numbers(self) -> bool:
+        """Whether its values are numbers: those of a boolean are 0 and 1 where training had no words for them."""
+        return self.kind == "number" or (self.kind == "boolean" and not self.levels)
+
     def code(self, cell: object) -> float | Wrong:
         """Return the number for a value of JSON."""
         if cell is None:
@@ -156,7 +161,9 @@ class Columns:
         self.outside = outside or {}
         self.gaps = np.array([column.gaps for column in self.columns])
         self.texts = [column.name for column in self.columns if column.kind == "category"]
-        self.numbers_alone = all(column.kind == "number" for column in self.columns)
+        self.booleans = np.flatnonzero([column.kind == "boolean" for column in self.columns])
+        self.numbers_alone = all(column.in_numbers for column in self.columns)
+        """Whether rows may come as numbers and nothing else: one array."""
         self.takes = tuple((column.types, column.codes) for column in self.columns)
         """Of each column, what its cells may be and their codes."""
         self.pick = _picker(self.names)
@@ -164,8 +171,8 @@ class Columns:
 
     @property
     def plain(self) -> bool:
-        """Whether all are numbers, none of which may be missing."""
-        return self.numbers_alone and not self.gaps.any()
+        """Whether all are numbers, none of which may be missing or written as true and false."""
+        return all(column.kind == "number" for column in self.columns) and not self.gaps.any()
 
     def natural(self, row: Iterable[float]) -> list[Cell]:
         """Numbers that the graphs take -> what a person would write."""
