@@ -178,6 +178,19 @@ def test_another_decimal_sign_is_refused(refusal: Refusal) -> None:
     assert "--decimal must be" in refusal("a,b\n1,2\n", decimal=";")
 
 
+def test_a_column_that_is_named_as_text_keeps_its_digits_as_they_stand(table: Read) -> None:
+    content = "zip,a\n02134, 1.0\n 10115 ,\nNA,01\n"
+    assert columns(table(content))["zip"] == [2134, 10115, None]
+    read_in = table(content, text=("zip", "a", "none"))
+    assert columns(read_in) == {"zip": ["02134", "10115", None], "a": ["1.0", None, "01"]}
+    assert columns(table("a;b\n1,5;2\n2,5;1\n", text=("a",))) == {"a": ["1,5", "2,5"], "b": [2, 1]}
+
+
+def test_a_parquet_files_types_decide_what_is_text(table: Read) -> None:
+    content = pa.table({"code": ["02134", "10115"], "number": [1, 2]})
+    assert columns(table(content, text=("code", "number"))) == {"code": ["02134", "10115"], "number": [1, 2]}
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_a_word_in_a_late_block_turns_the_whole_column(table: Read) -> None:
     read_in = columns(table("a,b,c\n" + ROWS + "x,,NA\n"))

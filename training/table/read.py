@@ -38,22 +38,24 @@ def read(path: Path, options: ReadOptions) -> ReadTable:
     A CSV column is one of numbers where each cell that is not missing is a number by the rule of ``CellRules``; where
     none is there at all, NaNs. Otherwise it is one of words, in which each stands as the file has it, without the
     blanks around it. So are whole numbers that float64 would round, and infinities, that whoever uses the column may
-    name them. In a Parquet file types decide: numbers, except for those two; words; and 'true', 'false', dates and
-    times as words. A last column without name and values is left out.
+    name them, and so is each column that ``options.text`` names. In a Parquet file types decide: numbers, except for
+    those two; words; and 'true', 'false', dates and times as words. A last column without name and values is left out.
     """
     source = _open(path, options)
     names = source.names
     wanted = [column for column, name in enumerate(names) if not name or name not in options.drop]
     if not wanted:
         raise UserError(f"{path.name}: a table must have columns, however: --drop leaves none. Drop fewer.")
-    rows, gathered = _gather(source, wanted)
+    text = {column for column, name in enumerate(names) if name in options.text and isinstance(source, CsvFile)}
+    rows, gathered = _gather(source, wanted, text)
     if rows == 0:
         raise UserError(f"{path.name}: a table must have rows, however: it has a header alone. Add rows.")
     columns = []
     for column, name in enumerate(names):
         values = _finish(name, gathered.pop(column)) if column in gathered else ColumnValues(name)
         if name:
-            source.check(values)
+            if column not in text:
+                source.check(values)
             columns.append(values)
         else:
             _refuse_unnamed(path, values, source)
@@ -102,10 +104,13 @@ def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[s
     return kept
 
 
-def _gather(source: Source, columns: list[int]) -> tuple[int, dict[int, Gathered]]:
-    """Read columns, and those that turn out to be words after some blocks once more. Return the number of rows, too."""
+def _gather(source: Source, columns: list[int], text: set[int]) -> tuple[int, dict[int, Gathered]]:
+    """Read columns, and those that turn out to be words after some blocks once more. Return the number of rows, too.
+
+    text: those that are words whatever they hold.
+    """
     rows = 0
-    gathered = {column: Gathered() for column in columns}
+    gathered = {column: Gathered(numbers=None) if column in text else Gathered() for column in columns}
     for block in source.blocks(columns):
         rows += block.num_rows
         for column, parts in gathered.items():
