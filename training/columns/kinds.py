@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 
 from service.contract.card import ColumnKind
 from service.contract.policies import BOOLEAN_SPELLINGS
-from training.columns.words import DATE, LONG_WHOLE, ODD_NUMBERS, PLAIN, Words, look_like, plain_numbers, read_words
+from training.columns.words import (
+    DATE,
+    LONG_WHOLE,
+    Words,
+    look_like,
+    odd_patterns,
+    plain_numbers,
+    plain_pattern,
+    read_words,
+)
 from training.errors import UserError, quoted
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
@@ -108,7 +117,7 @@ def _check_long_numbers(name: str, words: Words, *, table: ReadTable) -> None:
     """Refuse a column of numbers alone that the reader left as words, since float64 would round some of them."""
     used = words.count() > 0
     long = look_like(words.distinct, LONG_WHOLE) & used
-    if long.any() and np.all(look_like(words.distinct, PLAIN) | ~used):
+    if long.any() and np.all(look_like(words.distinct, plain_pattern(table.decimal)) | ~used):
         row = words.first_row(long)
         raise _lost_digits(name, row, quoted(words.text(row)), table=table)
 
@@ -143,8 +152,8 @@ def check_no_mixture(
     plain = ~np.isnan(numbers)
     if counts[plain].sum() == counts.sum():
         return
-    odd = {what: look_like(words.distinct, pattern) & (counts > 0) & ~plain for what, pattern in ODD_NUMBERS.items()}
-    odd["a number beyond float64"] = look_like(words.distinct, PLAIN) & (counts > 0) & ~plain
+    patterns = odd_patterns(table.decimal) | {"a number beyond float64": plain_pattern(table.decimal)}
+    odd = {what: look_like(words.distinct, pattern) & (counts > 0) & ~plain for what, pattern in patterns.items()}
     numeric = np.any([plain, *odd.values()], axis=0)
     if counts[numeric].sum() < NUMERIC_SHARE * counts.sum():
         return
