@@ -168,6 +168,7 @@ def test_whole_numbers_that_the_reader_left_as_words_are_refused_alike() -> None
         return str(9_007_199_254_740_993 + 2 * (row % 11))
 
     assert "line 2 holds '9007199254740993', and whole numbers beyond 2**53" in refusal(long)
+    assert "whole numbers beyond 2**53" in refusal(lambda row: f"{10**33 + row % 11}.00")
     assert kind_of(long, options=NUMERIC) == "number"
     assert kind_of(long, options=CATEGORY) == "category"
     among = "line 3 holds '9007199254740994', and whole numbers beyond 2**53"

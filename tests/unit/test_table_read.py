@@ -311,6 +311,12 @@ PARQUET = {
         pa.array([Decimal(2**53 + 1), None, None], pa.decimal128(20, 0)),
         ["9007199254740993", None, None],
     ),
+    "exact_decimal": (pa.array([Decimal(2**60), None, Decimal("0.5")], pa.decimal128(21, 1)), [2**60, None, 0.5]),
+    "long_decimal": (
+        pa.array([Decimal(10**33 + 1), None, Decimal(1)], pa.decimal256(50, 2)),
+        [f"{10**33 + 1}.00", None, "1.00"],
+    ),
+    "long_exact_decimal": (pa.array([Decimal(2**120), None, None], pa.decimal256(50, 0)), [2**120, None, None]),
     "date": (pa.array([datetime.date(2020, 1, 2), None, None]), ["2020-01-02", None, None]),
     "instant": (
         pa.array([1, None, None], pa.timestamp("s", tz="Europe/Berlin")),

@@ -19,6 +19,7 @@ from training.columns.words import (
     read_words,
 )
 from training.errors import UserError, quoted
+from training.table.cells import EXACT_WHOLE
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
 MOST_LEVELS = 10_000
@@ -27,8 +28,6 @@ NUMERIC_SHARE = 0.5
 """A column of which so many values look like numbers is one of numbers, and its words are mistakes."""
 UNIQUE_SHARE = 0.5
 """Text of which more values than these stand in no other row is free text, or names the row."""
-WHOLE_LIMIT = 2.0**53
-"""Up to here float64 holds every whole number."""
 DIGITS_LIMIT = 2.0**64
 """Beyond no integer type holds a number: it is a measurement, of which the first digits count."""
 SURE_DIGITS = 15
@@ -132,9 +131,13 @@ def _lost_digits(name: str, row: int, held: str, *, table: ReadTable) -> UserErr
 
 
 def first_rounded(numbers: NDArray[np.float64]) -> int | None:
-    """Return the first row whose whole number may have lost digits, in a column of whole numbers alone; else None."""
+    """Return the first row whose whole number may have lost digits, in a column of whole numbers alone; else None.
+
+    The reader keeps text, integers and decimals that would lose some; of floats nobody knows, and they are told by that
+    they need more digits than float64 is sure of.
+    """
     size = np.abs(numbers)
-    rows = np.flatnonzero((size >= WHOLE_LIMIT) & (size < DIGITS_LIMIT))
+    rows = np.flatnonzero((size >= EXACT_WHOLE) & (size < DIGITS_LIMIT))
     present = numbers[~np.isnan(numbers)]
     if not rows.size or not np.array_equal(present, np.round(present)):
         return None

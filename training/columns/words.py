@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 CURRENCY = r"[$€£¥]"
-LONG_WHOLE = r"[+-]?[0-9]{16,}"
+LONG_WHOLE = r"[+-]?[0-9]{16,}(?:[.,]0*)?"
 """float64 may not hold all digits of such a whole number."""
 
 TIME = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AaPp][Mm])?"

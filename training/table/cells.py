@@ -76,7 +76,7 @@ class CellRules:
             return None
         if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
             return None
-        return None if _rounded(stripped, numbers) else numbers
+        return None if lose_digits(stripped, numbers) else numbers
 
 
 def contains(cells: pa.Array, part: str) -> bool:
@@ -84,10 +84,16 @@ def contains(cells: pa.Array, part: str) -> bool:
     return bool(pc.any(pc.match_substring(cells, part), min_count=0).as_py())
 
 
-def _rounded(cells: pa.Array, numbers: pa.Array) -> bool:
-    """Whether a whole number became another one."""
+def lose_digits(exact: pa.Array, numbers: pa.Array) -> bool:
+    """Whether a whole number became another one. exact: text, integers or decimals; numbers: the same as float64."""
     large = pc.greater_equal(pc.abs(numbers), EXACT_WHOLE)
     if not pc.any(large, min_count=0).as_py():
         return False
-    pairs = zip(cells.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
-    return any(WHOLE.fullmatch(cell) and Decimal(cell) != number for cell, number in pairs)
+    pairs = zip(exact.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
+    return any(_is_whole(cell) and Decimal(cell) != number for cell, number in pairs)
+
+
+def _is_whole(cell: str | int | Decimal) -> bool:
+    if isinstance(cell, str):
+        return WHOLE.fullmatch(cell) is not None
+    return Decimal(cell) == Decimal(cell).to_integral_value()  # not modulo, for which 28 digits are too many

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from training.errors import UserError, quoted
-from training.table.cells import EXACT_WHOLE, CellRules
+from training.table.cells import CellRules, lose_digits
 from training.table.formats import unreadable
 from training.table.values import ColumnValues, ReadOptions
 
@@ -46,7 +46,9 @@ class ParquetFile:
             return None
         numbers = pc.cast(plain, pa.float64(), safe=False)
         numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
-        if pc.any(pc.is_inf(numbers), min_count=0).as_py() or _rounded(plain, numbers):
+        if pc.any(pc.is_inf(numbers), min_count=0).as_py():
+            return None
+        if not pa.types.is_floating(plain.type) and lose_digits(plain, numbers):
             return None
         return self.rules.without_missing_numbers(numbers)
 
@@ -98,14 +100,3 @@ def _can_be_read(kind: pa.DataType) -> bool:
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     simple = pa.types.is_boolean(kind) or pa.types.is_temporal(kind) or pa.types.is_null(kind)
     return bool(text or simple or _holds_numbers(kind))
-
-
-def _rounded(cells: pa.Array, numbers: pa.Array) -> bool:
-    """Whether a whole number became another one."""
-    if pa.types.is_floating(cells.type):
-        return False
-    large = pc.greater_equal(pc.abs(numbers), EXACT_WHOLE)
-    if not pc.any(large, min_count=0).as_py():
-        return False
-    pairs = zip(cells.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
-    return any(cell == cell // 1 and cell != number for cell, number in pairs)
