@@ -100,14 +100,6 @@ class Column:
         shown = ", ".join(repr(level[:SHOWN_CHARACTERS]) for level in self.levels[:MOST_LEVELS])
         return shown + (f" and {more} more" if more > 0 else "")
 
-    def natural(self, code: float) -> Cell:
-        """Return what a person would write for a number that the graphs take; None: missing, or an unknown level."""
-        if math.isnan(code) or self.kind == "number":
-            return None if math.isnan(code) else code
-        if code < 0:
-            return None
-        return self.levels[int(code)] if self.kind == "category" else bool(code)
-
 
 def _finite(value: float, written: str) -> float | Wrong:
     return value if math.isfinite(value) else Wrong("finite", f"is {written}")
@@ -152,8 +144,9 @@ class Columns:
         missing: spellings of no value in a cell of text. outside: name -> why it is no column.
         gaps_anywhere: whether a value may be missing in columns that had no gap in training.
         """
+        self.features = tuple(features)
         self.columns = tuple(
-            make_column(feature, unknown, gaps=gaps_anywhere or feature.missing_share > 0) for feature in features
+            make_column(feature, unknown, gaps=gaps_anywhere or feature.missing_share > 0) for feature in self.features
         )
         self.names = tuple(column.name for column in self.columns)
         self.places = {name: place for place, name in enumerate(self.names)}
@@ -176,7 +169,7 @@ class Columns:
 
     def natural(self, row: Iterable[float]) -> list[Cell]:
         """Numbers that the graphs take -> what a person would write."""
-        return [column.natural(float(code)) for column, code in zip(self.columns, row, strict=True)]
+        return [feature.natural(float(code)) for feature, code in zip(self.features, row, strict=True)]
 
 
 def _picker(names: Sequence[str]) -> Callable[[dict[str, object]], tuple[object, ...]]:
