@@ -36,7 +36,7 @@ from service.contract.files import (
 from service.contract.names import Task
 from service.contract.policies import PARITY_TOLERANCE, UNKNOWN_CODE
 from training.columns.data import DataTable
-from training.columns.split import Rows
+from training.columns.split import LabelledRows
 from training.errors import TrainingError
 from training.evaluation import choose_threshold, measure_calibration, measure_quality, predict
 from training.export import fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
@@ -63,8 +63,8 @@ class Prepared:
     release: str
     table: DataTable
     preprocessing: Pipeline
-    validation: Rows
-    test: Rows
+    validation: LabelledRows
+    test: LabelledRows
     source: DataSource
     target: Target
 
@@ -74,7 +74,7 @@ class Prepared:
         return self.table.task
 
     @cached_property
-    def examples(self) -> Rows:
+    def examples(self) -> LabelledRows:
         """Return the first held-out rows that the service answers: no unknown level, no gap that training had not.
 
         Raise TrainingError where there are none.
@@ -89,7 +89,7 @@ class Prepared:
                 f"{self.table.source}: a held-out row must have known levels alone, however: each has one that the "
                 "training rows lack, or a gap where they have none. Drop the columns of many levels, or add rows."
             )
-        return Rows(raw=raw[chosen], target=self.test.target[chosen])
+        return LabelledRows(raw=raw[chosen], target=self.test.target[chosen])
 
     @property
     def reference_raw(self) -> NDArray[np.float64]:

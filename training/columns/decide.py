@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.card import ColumnKind, LeftOut, RawFeature
+from training.columns.codes import as_numbers, code_column, describe_column
 from training.columns.data import DataTable
-from training.columns.encode import as_numbers, describe_column, encode_column
 from training.columns.kinds import decide_kind, first_rounded
 from training.columns.leaks import choose_rows, find_leak
 from training.columns.split import Split, split_target
@@ -105,7 +105,7 @@ def code_table(decided: DecidedTable) -> DataTable:
     columns = {column.name: column for column in table.columns}
     raw = np.empty((len(decided.rows), len(decided.features)))
     for place, feature in enumerate(decided.features):
-        raw[:, place] = encode_column(columns[feature.name], feature, decimal=table.decimal)[decided.rows]
+        raw[:, place] = code_column(columns[feature.name], feature, decimal=table.decimal)[decided.rows]
     return DataTable(
         source=table.source,
         columns=decided.features,
@@ -142,7 +142,7 @@ class _Columns:
                 suspect = self._find_no_number(column, kind)
             if suspect is None:
                 feature = describe_column(column, kind, rows=self._train_rows, decimal=self.table.decimal)
-                codes = canonical(encode_column(column, feature, decimal=self.table.decimal)[self.rows])
+                codes = canonical(code_column(column, feature, decimal=self.table.decimal)[self.rows])
                 suspect = find_nothing(feature, codes[self.split.train]) or duplicates.find(feature, codes)
             if suspect is not None:
                 suspects.append(suspect)

@@ -17,7 +17,7 @@ import pyarrow.csv
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
 from training.table.cells import CellRules, contains
-from training.table.encoding import undecodable
+from training.table.charset import undecodable
 from training.table.formats import open_bytes, unreadable
 from training.table.lines import Record, number_records
 from training.table.look import Look, separator_name

@@ -34,7 +34,7 @@ def describe_column(
     return describe_numbers(column.name, as_numbers(column, decimal=decimal)[rows])
 
 
-def encode_column(column: ColumnValues, feature: RawFeature, *, decimal: str = ".") -> NDArray[np.float64]:
+def code_column(column: ColumnValues, feature: RawFeature, *, decimal: str = ".") -> NDArray[np.float64]:
     """Return (n,) float64 for all rows: see ``RawFeature``. NaN: missing; ``UNKNOWN_CODE``: a level of other rows."""
     if feature.kind == "number" or (feature.kind == "boolean" and column.words is None):
         return as_numbers(column, decimal=decimal)
