@@ -23,6 +23,7 @@ from training.columns.codes import (
 from training.columns.data import fingerprint
 from training.columns.decide import code_table
 from training.columns.split import take_rows
+from training.preprocessing import fit_preprocessing
 
 ALL = np.arange(8)
 
@@ -39,6 +40,26 @@ def test_a_missing_value_is_nan_whatever_the_kind(kind: ColumnKind, values: Sequ
     codes = code_column(made, describe_column(made, kind, rows=ALL))
     assert np.isnan(codes[0])
     assert not np.isnan(codes[1:]).any()
+
+
+@pytest.mark.parametrize(
+    ("values", "fill"),
+    [
+        (["no", "yes", "YES", None], "1, the commoner,"),
+        (["no", "yes", "No", None], "0, the commoner,"),
+        (["no", "yes", None, None], "0.5, halfway,"),
+        ([0, 1, 0, None], "0, the commoner,"),
+        ([1, 0, None, 1], "1, the commoner,"),
+        ([1, 0, None, None], "0.5, halfway,"),
+    ],
+)
+def test_what_stands_in_a_booleans_gaps_is_stated(values: list[Value], fill: str) -> None:
+    made = column("x", values)
+    feature = describe_column(made, "boolean", rows=np.arange(4))
+    assert feature.becomes == f"2 columns: {fill} in gaps, and where they are"
+    raw = code_column(made, feature)[:, None]
+    imputer = fit_preprocessing(raw, [feature])["encode"].named_transformers_["values"]
+    assert fill.startswith(f"{imputer.statistics_[0]:g},")
 
 
 def test_booleans_are_0_and_1_in_any_case() -> None:
