@@ -96,8 +96,12 @@ def test_the_users_spellings_are_missing_too_even_numbers(table: Read) -> None:
         "b": [None, 2],
         "c": [None, "x"],
     }
-    parquet = pa.table({"b": [-999, 2], "c": ["?", "x"]})
-    assert columns(table(parquet, missing=("?", "-999"))) == {"b": [None, 2], "c": [None, "x"]}
+    parquet = pa.table({"b": [-999, 2], "c": ["?", "x"], "d": [1.5, -math.inf]})
+    assert columns(table(parquet, missing=("?", "-999", "-inf"))) == {
+        "b": [None, 2],
+        "c": [None, "x"],
+        "d": [1.5, None],
+    }
 
 
 def test_a_column_without_any_value_is_one_of_numbers(table: Read) -> None:
@@ -346,7 +350,8 @@ def test_a_parquet_column_of_another_type_is_refused_unless_dropped(
     assert values(table(content, drop=("odd",)).columns[1]) == [1, 2]
 
 
-def test_a_parquet_table_without_rows_or_with_a_name_twice_is_refused(refusal: Refusal) -> None:
+def test_a_parquet_table_without_rows_or_columns_or_with_a_name_twice_is_refused(refusal: Refusal) -> None:
+    assert "a table must have columns, however: it has none" in refusal(pa.table({}))
     assert "must have rows" in refusal(pa.table({"a": pa.array([], pa.int64())}))
     assert "'a' stands 2 times" in refusal(pa.table([pa.array([1]), pa.array([2])], names=["a", "a "]))
 

@@ -22,6 +22,7 @@ DecimalSign = Literal[".", ","]
 EXACT_WHOLE = 2.0**53
 """Up to here float64 holds every whole number."""
 WHOLE = re.compile(r"[+-]?[0-9]+")
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class CellRules:
 
     @cached_property
     def _missing_numbers(self) -> pa.Array:
-        return pa.array([float(spelling) for spelling in self.missing if self.is_number(spelling)], pa.float64())
+        numbers = [word for word in self.missing if self.is_number(word) or INFINITE.fullmatch(word)]
+        return pa.array([float(word) for word in numbers], pa.float64())
 
     @cached_property
     def _spellings(self) -> pa.Array:

@@ -45,12 +45,12 @@ class ParquetFile:
         if not _holds_numbers(plain.type):
             return None
         numbers = pc.cast(plain, pa.float64(), safe=False)
-        numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
+        numbers = self.rules.without_missing_numbers(pc.if_else(pc.is_nan(numbers), None, numbers))
         if pc.any(pc.is_inf(numbers), min_count=0).as_py():
             return None
         if not pa.types.is_floating(plain.type) and lose_digits(plain, numbers):
             return None
-        return self.rules.without_missing_numbers(numbers)
+        return numbers
 
     def words(self, cells: pa.Array) -> pa.DictionaryArray:
         """Return the cells as words, null where they are missing."""
@@ -77,6 +77,8 @@ def open_parquet(path: Path, options: ReadOptions, rules: CellRules) -> ParquetF
         schema = pa.parquet.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from error
+    if not schema.names:
+        raise UserError(f"{path.name}: a table must have columns, however: it has none. Give another file.")
     for field in schema:
         if field.name.strip() not in options.drop and not _can_be_read(field.type):
             raise UserError(
