@@ -190,6 +190,16 @@ def test_a_column_that_is_named_as_text_keeps_its_digits_as_they_stand(table: Re
     assert columns(table("a;b\n1,5;2\n2,5;1\n", text=("a",))) == {"a": ["1,5", "2,5"], "b": [2, 1]}
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("cell", "found"), [("007", True), ("00 ", True), ("0", False), ("0.5", False), ("0e1", False), ("-0", False)]
+)
+def test_the_first_number_with_zeros_in_front_is_found(table: Read, cell: str, *, found: bool) -> None:
+    read_in = table("a,b,c\n" + ROWS + f"{cell},0,\n08,0,\n")
+    assert [column.padded_row for column in read_in.columns] == [300 if found else 301, None, None]
+    assert columns(read_in)["a"][300:] == [float(cell), 8]
+
+
 def test_a_parquet_files_types_decide_what_is_text(table: Read) -> None:
     content = pa.table({"code": ["02134", "10115"], "number": [1, 2]})
     assert columns(table(content, text=("code", "number"))) == {"code": ["02134", "10115"], "number": [1, 2]}

@@ -19,6 +19,7 @@ from training.columns.suspects import (
     RepeatedRows,
     Suspect,
     canonical,
+    find_case,
     find_nothing,
     find_outlier,
     find_row_number,
@@ -180,6 +181,7 @@ class _Columns:
         """Return warnings of a column that is kept. codes: (m,) of all rows with a target."""
         train = self.split.train
         found = [find_outlier(feature, codes[train]), find_unseen(feature, codes, train=train)]
+        found.append(find_case(feature.name, feature.levels))
         if self.target is not None:
             looked_at = choose_rows(train)
             found.append(
@@ -189,6 +191,12 @@ class _Columns:
             words = int((read_words(column.words).positions[self.rows] >= 0).sum() - (~np.isnan(codes)).sum())
             if words:
                 found.append(Suspect(column.name, "words", f"has words in {words:,} rows, which count as missing"))
+        if column.padded_row is not None and column.name not in self.options.numeric:
+            place = self.table.place(column.padded_row)
+            text = (
+                f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give --category "
+            )
+            found.append(Suspect(column.name, "padded", text + quoted(column.name)))
         if feature.kind == "number" and first_rounded(codes) is not None:
             text = "holds whole numbers beyond 2**53, which lose their last digits"
             found.append(Suspect(column.name, "rounded", text))
@@ -203,6 +211,9 @@ class _Columns:
         if self.target.classes is None:
             return rows
         train = self.target.values[self.split.train]
+        alike = find_case(None, self.target.classes)
+        if alike is not None:
+            rows.append(alike)
         return rows + find_small_classes(train, self.target.classes, share=SMALL_CLASS_SHARE)
 
 

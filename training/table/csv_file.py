@@ -104,6 +104,10 @@ class CsvFile:
         """Return the cells as float64, null where they are missing; None where they are not all numbers."""
         return self.rules.numbers(cells)
 
+    def padded_row(self, cells: pa.Array) -> int | None:
+        """Return the place of the first whole number with zeros in front, None where there is none."""
+        return self.rules.padded_row(cells)
+
     def words(self, cells: pa.Array) -> pa.DictionaryArray:
         """Return the cells as words, null where they are missing. Raise UserError for quotes out of place."""
         encoded = cells.dictionary_encode()

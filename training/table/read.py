@@ -30,6 +30,7 @@ class Gathered:
     numbers: "array[float] | None" = field(default_factory=lambda: array("d"))
     words: list[pa.DictionaryArray] = field(default_factory=list)
     again: bool = False
+    padded_row: int | None = None
 
 
 def read(path: Path, options: ReadOptions) -> ReadTable:
@@ -126,6 +127,8 @@ def _add(source: Source, parts: Gathered, cells: pa.Array) -> None:
     if parts.numbers is not None:
         numbers = source.numbers(cells)
         if numbers is not None:
+            if parts.padded_row is None and (place := source.padded_row(cells)) is not None:
+                parts.padded_row = len(parts.numbers) + place
             parts.numbers.frombytes(numbers.to_numpy(zero_copy_only=False).view(np.uint8))
             return
         parts.again = len(parts.numbers) > 0
@@ -136,7 +139,7 @@ def _add(source: Source, parts: Gathered, cells: pa.Array) -> None:
 
 def _finish(name: str, parts: Gathered) -> ColumnValues:
     if parts.numbers is not None:
-        return ColumnValues(name, numbers=np.frombuffer(parts.numbers))
+        return ColumnValues(name, numbers=np.frombuffer(parts.numbers), padded_row=parts.padded_row)
     return ColumnValues(name, words=pa.chunked_array(parts.words).unify_dictionaries().combine_chunks())
 
 

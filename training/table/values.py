@@ -47,6 +47,8 @@ class ColumnValues:
     name: str
     numbers: NDArray[np.float64] | None = None
     words: pa.DictionaryArray | None = None
+    padded_row: int | None = None
+    """The first row of a CSV file whose number has zeros in front: ``02134``, of which ``numbers`` keeps 2134."""
 
 
 @dataclass(frozen=True)
