@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from service.contract.card import ColumnKind, LeftOut, RawFeature
 from training.columns.codes import as_numbers, code_column, describe_column
 from training.columns.data import DataTable
-from training.columns.kinds import decide_kind, first_rounded
+from training.columns.digits import first_rounded
+from training.columns.kinds import decide_kind
 from training.columns.leaks import choose_rows, find_leak
 from training.columns.split import Split, split_target
 from training.columns.suspects import (
@@ -193,10 +194,8 @@ class _Columns:
                 found.append(Suspect(column.name, "words", f"has words in {words:,} rows, which count as missing"))
         if column.padded_row is not None and column.name not in self.options.numeric:
             place = self.table.place(column.padded_row)
-            text = (
-                f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give --category "
-            )
-            found.append(Suspect(column.name, "padded", text + quoted(column.name)))
+            text = f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give --category"
+            found.append(Suspect(column.name, "padded", f"{text} {quoted(column.name)}"))
         if feature.kind == "number" and first_rounded(codes) is not None:
             text = "holds whole numbers beyond 2**53, which lose their last digits"
             found.append(Suspect(column.name, "rounded", text))
