@@ -174,6 +174,26 @@ def test_a_point_under_a_decimal_comma_is_not_guessed_either(refusal: Refusal) -
     assert "column 'b' holds '1.234' in line 3" in refusal("a;b\n1,5;2\n2,5;1.234\n", decimal=",")
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("cell", ["1.234", " -12.000 ", "1.100"])
+def test_points_that_may_part_thousands_are_not_guessed(table: Read, refusal: Refusal, cell: str) -> None:
+    content = "a;b;c\n" + ROWS.replace(",", ";").replace(".0;", ";").replace(".5;", ";") + f"7;{cell};x.y\n8;;z\n"
+    line = refusal(content)
+    assert f"column 'b' holds '{cell}' in line 302, and every point in a number stands before three digits" in line
+    assert "Give --decimal ." in line
+    assert columns(table(content, decimal="."))["b"][-2:] == [float(cell), None]
+    assert columns(table(content.replace(";", ",")))["b"][-2:] == [float(cell), None]
+
+
+@pytest.mark.parametrize("clear", ["0.5", "1.23", "1.2345", "1234.567", "0.123", "7.", "1.5e3", "1.230"])
+def test_one_number_with_a_clear_decimal_point_is_enough(table: Read, refusal: Refusal, clear: str) -> None:
+    content = f"a;b\n1.234;{clear}\n2.000;8\n"
+    if clear == "1.230":
+        assert "'1.234' in line 2" in refusal(content)
+    else:
+        assert columns(table(content))["a"] == [1.234, 2]
+
+
 def test_words_with_a_comma_here_and_there_are_words(table: Read) -> None:
     assert columns(table('a,b\n1,"x, y"\n2,z\n3,"1,5"\n'))["b"] == ["x, y", "z", "1,5"]
 

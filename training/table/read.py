@@ -15,6 +15,7 @@ from training.table.csv_file import CsvFile
 from training.table.formats import recognise
 from training.table.look import look
 from training.table.parquet_file import ParquetFile, open_parquet
+from training.table.points import check_points
 from training.table.values import ColumnValues, ReadOptions, ReadTable
 
 UNNAMED_FIRST = "Unnamed: 0"
@@ -51,21 +52,23 @@ def read(path: Path, options: ReadOptions) -> ReadTable:
     rows, gathered = _gather(source, wanted, text)
     if rows == 0:
         raise UserError(f"{path.name}: a table must have rows, however: it has a header alone. Add rows.")
-    columns = []
+    columns: dict[int, ColumnValues] = {}
     for column, name in enumerate(names):
         values = _finish(name, gathered.pop(column)) if column in gathered else ColumnValues(name)
         if name:
             if column not in text:
                 source.check(values)
-            columns.append(values)
+            columns[column] = values
         else:
             _refuse_unnamed(path, values, source)
+    if isinstance(source, CsvFile):
+        check_points(source, columns)
     empty = len(names) - len(columns)
     return ReadTable(
         source=path.name,
         found=source.found + (f", {empty} empty at the end left out" if empty else ""),
         rows=rows,
-        columns=columns,
+        columns=list(columns.values()),
         place=source.place,
         decimal=options.decimal or ".",
     )
