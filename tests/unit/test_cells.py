@@ -275,7 +275,7 @@ def decoded_or_refused(data: bytes, expected: Input) -> None:
         assert not np.isinf(rows).any()
 
 
-@given(json_values, st.sampled_from(["raw", "records"]), st.sampled_from([TABLE, LENIENT, GAPS, PLAIN]))
+@given(json_values, st.sampled_from(["raw", "records"]), st.sampled_from([TABLE, LENIENT, GAPS, PLAIN, FLAGS]))
 def test_any_json_is_decoded_or_refused(value: object, key: str, expected: Input) -> None:
     decoded_or_refused(body(value, key), expected)
 
