@@ -86,6 +86,7 @@ def make_openapi(release: Release, endpoints: Iterable[Endpoint], *, max_body_by
     return {
         "openapi": "3.1.0",
         "info": {"title": "archscale", "version": release.version, "description": _introduction(release, raw)},
+        "servers": [{"url": "."}],  # relative to this document: behind a prefix, too
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": {
             **{endpoint.route: {"post": _post(endpoint, release, raw, max_body_bytes)} for endpoint in endpoints},
