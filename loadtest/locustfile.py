@@ -166,5 +166,5 @@ def write_results(environment: Environment, **_: Any) -> None:
             file = file_of_worker(file, runner.worker_index)
         save_samples(recorder.finish(), file)
     judges = options.headless and not isinstance(runner, WorkerRunner)  # its master has a worker's statistics
-    if judges and environment.stats.total.num_requests == 0:
+    if judges and stopping.asked_nothing(environment):
         environment.process_exit_code = 1

@@ -6,15 +6,18 @@ Importing this module opens the release, because BentoML needs the class with it
 import functools
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import bentoml
 from _bentoml_sdk.models import BentoModel
 from _bentoml_sdk.service import Service
 from bentoml._internal.bento.bento import BentoModelInfo
+from bentoml._internal.configuration.containers import BentoMLContainer
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from service.answers.readiness import READINESS
 from service.contract.files import entry_name
 from service.contract.names import PREPROCESSING
 from service.image import make_image
@@ -22,8 +25,10 @@ from service.models.endpoints import make_endpoints
 from service.models.inference import Models, load_models
 from service.models.release import Release, ReleaseError, open_release
 from service.settings import ServiceSettings, SettingsError, load_settings
-from service.web import worker
+from service.web import parent, worker
 from service.web.apis import declare_apis
+from service.web.drain import drain_before_the_end
+from service.web.watchdog import end_when_the_loop_hangs
 
 USER_ERROR = 2
 
@@ -39,6 +44,7 @@ def _open() -> tuple[ServiceSettings, Release]:
 
 
 SETTINGS, RELEASE = _open()
+HOME = Path(BentoMLContainer.bentoml_home.get())
 
 
 @functools.cache
@@ -65,6 +71,7 @@ class FrontedService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """Wrap BentoML's application, in the process that is about to serve it."""
+        parent.take_metrics_folder(HOME)
         from service.web.stack import make_app  # the metrics that it makes belong to a worker alone
 
         app: Starlette = super().to_asgi(is_main)
@@ -89,6 +96,12 @@ class _Archscale:
         """Leave start-up behind."""
         worker.silence_uvicorn()
         worker.freeze_heap()
+        drain_before_the_end(SETTINGS.drain_seconds)
+        end_when_the_loop_hangs(SETTINGS.hang_seconds)
+
+    def __is_ready__(self) -> bool:
+        """Whether ``/readyz`` answers 200."""
+        return READINESS.is_ready
 
     @bentoml.on_deployment
     @staticmethod
@@ -99,6 +112,7 @@ class _Archscale:
         except ReleaseError as error:
             print(error, file=sys.stderr)
             raise SystemExit(1) from None
+        parent.prepare(HOME)
         # A worker that is respawned after a newer release was saved would otherwise come back with that one.
         os.environ["ARCHSCALE_RELEASE"] = RELEASE.version
         # From 10,000 numbers on, OpenBLAS would share out even a dot product, and its threads spin on after it: 64 rows

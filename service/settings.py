@@ -57,6 +57,12 @@ class ServiceSettings(BaseSettings):
     """What becomes of a category's levels that training never saw."""
     turn_batching: bool = True
     """Whether requests that arrive together go through a graph together."""
+    deadline_ms: int = Field(1000, ge=1, le=3_600_000)
+    """A request that would wait longer until it is begun is refused at once."""
+    drain_seconds: float = Field(5.0, ge=0, le=3600)
+    """So long a worker that was asked to end still answers, while it is not ready."""
+    hang_seconds: float = Field(30.0, ge=1, le=3600)
+    """A worker whose event loop does not turn for so long is replaced."""
     keep_alive_seconds: float = Field(75.0, gt=0, le=3600)
     """So long a connection stays open on which nothing is under way."""
     head_seconds: float = Field(10.0, gt=0, le=3600)

@@ -17,6 +17,8 @@ from service.settings import ServiceSettings
 HIGH_WATER = 64 * 1024
 """Bytes that a client has not read, beyond which its transport asks for no more (asyncio's default)."""
 LOW_WATER = 16 * 1024
+NO_DEADLINE = 3_600_000
+"""Milliseconds: on a busy machine no test loses a request to it."""
 PIECE = 64 * 1024
 """Most bytes that come out of a socket at once."""
 DATE = (b"date", b"Thu, 26 Nov 2026 00:00:00 GMT")
@@ -183,7 +185,8 @@ class HandService:
     ) -> None:
         """Answer by these. app: for what the responder has no route; settings: other than the defaults."""
         self.loop = loop
-        self.connections = Connections(responder, ServiceSettings(workers=1, **settings), cors=cors)
+        settings = {"workers": 1, "deadline_ms": NO_DEADLINE, **settings}
+        self.connections = Connections(responder, ServiceSettings(**settings), cors=cors)
         self._config = Config(app, log_config=None, http="httptools", lifespan="off")
         self._config.load()
         self.state = ServerState()

@@ -8,15 +8,17 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 FINISHED = "source-finished"
-"""Message of a worker to its master."""
+"""Message of a worker to its master, with the requests that it had not reported."""
+ASKED = "asked"
 
 _finished = 0
+_asked = 0
 
 
 def begin() -> None:
     """Count from here: a test starts."""
-    global _finished  # noqa: PLW0603  # of this process, as Locust's runner is
-    _finished = 0
+    global _finished, _asked  # noqa: PLW0603  # of this process, as Locust's runner is
+    _finished = _asked = 0
 
 
 def interrupt_where_locust_waits() -> None:
@@ -32,21 +34,34 @@ def interrupt_where_locust_waits() -> None:
 def listen(environment: Environment) -> None:
     """Let a master hear of its workers' sources."""
     if isinstance(environment.runner, MasterRunner):
-        environment.runner.register_message(FINISHED, lambda environment, msg, **_: _count(environment))
+        environment.runner.register_message(
+            FINISHED, lambda environment, msg, **_: _count(environment, msg.data[ASKED])
+        )
 
 
 def tell_finished(environment: Environment) -> None:
     """Say that one source has come to its end."""
+    asked = environment.stats.total.num_requests
     if isinstance(environment.runner, WorkerRunner):
-        environment.runner.send_message(FINISHED)
+        environment.runner.send_message(FINISHED, {ASKED: asked})
     else:
-        _count(environment)
+        _count(environment, asked)
 
 
-def _count(environment: Any) -> None:
+def asked_nothing(environment: Environment) -> bool:
+    """Whether no request was sent, as far as this process knows.
+
+    A master ends half a second after its last source, and the workers' last statistics may come too late for it
+    (Locust 2.47): what they had not reported until then they say with the end of each source.
+    """
+    return environment.stats.total.num_requests + _asked == 0
+
+
+def _count(environment: Any, asked: int) -> None:
     """End the test with its last source: headless the whole run, in the web page the test alone."""
-    global _finished  # noqa: PLW0603
+    global _finished, _asked  # noqa: PLW0603
     _finished += 1
+    _asked += asked
     runner = environment.runner
     if _finished >= runner.target_user_count:
         gevent.spawn(runner.quit if environment.parsed_options.headless else runner.stop)

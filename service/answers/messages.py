@@ -1,5 +1,6 @@
 """A request as it came and the answer to it, whatever carries them: the protocol, or ASGI."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,6 +24,8 @@ class Request:
     body: bytes
     request_id: bytes
     arrived: float
+    patience: float = math.inf
+    """Seconds that it may wait until it is begun."""
 
 
 class Answer(NamedTuple):
@@ -54,6 +57,18 @@ def too_large(limit: int) -> Problem:
         rule="body-size",
         # What is still on its way would be read as the next request.
         headers={"Connection": "close"},
+    )
+
+
+def overloaded(seconds: float, *, closes: bool = False) -> Problem:
+    """503: there is more to do than time for it. seconds: until what waits is done."""
+    closing = {"Connection": "close"} if closes else {}
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"a request must be begun before its deadline, however: {seconds:.2f} s of work wait before it. "
+        "Ask again later, or less often, or raise ARCHSCALE_DEADLINE_MS.",
+        rule="deadline",
+        headers={"Retry-After": str(max(1, math.ceil(seconds))), **closing},
     )
 
 

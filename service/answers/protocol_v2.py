@@ -1,7 +1,7 @@
 """The Open Inference Protocol v2 under ``/v2``: its routes, documents and answers.
 
 Every architecture is a model that takes ``features``, and with ``-raw`` after its name one that takes ``raw``, or a
-tensor for each column where they are not all numbers; the release is their version. Errors are ``{"error": ...}``, as
+tensor for each column where some hold words; the release is their version. Errors are ``{"error": ...}``, as
 the protocol has it.
 """
 
@@ -15,6 +15,7 @@ import orjson
 from service.answers.exchange import add_counts, check_encoding
 from service.answers.messages import Answer, Request
 from service.answers.metrics import Meter
+from service.answers.readiness import READINESS
 from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
 from service.codec.column_tensors import ColumnsReader, describe_inputs, make_reader
 from service.codec.infer_request import Reader
@@ -27,6 +28,9 @@ from service.models.endpoints import PREDICTING, Endpoint
 from service.models.inference import Array
 
 V2_ROUTE = "/v2"
+READY_ROUTE = f"{V2_ROUTE}/health/ready"
+READY_DOCUMENT = orjson.dumps({"live": True, "ready": True})
+"""The specification names the member 'live' here too; KServe's client reads 'ready'."""
 HEADER_LENGTH_KEY = HEADER_LENGTH_HEADER.lower().encode()
 
 
@@ -63,6 +67,20 @@ class V2Document(DocumentRoute):
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
         return _refusal(problem, request_id)
+
+
+class ReadyDocument(V2Document):
+    """Whether the service wants requests."""
+
+    def answer(self, request: Request) -> Answer:
+        """Return the document. Raises Problem 503 while the worker ends."""
+        if not READINESS.is_ready:
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the service must be ready, however: it ends. Ask another.",
+                rule="ready",
+            )
+        return super().answer(request)
 
 
 class UnknownRoute(PlainRoute):
@@ -141,6 +159,7 @@ def make_v2_routes(
             documents[f"{path}/ready"] = orjson.dumps({"name": name, "ready": True})
             routes[f"{path}/infer"] = infer
     routes |= {path: V2Document(document, release) for path, document in documents.items()}
+    routes[READY_ROUTE] = ReadyDocument(READY_DOCUMENT, release)
     return routes, UnknownRoute(predicting, release)
 
 
@@ -151,8 +170,6 @@ def _server_documents(release: str) -> dict[str, bytes]:
         V2_ROUTE: server,
         f"{V2_ROUTE}/": server,
         f"{V2_ROUTE}/health/live": orjson.dumps({"live": True}),
-        # The specification names the member 'live' here too; KServe's client reads 'ready'.
-        f"{V2_ROUTE}/health/ready": orjson.dumps({"live": True, "ready": True}),
     }
 
 

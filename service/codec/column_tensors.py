@@ -58,7 +58,7 @@ class ColumnsReader:
         header_length: value of ``Inference-Header-Content-Length``, where it was sent.
         """
         head, behind = split_body(body, header_length)
-        members = read_json(head, table=True)
+        members = read_json(head)
         echo, binary = read_frame(members)
         tensors = self._by_name(members.get("inputs"))
         counts = {name: self._check(name, tensor) for name, tensor in tensors.items()}

@@ -83,7 +83,7 @@ class Reader:
         return self._remember(head) if len(head) <= LONGEST_REMEMBERED else self._read_envelope(head)
 
     def _read_envelope(self, head: bytes) -> Envelope:
-        members = read_json(head, table=self._expected.columns is not None)
+        members = read_json(head)
         echo, binary = read_frame(members)
         tensor = _only(members.get("inputs"), "inputs", self._expected.key)
         check_members(tensor, INPUT_MEMBERS, "the input")

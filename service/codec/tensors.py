@@ -14,7 +14,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from service.codec.cells import check_cells
-from service.codec.decode import SIMDJSON_ERRORS, are_rows, has_brackets, read_not_finite
+from service.codec.decode import SIMDJSON_ERRORS, are_rows, check_twins, has_brackets, read_not_finite
 from service.codec.problems import kind_of, malformed, unprocessable
 from service.codec.rows import Input, Rows, check_array, check_count, check_rows, narrow
 
@@ -81,15 +81,15 @@ def _end_of_rows(head: bytes, begin: int, max_rows: int) -> int:
     return end + 2
 
 
-def read_json(head: bytes, *, table: bool) -> Members:
+def read_json(head: bytes) -> Members:
     """Return the members of a request's JSON. Raises Problem 400 or 422.
 
-    table: whether a table's rows are sent, of which NaN may say that a value is missing.
+    NaN, which may say that a value of a table is missing, is read; who takes the numbers refuses it elsewhere.
     """
     try:
         members = orjson.loads(head)
     except orjson.JSONDecodeError as error:
-        members = read_not_finite(head) if table else None
+        members = read_not_finite(head)
         if members is None:
             raise malformed(
                 f"the body must be JSON (RFC 8259: no NaN, no Infinity, no trailing text), however: {error}. "
@@ -98,6 +98,7 @@ def read_json(head: bytes, *, table: bool) -> Members:
             ) from None
     if not isinstance(members, dict):
         raise unprocessable(f"the body must be an object with 'inputs', however: {kind_of(members)}.", rule="members")
+    check_twins(head, members)
     return members
 
 
@@ -163,6 +164,12 @@ def _check_shape(shape: object, expected: Input) -> int:
             rule="shape",
         )
     rows: int = shape[0]  # type: ignore[index]
+    if rows < 0:
+        raise unprocessable(
+            f"the shape of input '{expected.key}' must count the rows that are sent, however: {rows}, which stands for "
+            "any number in a model's metadata alone. Send their number.",
+            rule="shape",
+        )
     check_count(rows, expected)
     return rows
 

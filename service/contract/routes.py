@@ -10,6 +10,8 @@ RELEASE_HEADER = "X-Archscale-Release"
 REQUEST_ID_HEADER = "X-Request-Id"
 TIMING_HEADER = "X-Archscale-Timing"
 """Whoever sends it, with any value, is answered with the stages' times in ``Server-Timing``."""
+DEADLINE_HEADER = "X-Archscale-Deadline-Ms"
+"""Milliseconds that a request may wait before it is begun, where its client wants fewer than the service allows."""
 TRANSFORM_ROUTE = "/transform"
 MODELS_ROUTE = "/models"
 

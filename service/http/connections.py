@@ -9,6 +9,9 @@ import httptools
 from service.answers.messages import Headers
 from service.answers.responder import Responder
 from service.answers.routes import Route
+from service.codec.problems import malformed
+from service.contract.routes import DEADLINE_HEADER
+from service.http.gauges import CONNECTIONS, WAITING
 from service.http.heads import Heads
 from service.http.turn import Turn
 from service.settings import ServiceSettings
@@ -21,7 +24,11 @@ LINGER_SECONDS = 1.0
 """So long what a refused client still sends is read and thrown away: a closed socket would reset the refusal."""
 BODY_BYTES_PER_SECOND = 64 * 1024
 """A body has its time, and a second more for so many bytes that have come."""
+SETTLE_SECONDS = 0.25
+"""Workers that are asked to end at once close their listening sockets within so long."""
 ORIGIN = b"origin"
+DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
+MOST_DIGITS = 9
 
 
 IDLE, HEAD, BODY = range(3)
@@ -38,6 +45,8 @@ class Connections:
         self.max_body_bytes = int(settings.max_body_bytes)
         self._settings = settings
         self._cors = cors
+        self.settle_seconds = SETTLE_SECONDS if settings.drain_seconds else 0.0
+        self._patience = settings.deadline_ms / 1000
         self._found: dict[bytes, tuple[Route | None, str, bytes]] = {
             path.encode(): (route, path, b"") for path, route in responder.routes.items()
         }
@@ -57,6 +66,22 @@ class Connections:
             path, query = _split_target(target)
             found = self.responder.find(path), path, query
         return (None, found[1], found[2]) if self._cors and ORIGIN in headers else found
+
+    def patience_of(self, headers: Headers) -> float:
+        """Return the seconds that a request may wait: the setting's, or fewer if the client says so.
+
+        Raises Problem 400.
+        """
+        given = headers.get(DEADLINE_KEY)
+        if given is None:
+            return self._patience
+        if not (given.isdigit() and 0 < len(given) <= MOST_DIGITS):
+            raise malformed(
+                f"{DEADLINE_HEADER} must be whole milliseconds, however: {given[:20].decode('latin-1')!r}. "
+                "Send digits, or leave it out.",
+                rule="deadline",
+            )
+        return min(int(given) / 1000, self._patience)
 
     def opened(self, connection: "ServiceProtocol") -> None:
         """Watch a connection."""
@@ -86,6 +111,8 @@ class Connections:
         assert self._loop is not None
         self._loop.call_later(SECONDS_BETWEEN_LOOKS, self._look)
         now = self._loop.time()
+        CONNECTIONS.set(len(self._open))
+        WAITING.set(len(self.turn))
         for connection in list(self._open):
             self._check(connection, now)
         self._end_lingering(now)

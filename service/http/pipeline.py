@@ -27,15 +27,18 @@ SMALL_BODY = 64 * 1024
 class Computed:
     """The place of a request that the turn answers."""
 
-    __slots__ = ("_pipeline", "answer", "closes", "request", "route")
+    __slots__ = ("_pipeline", "answer", "closes", "is_hopeless", "request", "route")
 
-    def __init__(self, pipeline: "Pipeline", route: Route, request: Request, *, closes: bool) -> None:
+    def __init__(
+        self, pipeline: "Pipeline", route: Route, request: Request, *, closes: bool, is_hopeless: bool
+    ) -> None:
         self._pipeline = pipeline
         self.route = route
         self.request = request
         self.answer: Answer | None = None
         self.closes = closes
         """Whether the connection ends with this answer."""
+        self.is_hopeless = is_hopeless
 
     def is_wanted(self) -> bool:
         """Whether the client is still there."""
@@ -103,9 +106,9 @@ class Pipeline:
         """Whether no more should be read."""
         return len(self._places) > MOST_WAITING or self._bytes > MOST_WAITING_BYTES
 
-    def add(self, route: Route, request: Request, *, closes: bool) -> None:
-        """Queue a request that is whole."""
-        place = Computed(self, route, request, closes=closes)
+    def add(self, route: Route, request: Request, *, closes: bool, is_hopeless: bool = False) -> None:
+        """Queue a request that is whole. is_hopeless: it was refused before its body was read."""
+        place = Computed(self, route, request, closes=closes, is_hopeless=is_hopeless)
         self._places.append(place)
         self._held.append(place)
         self._bytes += len(request.body)
@@ -157,7 +160,11 @@ class Pipeline:
             if self._given and len(self._held[0].request.body) > SHORT_BYTES:
                 return
             self._given += 1
-            self._shared.turn.add(self._held.popleft())
+            place = self._held.popleft()
+            if place.is_hopeless:
+                self._shared.turn.refuse(place)
+            else:
+                self._shared.turn.add(place)
 
     def settle(self) -> None:
         """Send the answers that are known, up to the first that is not; start the application where it is the next."""

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.answers import routes
 from service.answers.access_log import request_id_of
-from service.answers.messages import Answer, Headers, Request, too_large
+from service.answers.messages import Answer, Headers, Request, overloaded, too_large
 from service.answers.routes import Route
 from service.codec.problems import Problem, malformed
 from service.http.connections import BODY, HEAD, IDLE, Connections
@@ -27,6 +27,8 @@ from service.http.pipeline import Flow, Pipeline
 TESTED_UVICORN = "0.54.0"
 """The class below overrides what is private to uvicorn."""
 MOST_HEAD_BYTES = 64 * 1024
+LAST_SECONDS = 1.0
+"""So long an idle connection of a server that stops is answered what still comes."""
 
 
 class ServiceProtocol(HttpToolsProtocol):
@@ -103,10 +105,26 @@ class ServiceProtocol(HttpToolsProtocol):
         self._pipeline.offer()
 
     def shutdown(self) -> None:
-        """End with the last answer that is owed: the server stops."""
+        """End with the last answer that is owed: the server stops.
+
+        A moment later, since those who connected to another worker just now would be sent away to nobody; and what is
+        idle has its time to send what is on its way.
+        """
+        if self.shared.settle_seconds:
+            self.loop.call_later(self.shared.settle_seconds, self._stop)
+        else:
+            self._stop()
+            self.close_if_idle()
+
+    def _stop(self) -> None:
         self.stopping = True
         if self.stage == IDLE or (self.stage == BODY and self._route is None):  # nothing comes behind the last
             self._pipeline.stop()
+        if self.shared.settle_seconds:
+            self.loop.call_later(LAST_SECONDS, self.close_if_idle)
+
+    def close_if_idle(self) -> None:
+        """Close the connection if nothing is under way."""
         if self.is_idle():
             self.transport.close()
 
@@ -149,6 +167,7 @@ class ServiceProtocol(HttpToolsProtocol):
         try:
             self._check_head(headers, version)
             route, path, query = self.shared.find(self.url, headers)
+            patience = self.shared.patience_of(headers)
         except Problem as problem:
             self._refuse(problem)
             return
@@ -164,11 +183,14 @@ class ServiceProtocol(HttpToolsProtocol):
         self._route = route
         self._body: bytes | bytearray = b""
         self._version = version
-        self._request = Request(
-            parser.get_method().decode("ascii"), path, query, headers, b"", request_id_of(headers), 0.0
-        )
-        if int(headers.get(b"content-length", 0)) > self.shared.max_body_bytes:
-            self._refuse_body()
+        method = parser.get_method().decode("ascii")
+        self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
+        size = int(headers.get(b"content-length", 0))
+        self._is_hopeless = self.shared.turn.seconds_until(size) > patience
+        if size > self.shared.max_body_bytes:
+            self._refuse_body(too_large(self.shared.max_body_bytes))
+        elif self._is_hopeless and b"expect" in headers:
+            self._refuse_body(overloaded(self.shared.turn.seconds_until(size), closes=True))
         elif b"expect" in headers and version != "1.0" and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
             self._send_continue()
@@ -195,8 +217,8 @@ class ServiceProtocol(HttpToolsProtocol):
         if self._route is None:
             super().on_body(body)
         elif self.body_bytes > self.shared.max_body_bytes:
-            self._refuse_body()
-        else:
+            self._refuse_body(too_large(self.shared.max_body_bytes))
+        elif not self._is_hopeless:
             if self._body and isinstance(self._body, bytes):
                 self._body = bytearray(self._body)  # grows without a copy, and takes no object for each piece
             self._body += body
@@ -217,7 +239,7 @@ class ServiceProtocol(HttpToolsProtocol):
         request.arrived = time.perf_counter()
         closes = self._version == "1.0" or not self.parser.should_keep_alive()
         self._deaf = closes
-        self._pipeline.add(self._route, request, closes=closes)
+        self._pipeline.add(self._route, request, closes=closes, is_hopeless=self._is_hopeless)
 
     # --- what the pipeline asks for
 
@@ -279,9 +301,9 @@ class ServiceProtocol(HttpToolsProtocol):
         request_id = request_id_of(dict(self.headers or ()))
         self._end_with(routes.refuse(problem, self.shared.release, request_id))
 
-    def _refuse_body(self) -> None:
+    def _refuse_body(self, problem: Problem) -> None:
+        """Answer before the body was read."""
         assert self._route is not None
-        problem = too_large(self.shared.max_body_bytes)
         self._request.arrived = time.perf_counter()
         self._end_with(self.shared.responder.refuse(self._route, self._request, problem))
 

@@ -1,16 +1,18 @@
 """What arrived in one turn of the event loop, answered when the turn is over: short requests first, together.
 
 Nothing waits for it: uvloop has read all that was there before it calls what was scheduled, and writes all that was
-answered when that returns.
+answered when that returns. What would wait longer than it may is refused at once, by what the queue's work takes.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from service.answers.messages import Answer, Request
+from service.answers.messages import Answer, Request, overloaded
 from service.answers.responder import Responder
 from service.answers.routes import Route
+from service.http.line import Line
 
 SHORT_BYTES = 32 * 1024
 """A body of one row of features has 5 KB; one that is longer than this takes longer than a turn should."""
@@ -37,14 +39,32 @@ class Turn:
     def __init__(self, call_soon: Callable[[Callable[[], None]], object], responder: Responder) -> None:
         self._call_soon = call_soon
         self._responder = responder
-        self._short: deque[Place] = deque()
-        self._long: deque[Place] = deque()
+        self._short: Line[Place] = Line()
+        self._long: Line[Place] = Line()
+        self._refused: deque[Place] = deque()
         self._scheduled = False
         self._short_were_last = False
 
+    def __len__(self) -> int:
+        return len(self._short) + len(self._long)
+
+    def seconds_until(self, size: int) -> float:
+        """Return how long a request with so many bytes of body would wait, if it came now."""
+        return (self._short if size <= SHORT_BYTES else self._long).seconds_until_last()
+
     def add(self, place: Place) -> None:
-        """Answer a request when this turn ends, or soon after."""
-        (self._short if len(place.request.body) <= SHORT_BYTES else self._long).append(place)
+        """Answer a request when this turn ends, or soon after; refuse it if that is not soon enough."""
+        size = len(place.request.body)
+        line = self._short if size <= SHORT_BYTES else self._long
+        if line.seconds_until_last() > place.request.patience:
+            self.refuse(place)
+        else:
+            line.add(place, place.route, size)
+            self._schedule()
+
+    def refuse(self, place: Place) -> None:
+        """Refuse a request when this turn ends."""
+        self._refused.append(place)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -55,17 +75,26 @@ class Turn:
     def _drain(self) -> None:
         """Answer short requests, or a long one, in turns where both wait; then let the loop read and write."""
         self._scheduled = False
+        self._settle_refused()
         if self._short and not (self._long and self._short_were_last):
             self._short_were_last = True
-            self._answer([self._short.popleft() for _ in range(min(len(self._short), MOST_AT_ONCE))])
+            self._answer(self._short, MOST_AT_ONCE)
         elif self._long:
             self._short_were_last = False
-            self._answer([self._long.popleft()])
-        if self._short or self._long:
+            self._answer(self._long, 1)
+        if self._short or self._long or self._refused:
             self._schedule()
 
-    def _answer(self, places: list[Place]) -> None:
-        wanted = [place for place in places if place.is_wanted()]
+    def _settle_refused(self) -> None:
+        for _ in range(len(self._refused)):
+            place = self._refused.popleft()
+            problem = overloaded(self.seconds_until(len(place.request.body)))
+            place.settle(self._responder.refuse(place.route, place.request, problem))
+
+    def _answer(self, line: Line[Place], most: int) -> None:
+        begin = time.perf_counter()
+        wanted = [place for place in line.take(most) if place.is_wanted()]
         answers = self._responder.answer_all([(place.route, place.request) for place in wanted])
+        line.learn([(place.route, len(place.request.body)) for place in wanted], begin, time.perf_counter())
         for place, answer in zip(wanted, answers, strict=True):
             place.settle(answer)

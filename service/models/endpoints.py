@@ -14,6 +14,8 @@ from service.contract.routes import TRANSFORM_ROUTE, predict_raw_route, predict_
 from service.models.inference import ArchitectureGraphs, Array, Models
 from service.models.ranges import Ranges
 
+MOST_ANSWERED = 2**21
+"""Numbers in one answer: 4,096 rows of up to 512 features, and of 18,335 features 114 rows, which are 40 MB of JSON."""
 PREDICTING = ("predict", "predict_raw")
 """Labels of the endpoints that predict."""
 
@@ -115,7 +117,7 @@ class EndpointMaker:
             route=TRANSFORM_ROUTE,
             label="transform",
             architecture="",
-            takes=self._raw,
+            takes=self._limit(MOST_ANSWERED // self._features.width),
             ranges=self._ranges,
             run=self._preprocess,
             describe=lambda _, answer: {"features": answer, "release": self._release},
@@ -128,11 +130,15 @@ class EndpointMaker:
             route=trace_route(name),
             label="trace",
             architecture=name,
-            takes=replace(self._raw, max_rows=1),
+            takes=self._limit(1),
             ranges=self._ranges,
             run=self._preprocess,
             describe=lambda rows, features: self._describe_trace(name, architecture, rows, features),
         )
+
+    def _limit(self, rows: int) -> Input:
+        """Return the raw input with at most so many rows, whatever the settings allow."""
+        return replace(self._raw, max_rows=max(1, rows), is_fixed=True) if rows < self._raw.max_rows else self._raw
 
     def _preprocess(self, rows: Rows) -> Array:
         return _finite(rows, self._models.preprocessing.run(rows), self._raw, self._ranges.scale)
@@ -157,7 +163,7 @@ class EndpointMaker:
         return {
             "architecture": name,
             "release": self._release,
-            "raw": rows[0] if self._columns.plain else self._columns.natural(rows[0]),
+            "raw": self._columns.natural(rows[0]),
             "scaled": features[0, : self._scaled],  # the products follow the columns they are made of
             "features": features[0],
             "hidden": [

@@ -19,6 +19,8 @@ WARM_UP_ROWS = (1, 2, 64)
 """Batch sizes that are run once before readiness: the first call of a shape plans its memory."""
 
 
+PIECE_BYTES = 16 * 2**20
+"""Of features as float32: all 4,096 rows of 20 columns at once; of 190 columns 228 rows, where 4,096 take 300 MB."""
 DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
 
@@ -46,10 +48,13 @@ class OneRow:
         return self._answer.copy()
 
 
-class Graph:
-    """One ONNX graph with one input. Safe to call from one thread at a time."""
+class LoadedGraph:
+    """One ONNX graph with one input. Safe to call from one thread at a time.
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    width: of the widest matrix in it, of which a run holds no more rows than fit into ``PIECE_BYTES``.
+    """
+
+    def __init__(self, path: Path, *, width: int, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -57,11 +62,18 @@ class Graph:
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._one_row = OneRow(self._session)
+        self._most_rows = max(1, PIECE_BYTES // (width * np.dtype(np.float32).itemsize))
 
     def run(self, rows: NDArray[np.float32] | NDArray[np.float64]) -> Array:
         """rows: (n, columns) of the graph's dtype -> its first output, float32."""
         if len(rows) == 1:
             return self._one_row.run(rows)
+        if len(rows) <= self._most_rows:
+            return self._run(rows)
+        pieces = range(0, len(rows), self._most_rows)
+        return np.concatenate([self._run(rows[start : start + self._most_rows]) for start in pieces])
+
+    def _run(self, rows: NDArray[np.float32] | NDArray[np.float64]) -> Array:
         return self._session.run(self._outputs[:1], {self._input: rows})[0]  # type: ignore[no-any-return]
 
     def run_all(self, rows: Array) -> dict[str, Array]:
@@ -74,15 +86,16 @@ class ArchitectureGraphs:
 
     def __init__(self, folder: Path, card: ModelCard, *, threads: int) -> None:
         self.card = card
-        self.network = Graph(folder / NETWORK_FILE, threads=threads)
-        self.pipeline = Graph(folder / PIPELINE_FILE, threads=threads)
+        self._width = len(card.feature_names)
+        self.network = LoadedGraph(folder / NETWORK_FILE, width=self._width, threads=threads)
+        self.pipeline = LoadedGraph(folder / PIPELINE_FILE, width=self._width, threads=threads)
         self._trace_path = folder / TRACE_FILE
         self._threads = threads
 
     @cached_property
-    def _trace(self) -> Graph:
+    def _trace(self) -> LoadedGraph:
         # Loaded when first asked for: who never traces pays neither its memory nor its start-up time.
-        return Graph(self._trace_path, threads=self._threads)
+        return LoadedGraph(self._trace_path, width=self._width, threads=self._threads)
 
     def trace(self, features: Array) -> tuple[list[Array], Array]:
         """features: (n, features) -> the hidden layers after ReLU, each (n, width), and (n) or (n, k) predictions."""
@@ -95,7 +108,11 @@ class Models:
 
     def __init__(self, release: Release, *, threads: int) -> None:
         self.release = release
-        self.preprocessing = Graph(release.folders[PREPROCESSING] / PREPROCESSING_ONNX_FILE, threads=threads)
+        self.preprocessing = LoadedGraph(
+            release.folders[PREPROCESSING] / PREPROCESSING_ONNX_FILE,
+            width=len(release.card.feature_names),
+            threads=threads,
+        )
         self.architectures = {
             name: ArchitectureGraphs(release.folders[name], card, threads=threads)
             for name, card in release.cards.items()

@@ -31,6 +31,8 @@ Part = dict[str, Any]
 SHOWN_ROWS = 2
 """Enough to show that a body holds many rows: one of 230 features takes 4.5 kB."""
 EXAMPLE_NAME = "held-out rows"
+MOST_SHOWN_FEATURES = 1000
+"""A row of more is not written out: of 200 columns it has 20,000 numbers, and the document would be megabytes."""
 
 HEADERS: dict[str, tuple[str, Part]] = {
     RELEASE_HEADER: ("The release that made the answer.", {"type": "string"}),
@@ -123,6 +125,11 @@ def example_rows(card: ModelCard, raw: Input) -> list[int]:
     return sorted(range(len(card.examples.raw)), key=oddities)[:SHOWN_ROWS]
 
 
+def shows_features(card: ModelCard) -> bool:
+    """Whether rows of features are short enough to be written out as examples."""
+    return len(card.feature_names) <= MOST_SHOWN_FEATURES
+
+
 def refused_cells(card: ModelCard, row: int, raw: Input) -> int:
     """Return how many cells of a held-out row a request may not hold: training saw all, a request is held to less."""
     columns = raw.columns.columns if raw.columns is not None else ()
@@ -152,12 +159,13 @@ def _examples(card: ModelCard, raw: Input) -> dict[str, Part]:
     bodies: dict[str, object] = {
         RAW: {RAW: rows},
         RECORDS: {RECORDS: records},
-        FEATURES: {FEATURES: [card.examples.features[row] for row in shown]},
         "row": {RAW: rows[:1]},
         "record": {RECORDS: records[:1]},
         "csv": _csv(raw.names, rows),
         "csv-row": _csv(raw.names, rows[:1]),
     }
+    if shows_features(card):
+        bodies[FEATURES] = {FEATURES: [card.examples.features[row] for row in shown]}
     return {name: {"value": body} for name, body in bodies.items()}
 
 

@@ -21,6 +21,7 @@ from service.models.release import Release
 from service.openapi.components import (
     EXAMPLE_NAME,
     LABELS,
+    MOST_SHOWN_FEATURES,
     PARAMETERS,
     Part,
     example_rows,
@@ -30,6 +31,7 @@ from service.openapi.components import (
     read_path,
     refer_to,
     refusals,
+    shows_features,
     unknown_levels,
 )
 from service.openapi.schemas import (
@@ -84,6 +86,7 @@ def make_openapi(release: Release, endpoints: Iterable[Endpoint], *, max_body_by
     return {
         "openapi": "3.1.0",
         "info": {"title": "archscale", "version": release.version, "description": _introduction(release, raw)},
+        "servers": [{"url": "."}],  # relative to this document: behind a prefix, too
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": {
             **{endpoint.route: {"post": _post(endpoint, release, raw, max_body_bytes)} for endpoint in endpoints},
@@ -150,7 +153,9 @@ def _body(endpoint: Endpoint) -> Part:
     if takes.columns is not None:
         names[f"{EXAMPLE_NAME}, by name"] = "record" if one_row else RECORDS
     examples = {name: refer_to("examples", example) for name, example in names.items()}
-    content: Part = {JSON_MEDIA_TYPE: {"schema": rows_schema(takes), "examples": examples}}
+    content: Part = {JSON_MEDIA_TYPE: {"schema": rows_schema(takes)}}
+    if takes.columns is not None or takes.width <= MOST_SHOWN_FEATURES:
+        content[JSON_MEDIA_TYPE]["examples"] = examples
     if takes.cells is None or not takes.cells.texts:
         content[NPY_MEDIA_TYPE] = {"schema": BINARY}
     if takes.columns is not None:
@@ -187,12 +192,10 @@ def _example(endpoint: Endpoint, release: Release, raw: Input) -> Part:
         "architecture": card.architecture,
         "release": release.version,
     }
-    transformed = {FEATURES: [card.examples.features[row] for row in rows], "release": release.version}
-    known: dict[str, Part] = {
-        "predict": predicted,
-        "predict_raw": predicted | counted,
-        "transform": transformed | counted,
-    }
+    known: dict[str, Part] = {"predict": predicted, "predict_raw": predicted | counted}
+    if shows_features(card):
+        transformed = {FEATURES: [card.examples.features[row] for row in rows], "release": release.version}
+        known["transform"] = transformed | counted
     return known.get(endpoint.label, {})
 
 

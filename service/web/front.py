@@ -70,11 +70,18 @@ class Front:
         """Let BentoML answer what it has a route for."""
         request_id = request_id_of(dict(scope["headers"]))
         try:
-            _check_method(scope, _methods_of(scope, self._routes))
+            path = get_route_path(scope)
+            _check_method(scope, _methods_of(path, self._routes), self._hint(path))
         except Problem as problem:
             await self._send(send, routes.refuse(problem, self._responder.release, request_id))
         else:
             await self._app(scope, receive, self._naming(send, request_id))
+
+    def _hint(self, path: str) -> str:
+        """Say what a path lacks to be a route, if it is only that it ends with a slash."""
+        shorter = path.rstrip("/")
+        is_route = shorter != path and (self._responder.find(shorter) is not None or _methods_of(shorter, self._routes))
+        return "Without the slash at its end it is one. " if is_route else ""
 
     async def _send(self, send: Send, answer: Answer) -> None:
         headers = [
@@ -99,22 +106,21 @@ class Front:
         return send_named
 
 
-def _check_method(scope: Scope, allowed: Iterable[str]) -> None:
+def _check_method(scope: Scope, allowed: Iterable[str], hint: str) -> None:
     allowed = sorted(allowed)
     if not allowed:
         raise Problem(
             HTTPStatus.NOT_FOUND,
             f"the path must be a route of this service, however: {scope['path'][:200]!r}. "
-            "GET /models lists the architectures, GET / the routes.",
+            f"{hint}GET /models lists the architectures, GET / the routes.",
             rule="route",
         )
     if scope["method"] not in allowed:
         raise wrong_method(scope["method"], allowed)
 
 
-def _methods_of(scope: Scope, routes: list[BaseRoute]) -> Iterable[str]:
+def _methods_of(path: str, routes: list[BaseRoute]) -> Iterable[str]:
     """Methods that BentoML's application answers at this path; none if it has no such route or file."""
-    path = get_route_path(scope)
     for route in routes:
         if isinstance(route, Route) and route.path == path:
             return route.methods or ()

@@ -48,9 +48,10 @@ BAD_ROWS: list[tuple[str, Any, int | None, int | None]] = [
 BAD_BODIES = [
     ("nothing", b"", 400),
     ("cut off", b'{"features": [[1, 2', 400),
-    ("NaN", b'{"features": [[NaN]]}', 400),
-    ("Infinity", b'{"features": [[Infinity]]}', 400),
-    ("1e400", b'{"features": [[1e400]]}', 400),
+    ("NaN", b'{"features": [[NaN]]}', 422),
+    ("Infinity", b'{"features": [[Infinity]]}', 422),
+    ("1e400", b'{"features": [[1e400]]}', 422),
+    ("a member twice", b'{"features": [[1]], "features": [[2]]}', 422),
     ("not UTF-8", b"\xff\xfe\x00", 400),
     ("an unknown key", b'{"features": [[1]], "extra": 1}', 422),
     ("another key", b'{"raw": [[1]]}', 422),

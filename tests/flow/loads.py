@@ -17,13 +17,14 @@ from tests.patience import PATIENCE_SECONDS
 
 SERVICE_SECONDS = 0.05
 TRUE_ANSWERS = 20
-LOCUST = (sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py")
+LOCUSTFILE = "loadtest/locustfile.py"
+LOCUST = (sys.executable, "-m", "locust", "-f")
 
 
-def locust(*arguments: str) -> subprocess.CompletedProcess[str]:
+def locust(*arguments: str, locustfile: str = LOCUSTFILE) -> subprocess.CompletedProcess[str]:
     """Run Locust headless until it ends by itself; on standard error it says its statistics, and errors."""
     return subprocess.run(
-        [*LOCUST, "--headless", "--only-summary", "--loglevel", "ERROR", *arguments],
+        [*LOCUST, locustfile, "--headless", "--only-summary", "--loglevel", "ERROR", *arguments],
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "100"},
         capture_output=True,
@@ -37,7 +38,7 @@ def locust(*arguments: str) -> subprocess.CompletedProcess[str]:
 def locust_beside(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run Locust while something else happens, and end it if it has not ended."""
     process = subprocess.Popen(
-        [*LOCUST, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*LOCUST, LOCUSTFILE, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
         yield process

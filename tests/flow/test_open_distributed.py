@@ -45,6 +45,16 @@ def test_processes_of_one_machine_write_a_file_each_and_end_by_themselves(servic
     assert_shares(file)
 
 
+def test_a_master_that_hears_no_statistics_in_time_knows_that_its_workers_asked(
+    service: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "samples.npz"
+    processes = ("--processes", str(WORKERS), *USERS, "--results", str(file))
+    late = "tests/flow/late_reports.py"
+    ended = locust("OpenLargeUser", "--host", service.url, *LOAD, *processes, locustfile=late)
+    assert ended.returncode == 0, ended.stderr
+
+
 @pytest.mark.slow
 def test_a_master_and_its_workers_end_by_themselves(service: Server, tmp_path: Path) -> None:
     """Workers that know nothing but their master: whom to ask, how often and where to write is said by it."""

@@ -125,7 +125,31 @@ def test_the_largest_float32_is_a_feature() -> None:
     assert np.isfinite(decode_json(b'{"features": [[3.4028234e38, -3.4028234e38, 0]]}', FEATURES)).all()
 
 
-@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"01", b"0x1", b"1,", b"'1'"])
+@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"1e400"])
+def test_what_json_has_no_number_for_is_named_by_its_place(literal: bytes) -> None:
+    problem = refusal(b'{"features": [[1, 2, ' + literal + b"]]}")
+    assert (problem.status, problem.rule, problem.faults[0].column) == (422, "finite", 2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"features": [[1, 2, 3]], "features": [[4, 5, 6]]}',
+        b'{"features": [["a:b", 2, 3]], "features": [[4, 5, 6]]}',
+    ],
+)
+def test_a_member_that_is_given_twice_is_refused(body: bytes) -> None:
+    problem = refusal(body)
+    assert (problem.status, "'features' stands twice" in problem.detail) == (422, True)
+
+
+def test_a_column_that_a_record_gives_twice_is_refused() -> None:
+    body = b'{"records": [{"a": 1, "b": 2, "a": 3}]}'
+    with pytest.raises(Problem, match="'a' stands twice"):
+        decode_json(body, RAW)
+
+
+@pytest.mark.parametrize("literal", [b"01", b"0x1", b"1,", b"'1'"])
 def test_what_is_not_a_number_of_rfc_8259_is_malformed(literal: bytes) -> None:
     assert refusal(b'{"features": [[1, 2, ' + literal + b"]]}").status == 400
 

@@ -14,7 +14,13 @@ SMALL = "/predict/small"
 BODY = rows_body([1, 2, 3])
 FAST, PASSED = request(SMALL, BODY, named("fast")), request("/echo", BODY, named("passed"))
 WAITING = request(SMALL, None, f"Content-Length: {len(BODY)}", "Expect: 100-continue", method="POST")
-LIMITS: dict[str, Any] = {"keep_alive_seconds": 20.0, "head_seconds": 4.0, "body_seconds": 6.0, "answer_seconds": 8.0}
+LIMITS: dict[str, Any] = {
+    "keep_alive_seconds": 20.0,
+    "head_seconds": 4.0,
+    "body_seconds": 6.0,
+    "answer_seconds": 8.0,
+    "drain_seconds": 0.0,
+}
 BOTH = pytest.mark.parametrize("data", [FAST, PASSED], ids=["fast", "passed"])
 
 
@@ -245,6 +251,22 @@ def test_a_stop_waits_for_all_requests_that_came(service: HandService, data: byt
     assert [reply.status for reply in replies] == [200] * data.count(b"HTTP/1.1")
     assert [reply.closes for reply in replies[:-1]] == [False] * (len(replies) - 1)
     assert (replies[-1].closes, client.is_closed) == (True, True)
+
+
+@pytest.mark.parametrize("when", [0.1, 0.7], ids=["before it stops", "when it has stopped"])
+@BOTH
+def test_a_stop_that_drains_answers_what_still_comes(adder: Adder, loop: HandLoop, data: bytes, when: float) -> None:
+    service = HandService(adder.responder, echo, loop)
+    client, idle = service.connect(), service.connect()
+    client.send(data)
+    service.settle()
+    service.shutdown()
+    loop.wait(when)
+    assert not client.is_closed
+    client.send(data)
+    loop.wait(2)
+    assert [reply.status for reply in read_replies(client.received)] == [200, 200]
+    assert (client.is_closed, idle.is_closed) == (True, True)
 
 
 def test_a_stop_waits_no_longer_than_a_request_may_take(service: HandService, loop: HandLoop) -> None:

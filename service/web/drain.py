@@ -1,0 +1,27 @@
+"""How a worker ends: for a while it answers as before but is not ready, so that load balancers look elsewhere."""
+
+import asyncio
+import signal
+import threading
+from types import FrameType
+
+from service.answers.readiness import READINESS
+
+
+def drain_before_the_end(seconds: float) -> None:
+    """On SIGTERM be not ready at once, and end so many seconds later. To be called in the loop of a worker.
+
+    SIGINT ends it as ever. A second SIGTERM changes nothing here: the parent decides.
+    """
+    if not seconds or threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    end = signal.getsignal(signal.SIGTERM)  # uvicorn's
+    assert callable(end)
+
+    def begin(number: int, _: FrameType | None) -> None:
+        if READINESS.is_ready:
+            READINESS.is_ready = False
+            loop.call_soon_threadsafe(loop.call_later, seconds, end, number, None)
+
+    signal.signal(signal.SIGTERM, begin)
