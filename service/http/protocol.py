@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
-import uvicorn
 import uvicorn.config
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -24,8 +23,6 @@ from service.codec.problems import Problem, malformed
 from service.http.connections import BODY, HEAD, IDLE, Connections
 from service.http.pipeline import Flow, Pipeline
 
-TESTED_UVICORN = "0.54.0"
-"""The class below overrides what is private to uvicorn."""
 MOST_HEAD_BYTES = 64 * 1024
 LAST_SECONDS = 1.0
 """So long an idle connection of a server that stops is answered what still comes."""
@@ -374,12 +371,3 @@ def install(connections: Connections) -> None:
     """Make it the protocol of the uvicorn server that BentoML starts next: BentoML leaves uvicorn's choice 'auto'."""
     protocol: Any = functools.partial(ServiceProtocol, connections=connections)
     uvicorn.config.HTTP_PROTOCOLS["auto"] = protocol
-
-
-def check_uvicorn(version: str = uvicorn.__version__) -> None:
-    """Raise RuntimeError for a version of uvicorn that this was not tested with."""
-    if version != TESTED_UVICORN:
-        raise RuntimeError(
-            f"uvicorn must be {TESTED_UVICORN}, whose protocol the service extends, however: {version}. "
-            "Install what requirements/service.txt pins."
-        )
