@@ -64,6 +64,7 @@ class ServiceProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection, whoever ended it."""
         self._pipeline.drop()
+        self.shared.closed(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -292,6 +293,11 @@ class ServiceProtocol(HttpToolsProtocol):
     def _end_with(self, answer: Answer) -> None:
         self._deaf = True
         self._pipeline.end_with(answer)
+
+    def turn_away(self, problem: Problem) -> None:
+        """End the connection, of which nothing was read, at once."""
+        self._refuse(problem)
+        self.transport.close()
 
     def time_out(self) -> None:
         """End the connection of a client that took too long over a request, and say so."""
