@@ -64,7 +64,14 @@ class Responder:
         return self.answer_all([(route, request)])[0]
 
     def answer_all(self, calls: Sequence[Call]) -> list[Answer]:
-        """Answer requests that arrived together, in their order."""
+        """Answer requests that arrived together, in their order. Never raises: somebody waits for each answer."""
+        try:
+            return self._answer_all(calls)
+        except Exception:  # of what counts and logs: what a route raises is answered below, alone
+            logger.exception("%d requests failed", len(calls))
+            return [route.refusal(failure(), request.request_id) for route, request in calls]
+
+    def _answer_all(self, calls: Sequence[Call]) -> list[Answer]:
         answers: list[Answer | None] = [None] * len(calls)
         groups: dict[str, list[Work]] = {}
         for place, (route, request) in enumerate(calls):

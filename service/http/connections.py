@@ -113,6 +113,7 @@ class Connections:
     def linger(self, connection: "ServiceProtocol") -> None:
         """Close a connection when its client has read the refusal, or soon."""
         assert self._loop is not None
+        connection.flow.resume_reading()
         if connection.transport.can_write_eof():
             connection.transport.write_eof()
             self._lingering[connection] = self._loop.time() + LINGER_SECONDS
@@ -145,7 +146,9 @@ class Connections:
             if connection not in self._stalled:
                 self.stalled(connection)
             return
-        if connection.stage is IDLE:
+        if connection.lets_wait():
+            connection.since = now
+        elif connection.stage is IDLE:
             if connection.is_idle() and waited > settings.keep_alive_seconds:
                 ENDED.labels("keep_alive_seconds").inc()
                 connection.transport.close()
@@ -182,4 +185,6 @@ def _address_of(connection: "ServiceProtocol") -> str:
 def _split_target(target: bytes) -> tuple[str, bytes]:
     """Return a request target's path, decoded, and its query. Raises HttpParserInvalidURLError."""
     parsed = httptools.parse_url(target)
-    return urllib.parse.unquote((parsed.path or b"").decode("ascii", "surrogateescape")), parsed.query or b""
+    if parsed.path is None:
+        raise httptools.HttpParserInvalidURLError(target)
+    return urllib.parse.unquote(parsed.path.decode("ascii")), parsed.query or b""

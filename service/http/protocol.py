@@ -22,7 +22,7 @@ from service.answers.messages import Answer, Headers, Request, overloaded, too_l
 from service.answers.routes import Route
 from service.codec.problems import Problem, malformed
 from service.http.connections import BODY, HEAD, IDLE, Connections
-from service.http.pipeline import MOST_WAITING, Pipeline
+from service.http.pipeline import Flow, Pipeline
 
 TESTED_UVICORN = "0.54.0"
 """The class below overrides what is private to uvicorn."""
@@ -45,8 +45,10 @@ class ServiceProtocol(HttpToolsProtocol):
         self.since = 0.0
         """Time of the loop at which the stage began."""
         self.body_bytes = 0
+        self._first_bytes = 0
+        """Of the piece in which a head or a part of a body came last."""
         self._unread_bytes = 0
-        """Of a head that is not whole, or behind the last byte of a body."""
+        """Since then: of a head that is not whole, or behind the last byte of a body."""
         self._is_long = False
         """Whether what was read may hold a head that is too long."""
         self._began = False
@@ -59,6 +61,7 @@ class ServiceProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         self._pipeline = Pipeline(self)
+        self.flow = Flow(transport, self._pipeline.is_full)
         self.shared.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -71,19 +74,21 @@ class ServiceProtocol(HttpToolsProtocol):
         """Parse what came."""
         if self._deaf:
             return
-        self._is_long = self._unread_bytes + len(data) > MOST_HEAD_BYTES
+        self._is_long = self._first_bytes + self._unread_bytes + len(data) > MOST_HEAD_BYTES
         self._began = False
         self._feed(data)
-        if self.stage != IDLE and not self._began:
+        if self._began:
+            self._first_bytes = len(data)
+        elif self.stage != IDLE:
             self._unread_bytes += len(data)
             if self._unread_bytes > MOST_HEAD_BYTES and not self._deaf:
                 self._refuse(_head_too_large())
-        if len(self._pipeline) > MOST_WAITING:
+        if self._pipeline.is_full():
             self.flow.pause_reading()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Answer what is whole, then close: the client sends no more. A TLS connection can't stay half open."""
-        if self.stage == BODY and self._route is None:
+        if not self._deaf and self.stage == BODY and self._route is None and not self._pipeline.take_back():
             return None
         self._deaf = True
         self.stopping = True
@@ -114,7 +119,8 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _stop(self) -> None:
         self.stopping = True
-        self._pipeline.stop()
+        if self.stage == IDLE or (self.stage == BODY and self._route is None):  # nothing comes behind the last
+            self._pipeline.stop()
         if self.shared.settle_seconds:
             self.loop.call_later(LAST_SECONDS, self.close_if_idle)
 
@@ -126,13 +132,16 @@ class ServiceProtocol(HttpToolsProtocol):
     # --- the parser's calls: they collect, and never raise
 
     def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            if not self._deaf:
-                self._refuse(_not_http())
+        while data and not self._deaf:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade(data[upgrade.args[0] :])
+            except httptools.HttpParserError:
+                if not self._deaf:
+                    self._refuse(_not_http())
+                return
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -173,7 +182,7 @@ class ServiceProtocol(HttpToolsProtocol):
             self._pass_on()
             return
         self._route = route
-        self._parts: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._version = version
         method = parser.get_method().decode("ascii")
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
@@ -183,7 +192,7 @@ class ServiceProtocol(HttpToolsProtocol):
             self._refuse_body(too_large(self.shared.max_body_bytes))
         elif self._is_hopeless and b"expect" in headers:
             self._refuse_body(overloaded(self.shared.turn.seconds_until(size), closes=True))
-        elif b"expect" in headers and headers[b"expect"].lower() == b"100-continue":
+        elif b"expect" in headers and version != "1.0" and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
             self._send_continue()
 
@@ -211,7 +220,9 @@ class ServiceProtocol(HttpToolsProtocol):
         elif self.body_bytes > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
         elif not self._is_hopeless:
-            self._parts.append(body)
+            if self._body and isinstance(self._body, bytes):
+                self._body = bytearray(self._body)  # grows without a copy, and takes no object for each piece
+            self._body += body
 
     def on_message_complete(self) -> None:
         """Give a whole request its place."""
@@ -220,10 +231,12 @@ class ServiceProtocol(HttpToolsProtocol):
         self.stage = IDLE
         if self._route is None:
             super().on_message_complete()
+            if not self._pipeline:  # it was answered before it was whole
+                self.rest()
             return
         self._owes_continue = False
         request = self._request
-        request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        request.body = bytes(self._body)
         request.arrived = time.perf_counter()
         closes = self._version == "1.0" or not self.parser.should_keep_alive()
         self._deaf = closes
@@ -255,6 +268,10 @@ class ServiceProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         self._pipeline.passed_is_answered()
 
+    def lets_wait(self) -> bool:
+        """Whether it is not the client that keeps a request from going on."""
+        return self._owes_continue or self.flow.read_paused
+
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
         return self.stage == IDLE and not self._pipeline
@@ -274,11 +291,12 @@ class ServiceProtocol(HttpToolsProtocol):
         """Tell a client that waits for it to send the body, once everything before is answered."""
         if not self._pipeline:
             self._owes_continue = False
+            self.since = self.loop.time()
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, problem: Problem) -> None:
         """End the connection with a problem, after the answers that are owed."""
-        if self.stage == BODY and self._route is None:
+        if self.stage == BODY and self._route is None and not self._pipeline.take_back():
             self.transport.close()  # the application waits for the body, and has the word
             return
         request_id = request_id_of(dict(self.headers or ()))
@@ -301,28 +319,31 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def time_out(self) -> None:
         """End the connection of a client that took too long over a request, and say so."""
-        self._refuse(_too_slow())
+        if not self._deaf:
+            self._refuse(_too_slow())
 
-    def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """Read a request again as if it asked for no other protocol, which is not offered, and what follows it."""
+    def _without_upgrade(self, rest: bytes) -> bytes:
+        """Return what to read instead of a request for another protocol, which is not offered, and what follows it."""
         method = self.parser.get_method()
+        if self._deaf:
+            return b""
         if method == b"CONNECT":
             self._refuse(_not_http())
-            return
+            return b""
         fields = [(name, value) for name, value in self.headers if name not in (b"upgrade", b"http2-settings")]
-        fields = [(name, _without_upgrade(value) if name == b"connection" else value) for name, value in fields]
+        fields = [(name, _other_tokens(value) if name == b"connection" else value) for name, value in fields]
         head = b"".join([b"%b: %b\r\n" % field for field in fields])
         version = self.parser.get_http_version().encode()
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._feed(b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, head) + rest)
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, head) + rest
 
 
 def _size(target: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def _without_upgrade(connection: bytes) -> bytes:
+def _other_tokens(connection: bytes) -> bytes:
     tokens = [token.strip() for token in connection.split(b",")]
     return b", ".join([token for token in tokens if token.lower() not in (b"upgrade", b"http2-settings")])
 
