@@ -89,7 +89,7 @@ def _waited_seconds(pids: list[int]) -> float | None:
 
 
 UNDER_TEST = {"ARCHSCALE_DRAIN_SECONDS": "0", "ARCHSCALE_DEADLINE_MS": "3600000"}
-"""No load balancer has to notice that a server which this program starts ends; and how long requests wait is measured."""
+"""No load balancer has to notice that a server of this program ends; and how long requests wait is what is measured."""
 
 
 @contextmanager
