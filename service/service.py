@@ -96,6 +96,7 @@ class _Archscale:
     def settle(self) -> None:
         """Leave start-up behind."""
         worker.silence_uvicorn()
+        worker.allow_open_files()
         worker.freeze_heap()
         drain_before_the_end(SETTINGS.drain_seconds)
         end_when_the_loop_hangs(SETTINGS.hang_seconds)

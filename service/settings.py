@@ -71,6 +71,10 @@ class ServiceSettings(BaseSettings):
     """So long its body may take, and a second more for every 64 KiB of it."""
     answer_seconds: float = Field(30.0, gt=0, le=3600)
     """So long a client may read nothing of an answer."""
+    max_connections: int = Field(4096, ge=1, le=1_000_000)
+    """Of each worker."""
+    max_connections_per_address: int = Field(0, ge=0, le=1_000_000)
+    """Of each worker with one client's address; 0 is no limit, as behind a proxy, which is one address."""
     access_log: float = Field(0.0, ge=0, le=1)
     """Share of the requests that are logged, one line of JSON each."""
 

@@ -72,6 +72,17 @@ def overloaded(seconds: float, *, closes: bool = False) -> Problem:
     )
 
 
+def too_many_connections(setting: str, most: int) -> Problem:
+    """503: so many are open already."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"at most {most} connections may be open, however: this is one more. "
+        f"Keep connections open and use them again, or raise {setting}.",
+        rule="connections",
+        headers={"Retry-After": "1"},
+    )
+
+
 def failure() -> Problem:
     """500: the service failed, and its log says how."""
     return Problem(

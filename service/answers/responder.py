@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from service.answers.access_log import AccessLog
-from service.answers.messages import Answer, Request, failure
+from service.answers.messages import Answer, Request, failure, wrong_method
 from service.answers.metrics import STAGES
 from service.answers.protocol_v2 import is_v2
 from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
@@ -77,15 +77,16 @@ class Responder:
         for place, (route, request) in enumerate(calls):
             begin = time.perf_counter()
             try:
-                route.check_method(request.method)
-                if isinstance(route, PlainRoute):
-                    answers[place] = route.answer(request)
-                    self._write_log(route, request, 0, HTTPStatus.OK)
+                if request.method not in route.methods:
+                    raise wrong_method(request.method, route.methods)
+                if route.computes:  # of an abstract class, isinstance takes longer
+                    computing = cast("ComputingRoute[Any]", route)
+                    asked = computing.read(request)
+                    work = Work(place, computing, request, asked, time.perf_counter() - begin)
+                    groups.setdefault(computing.endpoint.route, []).append(work)
                 else:
-                    assert isinstance(route, ComputingRoute)
-                    asked = route.read(request)
-                    work = Work(place, route, request, asked, time.perf_counter() - begin)
-                    groups.setdefault(route.endpoint.route, []).append(work)
+                    answers[place] = cast("PlainRoute", route).answer(request)
+                    self._write_log(route, request, 0, HTTPStatus.OK)
             except Problem as problem:
                 answers[place] = self.refuse(route, request, problem)
             except Exception:

@@ -2,19 +2,20 @@
 
 import asyncio
 import urllib.parse
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import httptools
 
-from service.answers.messages import Headers
+from service.answers.messages import Headers, too_many_connections
 from service.answers.responder import Responder
 from service.answers.routes import Route
 from service.codec.problems import malformed
 from service.contract.routes import DEADLINE_HEADER
-from service.http.gauges import CONNECTIONS, WAITING
 from service.http.heads import Heads
+from service.http.metrics import CONNECTIONS, ENDED, WAITING
 from service.http.turn import Turn
-from service.settings import ServiceSettings
+from service.settings import PREFIX, ServiceSettings
 
 if TYPE_CHECKING:
     from service.http.protocol import ServiceProtocol
@@ -54,6 +55,7 @@ class Connections:
         self._open: set[Any] = set()
         self._lingering: dict[Any, float] = {}
         self._stalled: dict[Any, tuple[float, int]] = {}
+        self._of_address: Counter[str] = Counter()
         self.turn: Turn
 
     def find(self, target: bytes, headers: Headers) -> tuple[Route | None, str, bytes]:
@@ -90,6 +92,23 @@ class Connections:
             self.turn = Turn(self._loop.call_soon, self.responder)
             self._open = connection.connections
             self._loop.call_later(SECONDS_BETWEEN_LOOKS, self._look)
+        address = _address_of(connection)
+        self._of_address[address] += 1
+        if len(self._open) > self._settings.max_connections:
+            self._refuse(connection, "max_connections", self._settings.max_connections)
+        elif 0 < self._settings.max_connections_per_address < self._of_address[address]:
+            self._refuse(connection, "max_connections_per_address", self._settings.max_connections_per_address)
+
+    def closed(self, connection: "ServiceProtocol") -> None:
+        """Forget a connection."""
+        address = _address_of(connection)
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+    def _refuse(self, connection: "ServiceProtocol", limit: str, most: int) -> None:
+        ENDED.labels(limit).inc()
+        connection.turn_away(too_many_connections(f"{PREFIX}{limit.upper()}", most))
 
     def linger(self, connection: "ServiceProtocol") -> None:
         """Close a connection when its client has read the refusal, or soon."""
@@ -131,11 +150,14 @@ class Connections:
             connection.since = now
         elif connection.stage is IDLE:
             if connection.is_idle() and waited > settings.keep_alive_seconds:
+                ENDED.labels("keep_alive_seconds").inc()
                 connection.transport.close()
         elif connection.stage is HEAD:
             if waited > settings.head_seconds:
+                ENDED.labels("head_seconds").inc()
                 connection.time_out()
         elif waited > settings.body_seconds + connection.body_bytes / BODY_BYTES_PER_SECOND:
+            ENDED.labels("body_seconds").inc()
             connection.time_out()
 
     def _end_lingering(self, now: float) -> None:
@@ -152,7 +174,12 @@ class Connections:
                 self._stalled[connection] = (now, left)
             elif now - since > self._settings.answer_seconds:
                 del self._stalled[connection]
+                ENDED.labels("answer_seconds").inc()
                 connection.transport.abort()
+
+
+def _address_of(connection: "ServiceProtocol") -> str:
+    return connection.client[0] if connection.client else ""
 
 
 def _split_target(target: bytes) -> tuple[str, bytes]:

@@ -110,9 +110,13 @@ class Pipeline:
         """Queue a request that is whole. is_hopeless: it was refused before its body was read."""
         place = Computed(self, route, request, closes=closes, is_hopeless=is_hopeless)
         self._places.append(place)
-        self._held.append(place)
         self._bytes += len(request.body)
-        self.offer()
+        if self._given or is_hopeless or self._connection.flow.write_paused:
+            self._held.append(place)
+            self.offer()
+        else:  # the only one of its connection, as mostly
+            self._given = 1
+            self._shared.turn.add(place)
 
     def pass_on(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Queue a request for the ASGI application, whose body may be still to come."""

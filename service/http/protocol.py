@@ -22,8 +22,11 @@ from service.answers.routes import Route
 from service.codec.problems import Problem, malformed
 from service.http.connections import BODY, HEAD, IDLE, Connections
 from service.http.pipeline import Flow, Pipeline
+from service.http.turn import SHORT_BYTES
 
 MOST_HEAD_BYTES = 64 * 1024
+NAMES_OF_AGE = frozenset({b"connection", b"expect"})
+"""Headers that HTTP/1.0 and HTTP/1.1 take in different ways."""
 LAST_SECONDS = 1.0
 """So long an idle connection of a server that stops is answered what still comes."""
 
@@ -64,6 +67,7 @@ class ServiceProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection, whoever ended it."""
         self._pipeline.drop()
+        self.shared.closed(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -160,9 +164,11 @@ class ServiceProtocol(HttpToolsProtocol):
         if self._deaf or parser.should_upgrade():
             return
         headers = dict(self.headers)
-        version = parser.get_http_version()
+        # llhttp lets no HTTP/1.0 stay alive that does not ask for it, so that mostly there is no need to ask it.
+        is_old = not NAMES_OF_AGE.isdisjoint(headers) and parser.get_http_version() == "1.0"
         try:
-            self._check_head(headers, version)
+            if self._is_long or b"host" not in headers or len(headers) < len(self.headers):
+                self._check_head(headers)
             route, path, query = self.shared.find(self.url, headers)
             patience = self.shared.patience_of(headers)
         except Problem as problem:
@@ -179,25 +185,25 @@ class ServiceProtocol(HttpToolsProtocol):
             return
         self._route = route
         self._body: bytes | bytearray = b""
-        self._version = version
+        self._is_old = is_old
         method = parser.get_method().decode("ascii")
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
         size = int(headers.get(b"content-length", 0))
-        self._is_hopeless = self.shared.turn.seconds_until(size) > patience
+        self._is_hopeless = size > SHORT_BYTES and self.shared.turn.seconds_until(size) > patience
         if size > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
         elif self._is_hopeless and b"expect" in headers:
             self._refuse_body(overloaded(self.shared.turn.seconds_until(size), closes=True))
-        elif b"expect" in headers and version != "1.0" and headers[b"expect"].lower() == b"100-continue":
+        elif b"expect" in headers and not is_old and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
             self._send_continue()
 
-    def _check_head(self, headers: Headers, version: str) -> None:
+    def _check_head(self, headers: Headers) -> None:
         """Raise Problem for a head that is too long, or names no host or several."""
         if self._is_long and _size(self.url, self.headers) > MOST_HEAD_BYTES:
             raise _head_too_large()
         if b"host" not in headers:
-            if version != "1.0":
+            if self.parser.get_http_version() != "1.0":
                 raise _wrong_host(0)
         elif len(headers) < len(self.headers):
             hosts = sum(name == b"host" for name, _ in self.headers)
@@ -234,7 +240,7 @@ class ServiceProtocol(HttpToolsProtocol):
         request = self._request
         request.body = bytes(self._body)
         request.arrived = time.perf_counter()
-        closes = self._version == "1.0" or not self.parser.should_keep_alive()
+        closes = self._is_old or not self.parser.should_keep_alive()
         self._deaf = closes
         self._pipeline.add(self._route, request, closes=closes, is_hopeless=self._is_hopeless)
 
@@ -307,6 +313,11 @@ class ServiceProtocol(HttpToolsProtocol):
     def _end_with(self, answer: Answer) -> None:
         self._deaf = True
         self._pipeline.end_with(answer)
+
+    def turn_away(self, problem: Problem) -> None:
+        """End the connection, of which nothing was read, at once."""
+        self._refuse(problem)
+        self.transport.close()
 
     def time_out(self) -> None:
         """End the connection of a client that took too long over a request, and say so."""
