@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from service.answers.access_log import AccessLog
-from service.answers.messages import Answer, Request, failure, wrong_method
+from service.answers.messages import DEADLINE_KEY, Answer, Request, check_deadline, failure, wrong_method
 from service.answers.metrics import STAGES
 from service.answers.protocol_v2 import is_v2
 from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
@@ -79,6 +79,8 @@ class Responder:
             try:
                 if request.method not in route.methods:
                     raise wrong_method(request.method, route.methods)
+                if DEADLINE_KEY in request.headers:
+                    check_deadline(request.headers[DEADLINE_KEY])
                 if route.computes:  # of an abstract class, isinstance takes longer
                     computing = cast("ComputingRoute[Any]", route)
                     asked = computing.read(request)

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
-from service.answers.messages import Headers, too_many_connections
+from service.answers.messages import DEADLINE_KEY, Headers, is_deadline, too_many_connections
 from service.answers.responder import Responder
 from service.answers.routes import Route
-from service.codec.problems import malformed
-from service.contract.routes import DEADLINE_HEADER
 from service.http.heads import Heads
 from service.http.metrics import CONNECTIONS, ENDED, WAITING
 from service.http.turn import Turn
@@ -28,8 +26,6 @@ BODY_BYTES_PER_SECOND = 64 * 1024
 SETTLE_SECONDS = 0.25
 """Workers that are asked to end at once close their listening sockets within so long."""
 ORIGIN = b"origin"
-DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
-MOST_DIGITS = 9
 
 
 IDLE, HEAD, BODY = range(3)
@@ -72,17 +68,11 @@ class Connections:
     def patience_of(self, headers: Headers) -> float:
         """Return the seconds that a request may wait: the setting's, or fewer if the client says so.
 
-        Raises Problem 400.
+        What it says may be no number: the responder refuses that.
         """
         given = headers.get(DEADLINE_KEY)
-        if given is None:
+        if given is None or not is_deadline(given):
             return self._patience
-        if not (given.isdigit() and 0 < len(given) <= MOST_DIGITS):
-            raise malformed(
-                f"{DEADLINE_HEADER} must be whole milliseconds, however: {given[:20].decode('latin-1')!r}. "
-                "Send digits, or leave it out.",
-                rule="deadline",
-            )
         return min(int(given) / 1000, self._patience)
 
     def opened(self, connection: "ServiceProtocol") -> None:

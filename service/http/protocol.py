@@ -272,7 +272,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def lets_wait(self) -> bool:
         """Whether it is not the client that keeps a request from going on."""
-        return self._owes_continue or self.flow.read_paused
+        return self._owes_continue or self._deaf or self.flow.read_paused
 
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
@@ -321,8 +321,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def time_out(self) -> None:
         """End the connection of a client that took too long over a request, and say so."""
-        if not self._deaf:
-            self._refuse(_too_slow())
+        self._refuse(_too_slow())
 
     def _without_upgrade(self, rest: bytes) -> bytes:
         """Return what to read instead of a request for another protocol, which is not offered, and what follows it."""

@@ -142,6 +142,17 @@ def test_targets_and_methods(service: HandService, target: str, method: str, sta
     assert not client.is_closed
 
 
+@pytest.mark.parametrize("deadline", ["soon", "", "-1", "1.5", "9" * 10])
+def test_a_deadline_of_no_number_is_refused_by_the_route_and_the_connection_goes_on(
+    service: HandService, adder: Adder, deadline: str
+) -> None:
+    more = (f"X-Archscale-Deadline-Ms: {deadline}", named("a"))
+    data = request(SMALL, BODY, *more) + request("/echo", BODY, *more) + request(SMALL, BODY, named("b"))
+    (refusal, passed, good), _ = ask(service, data)
+    assert (refusal.status, refusal.closes, refusal.request_id, refusal.json()["rule"]) == (400, False, "a", "deadline")
+    assert (passed.status, good.status, adder.refused) == (200, 200, [400])
+
+
 def test_an_origin_is_for_the_application_where_origins_matter(adder: Adder, service: HandService) -> None:
     sensitive = HandService(adder.responder, echo, service.loop, cors=True)
     plain, foreign = (ask(sensitive, request(SMALL, BODY, *more))[0] for more in ((), ("Origin: http://y",)))
