@@ -7,7 +7,6 @@ application as uvicorn does it, when its place is the first. Answers leave in th
 
 import functools
 import time
-from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -19,12 +18,13 @@ from service.answers import routes
 from service.answers.access_log import request_id_of
 from service.answers.messages import Answer, Headers, Request, overloaded, too_large
 from service.answers.routes import Route
-from service.codec.problems import Problem, malformed
+from service.codec.problems import Problem
+from service.http import refusals
 from service.http.connections import BODY, HEAD, IDLE, Connections
 from service.http.pipeline import Flow, Pipeline
+from service.http.refusals import MOST_HEAD_BYTES
 from service.http.turn import SHORT_BYTES
 
-MOST_HEAD_BYTES = 64 * 1024
 NAMES_OF_AGE = frozenset({b"connection", b"expect"})
 """Headers that HTTP/1.0 and HTTP/1.1 take in different ways."""
 LAST_SECONDS = 1.0
@@ -82,7 +82,7 @@ class ServiceProtocol(HttpToolsProtocol):
         elif self.stage != IDLE:
             self._unread_bytes += len(data)
             if self._unread_bytes > MOST_HEAD_BYTES and not self._deaf:
-                self._refuse(_head_too_large())
+                self._refuse(refusals.head_too_large())
         if self._pipeline.is_full():
             self.flow.pause_reading()
 
@@ -140,7 +140,7 @@ class ServiceProtocol(HttpToolsProtocol):
                 data = self._without_upgrade(data[upgrade.args[0] :])
             except httptools.HttpParserError:
                 if not self._deaf:
-                    self._refuse(_not_http())
+                    self._refuse(refusals.not_http())
                 return
 
     def on_message_begin(self) -> None:
@@ -175,7 +175,7 @@ class ServiceProtocol(HttpToolsProtocol):
             self._refuse(problem)
             return
         except httptools.HttpParserInvalidURLError:
-            self._refuse(_not_http())
+            self._refuse(refusals.not_http())
             return
         self._unread_bytes = self.body_bytes = 0
         self._began = True
@@ -201,14 +201,14 @@ class ServiceProtocol(HttpToolsProtocol):
     def _check_head(self, headers: Headers) -> None:
         """Raise Problem for a head that is too long, or names no host or several."""
         if self._is_long and _size(self.url, self.headers) > MOST_HEAD_BYTES:
-            raise _head_too_large()
+            raise refusals.head_too_large()
         if b"host" not in headers:
             if self.parser.get_http_version() != "1.0":
-                raise _wrong_host(0)
+                raise refusals.wrong_host(0)
         elif len(headers) < len(self.headers):
             hosts = sum(name == b"host" for name, _ in self.headers)
             if hosts > 1:
-                raise _wrong_host(hosts)
+                raise refusals.wrong_host(hosts)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""
@@ -321,7 +321,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def time_out(self) -> None:
         """End the connection of a client that took too long over a request, and say so."""
-        self._refuse(_too_slow())
+        self._refuse(refusals.too_slow())
 
     def _without_upgrade(self, rest: bytes) -> bytes:
         """Return what to read instead of a request for another protocol, which is not offered, and what follows it."""
@@ -329,7 +329,7 @@ class ServiceProtocol(HttpToolsProtocol):
         if self._deaf:
             return b""
         if method == b"CONNECT":
-            self._refuse(_not_http())
+            self._refuse(refusals.not_http())
             return b""
         fields = [(name, value) for name, value in self.headers if name not in (b"upgrade", b"http2-settings")]
         fields = [(name, _other_tokens(value) if name == b"connection" else value) for name, value in fields]
@@ -347,34 +347,6 @@ def _size(target: bytes, headers: list[tuple[bytes, bytes]]) -> int:
 def _other_tokens(connection: bytes) -> bytes:
     tokens = [token.strip() for token in connection.split(b",")]
     return b", ".join([token for token in tokens if token.lower() not in (b"upgrade", b"http2-settings")])
-
-
-def _not_http() -> Problem:
-    return malformed(
-        "a request must be HTTP/1.1 (RFC 9112), however: what came can't be read as such. Look at what lies between.",
-        rule="http",
-    )
-
-
-def _wrong_host(hosts: int) -> Problem:
-    return malformed(f"a request must have one Host header, however: it has {hosts}. Send one.", rule="host")
-
-
-def _head_too_large() -> Problem:
-    return Problem(
-        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-        f"a request's head must hold at most {MOST_HEAD_BYTES} bytes, however: this one holds more. "
-        "Send fewer or shorter headers.",
-        rule="head-size",
-    )
-
-
-def _too_slow() -> Problem:
-    return Problem(
-        HTTPStatus.REQUEST_TIMEOUT,
-        "a request must arrive in time, however: this one was not whole when its time was over. Send it again, faster.",
-        rule="timeout",
-    )
 
 
 def install(connections: Connections) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.http.protocol import MOST_HEAD_BYTES
+from service.http.refusals import MOST_HEAD_BYTES
 from tests.adding import Adder, echo
 from tests.hand_turned import Client, HandLoop, HandService
 from tests.http_messages import named, read_replies, request, rows_body
