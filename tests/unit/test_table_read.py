@@ -85,6 +85,17 @@ def test_numbers_words_and_gaps_are_told_apart(table: Read) -> None:
     assert (read_in.source, read_in.rows, read_in.decimal) == ("data.csv", 3, ".")
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2007", "\u202f", "\u200b", "\ufeff"])
+def test_blanks_beyond_ascii_around_names_and_values_part_none_of_them(table: Read, blank: str) -> None:
+    content = f"a{blank},{blank}b,y\n1{blank},{blank}x,yes\n{blank}NA,x{blank},yes{blank}\n{blank}\n3,NA{blank},no\n"
+    read_in = table(content)
+    assert columns(read_in) == {"a": [1, None, 3], "b": ["x", "x", None], "y": ["yes", "yes", "no"]}
+    assert read_in.place(2) == "line 5"
+    assert columns(table(f"a,b\n1{blank}000,x\n2,z\n"))["a"] == [f"1{blank}000", "2"]
+    parquet = pa.table({f"a{blank}": ["yes", f"yes{blank}"]})
+    assert columns(table(parquet)) == {"a": ["yes", "yes"]}
+
+
 @pytest.mark.parametrize("spelling", MISSING_SPELLINGS)
 def test_each_spelling_of_a_missing_value_is_one(table: Read, spelling: str) -> None:
     assert columns(table(f'a,b\n1,x\n"{spelling}", {spelling} \n')) == {"a": [1, None], "b": ["x", None]}
@@ -212,12 +223,22 @@ def test_a_column_that_is_named_as_text_keeps_its_digits_as_they_stand(table: Re
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize(
-    ("cell", "found"), [("007", True), ("00 ", True), ("0", False), ("0.5", False), ("0e1", False), ("-0", False)]
+    ("cell", "found"),
+    [
+        ("007", True),
+        ("00 ", True),
+        (" 07", True),
+        ("07\u00a0", True),
+        ("0", False),
+        ("0.5", False),
+        ("0e1", False),
+        ("-0", False),
+    ],
 )
 def test_the_first_number_with_zeros_in_front_is_found(table: Read, cell: str, *, found: bool) -> None:
     read_in = table("a,b,c\n" + ROWS + f"{cell},0,\n08,0,\n")
     assert [column.padded_row for column in read_in.columns] == [300 if found else 301, None, None]
-    assert columns(read_in)["a"][300:] == [float(cell), 8]
+    assert columns(read_in)["a"][300:] == [float(cell.strip()), 8]
 
 
 def test_a_parquet_files_types_decide_what_is_text(table: Read) -> None:

@@ -68,7 +68,7 @@ class CsvFile:
 
         def decide(row: pa.csv.InvalidRow) -> str:
             nonlocal skipped
-            if row.actual_columns == 1 and not row.text.strip():
+            if row.actual_columns == 1 and not row.text.strip(BLANKS):
                 skipped += 1
                 return "skip"
             refused.append((row.number - 1 - skipped, row.actual_columns))
