@@ -283,6 +283,16 @@ def test_a_byte_that_is_not_utf_8_in_a_late_row_is_named_by_its_line(refusal: Re
 
 
 @pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("rows", ["", ROWS])
+def test_a_header_that_comes_again_is_named_by_its_line(refusal: Refusal, table: Read, rows: str) -> None:
+    content = "a,b,2001\n" + rows + "1,2,x\n a,b,2001\n3,4,z\n"
+    line = refusal(content)
+    assert f"line {rows.count(chr(10)) + 3} repeats it ('a,b,2001'). Delete that line" in line
+    assert table(content, header=False).rows == rows.count("\n") + 4
+    assert columns(table("a,b,c\n1,b,x\n2,b,y\n"))["b"] == ["b", "b"]
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_a_quote_that_is_never_closed_swallows_no_rows(refusal: Refusal) -> None:
     content = "a,b,c\n" + ROWS + '1,2,"x\n' + "4,5,6\n" * 10
     for options in ({}, {"drop": ("c",)}):
