@@ -29,7 +29,7 @@ from training.columns.suspects import (
 )
 from training.columns.target import DecidedTarget, decide_target
 from training.columns.words import read_words
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.options import TaskChoice
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
@@ -194,8 +194,8 @@ class _Columns:
                 found.append(Suspect(column.name, "words", f"has words in {words:,} rows, which count as missing"))
         if column.padded_row is not None and column.name not in self.options.numeric:
             place = self.table.place(column.padded_row)
-            text = f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give --category"
-            found.append(Suspect(column.name, "padded", f"{text} {quoted(column.name)}"))
+            text = f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give"
+            found.append(Suspect(column.name, "padded", f"{text} {write_option('--category', column.name)}"))
         if feature.kind == "number" and first_rounded(codes) is not None:
             text = "holds whole numbers beyond 2**53, which lose their last digits"
             found.append(Suspect(column.name, "rounded", text))

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from service.contract.policies import BLANKS
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules, contains
 from training.table.charset import undecodable
 from training.table.formats import open_bytes, unreadable
@@ -129,7 +129,7 @@ class CsvFile:
         remedy = (
             "Give --decimal , where that comma is the decimal sign, or --decimal . where it is not."
             if self.rules.decimal == "."
-            else f"Leave --decimal out, write such numbers with a comma, or give --drop {quoted(column.name)}."
+            else f"Leave --decimal out, write such numbers with a comma, or give {write_option('--drop', column.name)}."
         )
         raise UserError(
             f"{self.look.path.name}: the decimal sign must be clear, however: column {quoted(column.name)} holds "

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules
 from training.table.csv_file import CsvFile
 from training.table.formats import recognise
@@ -106,7 +106,7 @@ def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[s
     if twice:
         raise UserError(
             f"{path.name}: column names must differ, however: {quoted(twice[0])} stands {kept.count(twice[0])} times. "
-            f"Rename one, give --drop {quoted(twice[0])} or, where the first line is data, --no-header."
+            f"Rename one, give {write_option('--drop', twice[0])} or, where the first line is data, --no-header."
         )
     return kept
 
