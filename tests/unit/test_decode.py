@@ -149,6 +149,12 @@ def test_a_column_that_a_record_gives_twice_is_refused() -> None:
         decode_json(body, RAW)
 
 
+@pytest.mark.parametrize("members", [{"raw": [], "records": []}, {"rows": []}, []])
+def test_rows_of_a_table_come_by_position_or_by_name(members: object) -> None:
+    with pytest.raises(Problem, match="the one member 'raw' or 'records', however: "):
+        decode_json(json.dumps(members).encode(), RAW)
+
+
 @pytest.mark.parametrize("literal", [b"01", b"0x1", b"1,", b"'1'"])
 def test_what_is_not_a_number_of_rfc_8259_is_malformed(literal: bytes) -> None:
     assert refusal(b'{"features": [[1, 2, ' + literal + b"]]}").status == 400
