@@ -298,6 +298,8 @@ def test_a_quote_that_is_never_closed_swallows_no_rows(refusal: Refusal) -> None
     for options in ({}, {"drop": ("c",)}):
         assert "opened in line 302 or below is not closed" in refusal(content, **options)
     assert "opened in line 302 or below is not closed" in refusal(content + ROWS)
+    assert "opened in line 302 or below is not closed" in refusal("a,b,c\n" + ROWS + '"1,2,x\n' + "4,5,6\n" * 10)
+    assert "line 302 has 2." in refusal("a,b,c\n" + ROWS + '"1\n2",x\n')
 
 
 def test_a_quote_that_closes_within_a_later_cell_merges_no_rows(refusal: Refusal) -> None:

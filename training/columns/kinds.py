@@ -11,6 +11,7 @@ from service.contract.policies import BOOLEAN_SPELLINGS
 from training.columns.digits import check_digits, check_long_numbers
 from training.columns.words import (
     DATE,
+    DURATION,
     Words,
     look_like,
     odd_patterns,
@@ -135,10 +136,15 @@ def _refuse_words(name: str, words: Words, *, wordy: NDArray[np.bool_], table: R
     shown = [str(words.distinct[place]) for place in common if counts[place]]
     places = sorted(int(np.argmax(words.positions == place)) for place in common if counts[place])
     holding = ", ".join(f"{table.place(row)} holds {quoted(words.text(row))}" for row in places)
+    title = (
+        f" Or delete what stands above {table.place(0)} if that is the header."
+        if places == [0] and counts[wordy].sum() == 1
+        else ""
+    )
     raise UserError(
         f"{table.source}: column {quoted(name)} must be numeric, however: {holding} "
         f"({counts[wordy].sum():,} of {counts.sum():,} values are words). Give "
-        f"{_remedies(name, shown, otherwise=otherwise)}."
+        f"{_remedies(name, shown, otherwise=otherwise)}.{title}"
     )
 
 
@@ -188,13 +194,15 @@ def _check_some_number(name: str, words: Words, numbers: NDArray[np.float64], *,
 
 def _check_no_dates(name: str, words: Words, *, table: ReadTable) -> None:
     used = words.distinct.filter(pa.array(words.count() > 0))
-    if look_like(used, DATE).all():
+    found = {"dates or times": (DATE, "year, month, hour"), "durations": (DURATION, "seconds")}
+    for what, (pattern, parts) in found.items():
+        if not look_like(used, pattern).all():
+            continue
         row = int(np.argmax(words.positions >= 0))
         raise UserError(
-            f"{table.source}: column {quoted(name)} must hold numbers or levels, however: it holds dates or times "
-            f"({table.place(row)}: {quoted(words.text(row))}). Write what matters of them as numbers (year, month, "
-            f"hour), give {write_option('--drop', name)}, or {write_option('--category', name)} to take each one as a "
-            "level."
+            f"{table.source}: column {quoted(name)} must hold numbers or levels, however: it holds {what} "
+            f"({table.place(row)}: {quoted(words.text(row))}). Write what matters of them as numbers ({parts}), give "
+            f"{write_option('--drop', name)}, or {write_option('--category', name)} to take each one as a level."
         )
 
 

@@ -200,6 +200,10 @@ class CsvFile:
                 )
 
     def _ragged(self, row: int, cells: int) -> UserError:
+        with self._text() as text:
+            record = next(islice(self._rows(text), row, None), None)
+        if record and record.last_line > record.line and self._quote_fault:
+            return self._quote_fault
         return UserError(
             f"{self.look.path.name}: each row must have {len(self.names)} cells separated by "
             f"{separator_name(self.look.separator)}, as the first line has, however: {self.place(row)} has {cells}. "
