@@ -186,9 +186,12 @@ def test_numbers_among_words_are_named_with_the_options() -> None:
     table = read_table({"x": values, "noise": NOISE, "y": CLASSES})
     assert decide(table, "y", ColumnOptions(category=("x",))).suspects == []
     lone = only_suspect("x", words_of(["red", "blue", "-999"]))
-    assert "where it means no value, give --missing='-999'; --category 'x' says" in lone.sentence
+    assert lone.sentence == (
+        "'x' has a level '-999', a number among words: where it means no value, give --missing='-999'; "
+        "--category 'x' says that all are levels."
+    )
     (classes,) = decided_with("x", AMOUNTS, target=words_of(["a", "b", "-1"])).suspects
-    assert classes.sentence == "Classes are '-1', numbers among words: where it means no value, give --missing='-1'."
+    assert classes.sentence == "A class is '-1', a number among words: where it means no value, give --missing='-1'."
     assert decided_with("x", words_of("123")).suspects == []
 
 

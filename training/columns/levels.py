@@ -45,8 +45,8 @@ def _find_mixed_spellings(name: str | None, levels: Sequence[str]) -> Suspect | 
     if len(words) < 2 or not words <= set.union(*pairs) or any(words <= pair for pair in pairs):
         return None
     text = (
-        f"{_subject(name)} {_listed(levels, most=len(levels))}, which say yes and no in several spellings, and count "
-        f"as {len(levels)}. Write one pair of them"
+        f"{_subject(name, several=True)} {_listed(levels, most=len(levels))}, which say yes and no in several "
+        f"spellings, and count as {len(levels)}. Write one pair of them"
     )
     return Suspect(name, "spellings", text)
 
@@ -59,19 +59,22 @@ def _find_numbers(name: str | None, levels: Sequence[str], shares: Sequence[floa
     words = [levels[place] for place in ordered if not numeric[place]]
     if not numbers or not words:
         return None
-    subject = f"{_subject(name)} {_listed(numbers, most=SHOWN_LEVELS)}, numbers among words"
-    odd = words if len(numbers) > 1 else numbers
-    missing = " ".join(write_option("--missing", level) for level in odd[:SHOWN_LEVELS])
-    text = f"{subject}: where {'a word' if len(numbers) > 1 else 'it'} means no value, give {missing}"
-    if name is not None and len(numbers) > 1:
+    several = len(numbers) > 1
+    missing = " ".join(write_option("--missing", level) for level in (words if several else numbers)[:SHOWN_LEVELS])
+    held = f"{_listed(numbers, most=SHOWN_LEVELS)}, {'numbers' if several else 'a number'} among words"
+    no_value = f"where {'a word' if several else 'it'} means no value, give {missing}"
+    text = f"{_subject(name, several=several)} {held}: {no_value}"
+    if name is not None and several:
         text += f", or {write_option('--numeric', name)} to take all words as missing"
     if name is not None:
         text += f"; {write_option('--category', name)} says that all are levels"
     return Suspect(name, "numbers among levels", text)
 
 
-def _subject(name: str | None) -> str:
-    return "classes are" if name is None else "has levels"
+def _subject(name: str | None, *, several: bool) -> str:
+    if name is None:
+        return "classes are" if several else "a class is"
+    return "has levels" if several else "has a level"
 
 
 def _listed(levels: Sequence[str], *, most: int) -> str:
