@@ -140,7 +140,8 @@ def find_outlier(feature: RawFeature, codes: NDArray[np.float64]) -> Suspect | N
 def find_unseen(feature: RawFeature, codes: NDArray[np.float64], *, train: NDArray[np.int64]) -> Suspect | None:
     """Look for what the training rows lack: gaps, or levels. codes: (n,) of all rows."""
     if feature.missing_share == 0 and (gaps := int(np.isnan(codes).sum())):
-        text = f"has {gaps:,} {'gap' if gaps == 1 else 'gaps'}, none in a training row: the service will refuse a row without it"
+        counted = "a gap, but" if gaps == 1 else f"{gaps:,} gaps,"
+        text = f"has {counted} none in a training row: the service will refuse a row without it"
         return Suspect(feature.name, "unseen", text)
     unknown = int((codes == UNKNOWN_CODE).sum()) if feature.kind == "category" else 0
     if not unknown:
