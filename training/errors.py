@@ -1,11 +1,14 @@
 """How a run ends without a release: the two errors, their exit codes and their words, and Ctrl-C where it must wait."""
 
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 LONGEST_QUOTED = 60
 """Characters of a name or a value that a message shows."""
+LONGEST_WRITTEN = 200
+"""Characters of a value that a message writes out behind an option, since the option takes no less than all of it."""
 
 
 class TrainingError(Exception):
@@ -33,6 +36,34 @@ def quoted(text: str) -> str:
     """
     shown = text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
     return "'" + repr('"' + shown)[2:]  # repr quotes by ' whatever holds a "
+
+
+def write_option(option: str, value: str) -> str:
+    r"""Return an option with its value as a shell takes it, on one line: what a message says to give.
+
+    >>> write_option("--missing", "-inf")
+    "--missing='-inf'"
+    >>> write_option("--drop", "it's\n")
+    "--drop $'it\\'s\\n'"
+    """
+    if len(value) > LONGEST_WRITTEN:
+        return f"{option} {quoted(value)} once that is shortened, which has {len(value):,} characters"
+    if value.isprintable():
+        word = shlex.quote(value)
+        word = word if word.startswith("'") else f"'{word}'"
+    else:
+        word = "$'" + "".join(_escaped(character) for character in value) + "'"
+    return f"{option}={word}" if value.startswith("-") else f"{option} {word}"
+
+
+def _escaped(character: str) -> str:
+    """Return a character as it stands between ``$'`` and ``'``, the quotes of bash, zsh and POSIX.1-2024."""
+    if character in "'\\":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return named.get(character) or "".join(f"\\{byte:03o}" for byte in character.encode())
 
 
 @contextmanager

@@ -82,7 +82,8 @@ def _wants_labels(query: bytes, endpoint: Endpoint, media_type: str) -> bool:
     if not given or given == ["false"]:
         return False
     if given != ["true"]:
-        raise malformed(f"'{LABELS_PARAMETER}' must be true or false, however: {given[0][:20]!r}.", rule="labels")
+        fact = repr(given[0][:20]) if len(given) == 1 else f"it is given {len(given)} times"
+        raise malformed(f"'{LABELS_PARAMETER}' must be true or false, however: {fact}.", rule="labels")
     if endpoint.labels is None:
         raise malformed(
             f"'{LABELS_PARAMETER}' must be asked of a classification, however: this release predicts a number. "

@@ -3,7 +3,9 @@
 BYTES behind the JSON: each element is its length, 4 bytes little-endian, and so many bytes (Triton's extension).
 """
 
+import math
 import struct
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,12 +13,13 @@ import numpy as np
 from service.codec.cells import ReadRow, code_closely, code_columns, place_cells
 from service.codec.columns import Column, Columns
 from service.codec.infer_request import INPUT_MEMBERS, Reader, Request, check_members, read_frame
-from service.codec.problems import SHOWN_CHARACTERS, Problem, kind_of, unprocessable
-from service.codec.rows import Input, Rows, check_count
+from service.codec.problems import MOST_FAULTS, SHOWN_CHARACTERS, Fault, Problem, kind_of, unprocessable
+from service.codec.rows import Input, Rows, check_count, refuse
 from service.codec.tensors import BINARY_SIZE, DATATYPES, Members, none_for_nan, parameters_of, read_json, split_body
 
-BYTES, BOOL = "BYTES", "BOOL"
-NUMBERS = {"FP64": np.dtype("<f8"), "INT64": np.dtype("<i8")}
+BYTES, BOOL, INT64 = "BYTES", "BOOL", "INT64"
+INT64_LIMIT = 2.0**63
+NUMBERS = {"FP64": np.dtype("<f8"), INT64: np.dtype("<i8")}
 LENGTH = struct.Struct("<I")
 NO_TEXT = frozenset({""})
 """BYTES that say that a value is missing."""
@@ -62,10 +65,10 @@ class ColumnsReader:
         echo, binary = read_frame(members)
         tensors = self._by_name(members.get("inputs"))
         counts = {name: self._check(name, tensor) for name, tensor in tensors.items()}
-        rows = next(iter(counts.values()))
+        ((rows, _),) = Counter(counts.values()).most_common(1)  # where one differs, it is the one to be named
         for name, count in counts.items():
             if count != rows:
-                raise _refuse("shape", name, f"have as many rows as the first, {rows}", f"{count}")
+                raise _refuse("shape", name, f"have as many rows as the others, {rows}", f"{count}")
         cells = {}
         for name, tensor in tensors.items():  # in their order, which is that of what follows the JSON
             cells[name], behind = self._read_cells(name, tensor, rows, behind)
@@ -133,6 +136,7 @@ class ColumnsReader:
 
     def _code(self, cells: list[list[object]], tensors: dict[str, Members]) -> Rows:
         columns = self._columns
+        self._check_whole(cells, tensors)
         missing = [
             _mark_missing(values, tensors[column.name]["datatype"])
             for column, values in zip(columns.columns, cells, strict=True)
@@ -151,6 +155,18 @@ class ColumnsReader:
             return place_cells(index, row, codes, columns)
 
         return code_closely(rows, read_row, self._expected)
+
+    def _check_whole(self, cells: list[list[object]], tensors: dict[str, Members]) -> None:
+        """Raise Problem 422 for values of whole numbers that are none."""
+        faults = [
+            Fault("whole", row, place, name, cell, f"is {kind_of(cell)}")
+            for place, (name, values) in enumerate(zip(self._columns.names, cells, strict=True))
+            if tensors[name]["datatype"] == INT64
+            for row, cell in enumerate(values)
+            if isinstance(cell, float) and math.isfinite(cell) and not (cell.is_integer() and abs(cell) < INT64_LIMIT)
+        ]
+        if faults:
+            raise refuse(sorted(faults, key=lambda fault: fault.row)[: MOST_FAULTS + 1], self._expected)
 
 
 def _mark_missing(values: list[object], datatype: str) -> list[object]:

@@ -173,8 +173,9 @@ def read_members(document: object, expected: Input, *, finite: bool = True) -> R
         return check_records(document[RECORDS], columns, expected, finite=finite)  # type: ignore[index]
     if keys != {expected.key}:
         fact = sorted(document) if isinstance(document, dict) else kind_of(document)
+        either = "" if columns is None else f" or '{RECORDS}'"
         raise unprocessable(
-            f"the body must be an object with the one member '{expected.key}', however: {fact}. "
+            f"the body must be an object with the one member '{expected.key}'{either}, however: {fact}. "
             f"Send {_form(expected)}.",
             rule="members",
         )

@@ -121,6 +121,7 @@ def _words_of(fault: Fault, expected: Input, *, text: bool) -> tuple[str, str]:
             if gaps
             else "Send numbers, without quotes and without gaps.",
         ),
+        "whole": ("every value of an INT64 tensor must be a whole number of 64 bits", "Send the tensor as FP64."),
         "boolean": ("a yes or no must be written as training has it", _boolean_remedy(fault, expected)),
         "text": ("a category's value must be text", "Send its level, in quotes."),
         "category": (
@@ -168,9 +169,9 @@ def check_count(rows: int, expected: Input) -> None:
     """Raise Problem 422 if a request may not hold so many rows."""
     if not 1 <= rows <= expected.max_rows:
         more = "Split the request." if expected.is_fixed else "Split the request, or raise ARCHSCALE_MAX_ROWS."
+        wanted = "1 row" if expected.max_rows == 1 else f"1 to {expected.max_rows} rows"
         raise unprocessable(
-            f"a request must hold 1 to {expected.max_rows} rows, however: {rows}. "
-            + ("Send at least one." if rows == 0 else more),
+            f"a request must hold {wanted}, however: {rows}. " + ("Send at least one." if rows == 0 else more),
             rule="row-count",
         )
 

@@ -19,8 +19,9 @@ UNKNOWN_CODE = -1.0
 MISSING_SPELLINGS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 """Cells of a CSV file or body that hold no value. In JSON null alone is one."""
 
-BLANKS = " \t\n\v\f\r"
-"""What is stripped from the cells and names of a CSV file or body, and nothing beside it."""
+BLANKS = " \t\n\v\f\r\u00a0\u2007\u202f\u200b\ufeff"
+"""What is stripped from the cells and names of a CSV file or body, and nothing beside it: blanks, those too at which no
+line breaks, and what has no width, which spreadsheets and web pages leave around words."""
 
 BOOLEAN_SPELLINGS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("0", "1"))
 """Words for 0 and for 1, in lower case: a column whose values are both of one pair, in any case, is a boolean."""

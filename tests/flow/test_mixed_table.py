@@ -170,7 +170,7 @@ def test_three_classes_have_a_probability_each_and_the_likeliest_is_the_label(cl
     [
         ("labels=yes", "*/*", "must be true or false"),
         ("labels=", "*/*", "must be true or false"),
-        ("labels=true&labels=false", "*/*", "must be true or false"),
+        ("labels=true&labels=false", "*/*", "must be true or false, however: it is given 2 times"),
         ("labels=true", NPY, "numbers alone"),
     ],
 )

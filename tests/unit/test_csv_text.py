@@ -47,8 +47,13 @@ def test_a_line_of_blanks_is_no_row() -> None:
     assert len(decode_csv(f"{HEADER}  \nRom,30,1,yes,1,pro\n \t\n".encode(), TABLE)) == 1
 
 
-def test_blanks_beyond_ascii_are_part_of_a_cell_as_in_training() -> None:
-    assert refusal(f"{HEADER}Rom,30,1,yes,1,pro\u00a0\n").rule == "category"
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2007", "\u202f", "\u200b", "\ufeff"])
+def test_blanks_beyond_ascii_are_stripped_as_in_training(blank: str) -> None:
+    text = (
+        HEADER.strip().replace(",", f"{blank},") + f"{blank}\nRom{blank},{blank}30,1{blank},yes{blank},1,pro{blank}\n"
+    )
+    np.testing.assert_array_equal(decode_csv((text + blank).encode(), TABLE), [[30, 1, 1, 1, 2, 1]])
+    assert refusal(f"{HEADER}Rom,3{blank}0,1,yes,1,pro\n").rule == "number"
 
 
 WRONG_NUMBERS = {

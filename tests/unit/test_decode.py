@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,6 +148,17 @@ def test_a_column_that_a_record_gives_twice_is_refused() -> None:
     body = b'{"records": [{"a": 1, "b": 2, "a": 3}]}'
     with pytest.raises(Problem, match="'a' stands twice"):
         decode_json(body, RAW)
+
+
+@pytest.mark.parametrize("members", [{"raw": [], "records": []}, {"rows": []}, []])
+def test_rows_of_a_table_come_by_position_or_by_name(members: object) -> None:
+    with pytest.raises(Problem, match="the one member 'raw' or 'records', however: "):
+        decode_json(json.dumps(members).encode(), RAW)
+
+
+def test_an_input_of_one_row_asks_for_one() -> None:
+    with pytest.raises(Problem, match=r"a request must hold 1 row, however: 2\. Split the request\.$"):
+        decode_json(body(GOOD), replace(FEATURES, max_rows=1, is_fixed=True))
 
 
 @pytest.mark.parametrize("literal", [b"01", b"0x1", b"1,", b"'1'"])

@@ -185,6 +185,20 @@ def test_dates_and_times_are_refused(text: str) -> None:
     assert "--drop 'x'" in line
 
 
+def test_durations_are_refused() -> None:
+    line = refusal(lambda row: f"{row * 5} us")
+    assert "however: it holds durations (line 2: '0 us'). Write what matters of them as numbers (seconds)" in line
+
+
+def test_a_word_in_the_first_row_alone_may_be_the_header() -> None:
+    hint = "Or delete what stands above line 2 if that is the header."
+    assert refusal(lambda row: str(row) if row else "age").endswith(hint)
+    assert hint not in refusal(lambda row: "age" if row in {0, 7} else str(row))
+    table = read_table({"Report": ["age", *(str(row) for row in range(ROWS))]})
+    with pytest.raises(UserError, match="or delete what stands above line 2 if that is the header"):
+        decide(table, "age")
+
+
 def test_free_text_and_ids_are_refused() -> None:
     line = refusal(lambda row: f"Braund, Mr. Owen {row}")
     assert "of its 42 training values stand in one row alone, as free text and ids do" in line

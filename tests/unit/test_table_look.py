@@ -233,7 +233,8 @@ def test_utf_16_without_a_mark_is_proposed(refusal: Refusal, look: Look, encodin
 
 
 def test_zeros_are_no_text(refusal: Refusal) -> None:
-    assert "byte 4 is zero" in refusal(b"\x01\x02\x03\x04\x00\x00\x05\x06")
+    assert "byte 4, in line 1, is zero" in refusal(b"\x01\x02\x03\x04\x00\x00\x05\x06")
+    assert "byte 17, in line 3, is zero, which no UTF-8 text holds. Delete it" in refusal(TABLE.replace(b"4.5", b"4\0"))
 
 
 def test_an_unknown_encoding_and_one_that_does_not_fit_are_refused(refusal: Refusal) -> None:

@@ -85,6 +85,17 @@ def test_numbers_words_and_gaps_are_told_apart(table: Read) -> None:
     assert (read_in.source, read_in.rows, read_in.decimal) == ("data.csv", 3, ".")
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2007", "\u202f", "\u200b", "\ufeff"])
+def test_blanks_beyond_ascii_around_names_and_values_part_none_of_them(table: Read, blank: str) -> None:
+    content = f"a{blank},{blank}b,y\n1{blank},{blank}x,yes\n{blank}NA,x{blank},yes{blank}\n{blank}\n3,NA{blank},no\n"
+    read_in = table(content)
+    assert columns(read_in) == {"a": [1, None, 3], "b": ["x", "x", None], "y": ["yes", "yes", "no"]}
+    assert read_in.place(2) == "line 5"
+    assert columns(table(f"a,b\n1{blank}000,x\n2,z\n"))["a"] == [f"1{blank}000", "2"]
+    parquet = pa.table({f"a{blank}": ["yes", f"yes{blank}"]})
+    assert columns(table(parquet)) == {"a": ["yes", "yes"]}
+
+
 @pytest.mark.parametrize("spelling", MISSING_SPELLINGS)
 def test_each_spelling_of_a_missing_value_is_one(table: Read, spelling: str) -> None:
     assert columns(table(f'a,b\n1,x\n"{spelling}", {spelling} \n')) == {"a": [1, None], "b": ["x", None]}
@@ -212,12 +223,22 @@ def test_a_column_that_is_named_as_text_keeps_its_digits_as_they_stand(table: Re
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize(
-    ("cell", "found"), [("007", True), ("00 ", True), ("0", False), ("0.5", False), ("0e1", False), ("-0", False)]
+    ("cell", "found"),
+    [
+        ("007", True),
+        ("00 ", True),
+        (" 07", True),
+        ("07\u00a0", True),
+        ("0", False),
+        ("0.5", False),
+        ("0e1", False),
+        ("-0", False),
+    ],
 )
 def test_the_first_number_with_zeros_in_front_is_found(table: Read, cell: str, *, found: bool) -> None:
     read_in = table("a,b,c\n" + ROWS + f"{cell},0,\n08,0,\n")
     assert [column.padded_row for column in read_in.columns] == [300 if found else 301, None, None]
-    assert columns(read_in)["a"][300:] == [float(cell), 8]
+    assert columns(read_in)["a"][300:] == [float(cell.strip()), 8]
 
 
 def test_a_parquet_files_types_decide_what_is_text(table: Read) -> None:
@@ -262,11 +283,23 @@ def test_a_byte_that_is_not_utf_8_in_a_late_row_is_named_by_its_line(refusal: Re
 
 
 @pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("rows", ["", ROWS])
+def test_a_header_that_comes_again_is_named_by_its_line(refusal: Refusal, table: Read, rows: str) -> None:
+    content = "a,b,2001\n" + rows + "1,2,x\n a,b,2001\n3,4,z\n"
+    line = refusal(content)
+    assert f"line {rows.count(chr(10)) + 3} repeats it ('a,b,2001'). Delete that line" in line
+    assert table(content, header=False).rows == rows.count("\n") + 4
+    assert columns(table("a,b,c\n1,b,x\n2,b,y\n"))["b"] == ["b", "b"]
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_a_quote_that_is_never_closed_swallows_no_rows(refusal: Refusal) -> None:
     content = "a,b,c\n" + ROWS + '1,2,"x\n' + "4,5,6\n" * 10
     for options in ({}, {"drop": ("c",)}):
         assert "opened in line 302 or below is not closed" in refusal(content, **options)
     assert "opened in line 302 or below is not closed" in refusal(content + ROWS)
+    assert "opened in line 302 or below is not closed" in refusal("a,b,c\n" + ROWS + '"1,2,x\n' + "4,5,6\n" * 10)
+    assert "line 302 has 2." in refusal("a,b,c\n" + ROWS + '"1\n2",x\n')
 
 
 def test_a_quote_that_closes_within_a_later_cell_merges_no_rows(refusal: Refusal) -> None:

@@ -19,6 +19,7 @@ def test_levels_count_as_columns_and_memory_is_said() -> None:
     size = measure_table(features(1, 1, 18), rows=10_000)
     assert size.features == count_features(20) == 230
     assert size.sentence == "3 raw columns become 20 encoded ones and 230 features: 18.4 MB for 10,000 training rows."
+    assert measure_table(features(1), rows=9).sentence.startswith("1 raw column becomes 1 encoded one and 2 features")
     assert "1.8 GB" in measure_table(features(1, 1, 18), rows=1_000_000).sentence
 
 

@@ -161,6 +161,40 @@ def test_zeros_in_front_of_numbers_are_told_with_their_line() -> None:
     assert decide(padded, "y", ColumnOptions(numeric=("zip",))).suspects == []
 
 
+def words_of(levels: Sequence[str]) -> list[str]:
+    return RNG.choice(list(levels), ROWS).tolist()
+
+
+def test_spellings_of_yes_and_no_that_are_no_pair_are_named() -> None:
+    suspect = only_suspect("x", words_of(["true", "yes", "0", "n"]))
+    assert suspect.sentence == (
+        "'x' has levels '0', 'n', 'true' and 'yes', which say yes and no in several spellings, and count as 4. Write "
+        "one pair of them."
+    )
+    decided = decided_with("x", AMOUNTS, target=words_of(["yes", "no", "n"]))
+    assert [suspect.kind for suspect in decided.suspects] == ["spellings"]
+
+
+def test_numbers_among_words_are_named_with_the_options() -> None:
+    values = ["1.5", "2.5", *["none"] * 3, *["-"] * 2, "-999"] * (ROWS // 8)
+    suspect = only_suspect("x", values)
+    assert suspect.sentence == (
+        "'x' has levels '-999', '1.5' and '2.5', numbers among words: where a word means no value, give "
+        "--missing 'none' --missing='-', or --numeric 'x' to take all words as missing; --category 'x' says that all "
+        "are levels."
+    )
+    table = read_table({"x": values, "noise": NOISE, "y": CLASSES})
+    assert decide(table, "y", ColumnOptions(category=("x",))).suspects == []
+    lone = only_suspect("x", words_of(["red", "blue", "-999"]))
+    assert lone.sentence == (
+        "'x' has a level '-999', a number among words: where it means no value, give --missing='-999'; "
+        "--category 'x' says that all are levels."
+    )
+    (classes,) = decided_with("x", AMOUNTS, target=words_of(["a", "b", "-1"])).suspects
+    assert classes.sentence == "A class is '-1', a number among words: where it means no value, give --missing='-1'."
+    assert decided_with("x", words_of("123")).suspects == []
+
+
 def test_levels_and_classes_that_differ_by_case_alone_are_named() -> None:
     levels = only_suspect("x", RNG.choice(["red", "blue", "Red"], ROWS).tolist())
     assert levels.sentence == "'x' has levels 'Red' and 'red' that differ by case alone, and count as two."

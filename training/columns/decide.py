@@ -14,13 +14,13 @@ from training.columns.data import DataTable
 from training.columns.digits import first_rounded
 from training.columns.kinds import decide_kind
 from training.columns.leaks import choose_rows, find_leak
+from training.columns.levels import find_odd_levels
 from training.columns.split import Split, split_target
 from training.columns.suspects import (
     Duplicates,
     RepeatedRows,
     Suspect,
     canonical,
-    find_case,
     find_nothing,
     find_outlier,
     find_row_number,
@@ -29,7 +29,7 @@ from training.columns.suspects import (
 )
 from training.columns.target import DecidedTarget, decide_target
 from training.columns.words import read_words
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.options import TaskChoice
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
@@ -182,7 +182,14 @@ class _Columns:
         """Return warnings of a column that is kept. codes: (m,) of all rows with a target."""
         train = self.split.train
         found = [find_outlier(feature, codes[train]), find_unseen(feature, codes, train=train)]
-        found.append(find_case(feature.name, feature.levels))
+        if feature.kind == "category":
+            found += find_odd_levels(
+                feature.name,
+                feature.levels,
+                shares=feature.level_shares,
+                decimal=self.table.decimal,
+                overruled=feature.name in self.options.category,
+            )
         if self.target is not None:
             looked_at = choose_rows(train)
             found.append(
@@ -194,8 +201,8 @@ class _Columns:
                 found.append(Suspect(column.name, "words", f"has words in {words:,} rows, which count as missing"))
         if column.padded_row is not None and column.name not in self.options.numeric:
             place = self.table.place(column.padded_row)
-            text = f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give --category"
-            found.append(Suspect(column.name, "padded", f"{text} {quoted(column.name)}"))
+            text = f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give"
+            found.append(Suspect(column.name, "padded", f"{text} {write_option('--category', column.name)}"))
         if feature.kind == "number" and first_rounded(codes) is not None:
             text = "holds whole numbers beyond 2**53, which lose their last digits"
             found.append(Suspect(column.name, "rounded", text))
@@ -210,9 +217,7 @@ class _Columns:
         if self.target.classes is None:
             return rows
         train = self.target.values[self.split.train]
-        alike = find_case(None, self.target.classes)
-        if alike is not None:
-            rows.append(alike)
+        rows += find_odd_levels(None, self.target.classes, decimal=self.table.decimal)
         return rows + find_small_classes(train, self.target.classes, share=SMALL_CLASS_SHARE)
 
 
@@ -224,7 +229,7 @@ def _check_names(table: ReadTable, *, target: str | None, options: ColumnOptions
         if name not in names:
             raise UserError(
                 f"{table.source}: {option} must name a column, however: {quoted(name)} is none of "
-                f"{', '.join(quoted(known) for known in names)}. Choose one of these."
+                f"{', '.join(quoted(known) for known in names)}. Choose one of these{_above_header(table, name)}."
             )
     if target is not None and target in options.drop:
         raise UserError(f"--drop must not name the target, however: {quoted(target)}. Leave it out.")
@@ -233,3 +238,9 @@ def _check_names(table: ReadTable, *, target: str | None, options: ColumnOptions
             f"{table.source}: a table must have a column beside its target, however: {quoted(target)} is the only one. "
             "Add columns, or give --separator if it has more."
         )
+
+
+def _above_header(table: ReadTable, name: str) -> str:
+    """Return a remedy where the first row holds a name that no column has: its line may be the header."""
+    first = [column.words[0].as_py() for column in table.columns if column.words is not None]
+    return f", or delete what stands above {table.place(0)} if that is the header" if name in first else ""

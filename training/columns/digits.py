@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.columns.words import LONG_WHOLE, Words, look_like, plain_pattern
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.table.cells import EXACT_WHOLE
 from training.table.values import ReadTable
 
@@ -33,9 +33,9 @@ def check_long_numbers(name: str, words: Words, *, table: ReadTable) -> None:
 def _lost_digits(name: str, row: int, held: str, *, table: ReadTable) -> UserError:
     return UserError(
         f"{table.source}: column {quoted(name)} must hold numbers that float64 tells apart, however: "
-        f"{table.place(row)} holds {held}, and whole numbers beyond 2**53 lose their last digits. Give --drop "
-        f"{quoted(name)} if it is an id, --category {quoted(name)} if they are levels, or --numeric {quoted(name)} to "
-        "take it as rounded."
+        f"{table.place(row)} holds {held}, and whole numbers beyond 2**53 lose their last digits. Give "
+        f"{write_option('--drop', name)} if it is an id, {write_option('--category', name)} if they are levels, or "
+        f"{write_option('--numeric', name)} to take it as rounded."
     )
 
 

@@ -11,6 +11,7 @@ from service.contract.policies import BOOLEAN_SPELLINGS
 from training.columns.digits import check_digits, check_long_numbers
 from training.columns.words import (
     DATE,
+    DURATION,
     Words,
     look_like,
     odd_patterns,
@@ -18,7 +19,7 @@ from training.columns.words import (
     plain_pattern,
     read_words,
 )
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
 MOST_LEVELS = 10_000
@@ -41,7 +42,7 @@ def decide_kind(
     The column has a value. Raise UserError with one line where it is nothing that can be trained on as it is.
     """
     if column.numbers is not None:
-        check_finite(column.name, column.numbers, table=table, otherwise=f"or --drop {quoted(column.name)}")
+        check_finite(column.name, column.numbers, table=table, otherwise=f"or {write_option('--drop', column.name)}")
         if column.name not in options.numeric:
             check_digits(column.name, column.numbers, table=table)
         return _kind_of_numbers(column.name, column.numbers, table=table, options=options)
@@ -60,7 +61,8 @@ def decide_kind(
         words,
         numbers,
         table=table,
-        otherwise=f"--category {quoted(column.name)} to take every value as a level, or --drop {quoted(column.name)}",
+        otherwise=f"{write_option('--category', column.name)} to take every value as a level, or "
+        f"{write_option('--drop', column.name)}",
     )
     check_long_numbers(column.name, words, table=table)
     _check_no_dates(column.name, words, table=table)
@@ -134,16 +136,22 @@ def _refuse_words(name: str, words: Words, *, wordy: NDArray[np.bool_], table: R
     shown = [str(words.distinct[place]) for place in common if counts[place]]
     places = sorted(int(np.argmax(words.positions == place)) for place in common if counts[place])
     holding = ", ".join(f"{table.place(row)} holds {quoted(words.text(row))}" for row in places)
+    title = (
+        f" Or delete what stands above {table.place(0)} if that is the header."
+        if places == [0] and counts[wordy].sum() == 1
+        else ""
+    )
     raise UserError(
         f"{table.source}: column {quoted(name)} must be numeric, however: {holding} "
         f"({counts[wordy].sum():,} of {counts.sum():,} values are words). Give "
-        f"{_remedies(name, shown, otherwise=otherwise)}."
+        f"{_remedies(name, shown, otherwise=otherwise)}.{title}"
     )
 
 
 def _remedies(name: str, words: list[str], *, otherwise: str) -> str:
-    missing = " ".join(f"--missing {quoted(word)}" for word in words)
-    return f"{missing} where that means no value, --numeric {quoted(name)} to take all such as missing, {otherwise}"
+    missing = " ".join(write_option("--missing", word) for word in words)
+    numeric = write_option("--numeric", name)
+    return f"{missing} where that means no value, {numeric} to take all such as missing, {otherwise}"
 
 
 def _kind_of_numbers(
@@ -162,8 +170,8 @@ def _kind_of_numbers(
     if ID_NAME.fullmatch(name) and _all_whole_and_different(numbers):
         raise UserError(
             f"{table.source}: column {quoted(name)} must say something of its row, however: it holds a whole number of "
-            f"its own in each, as an id does ({table.place(0)}: {numbers[0]:.15g}). Give --drop {quoted(name)}, or "
-            f"--numeric {quoted(name)} to keep it."
+            f"its own in each, as an id does ({table.place(0)}: {numbers[0]:.15g}). Give "
+            f"{write_option('--drop', name)}, or {write_option('--numeric', name)} to keep it."
         )
     return "number"
 
@@ -179,18 +187,22 @@ def _check_some_number(name: str, words: Words, numbers: NDArray[np.float64], *,
         row = int(np.argmax(words.positions >= 0))
         raise UserError(
             f"{table.source}: --numeric must name a column that holds numbers, however: {quoted(name)} holds none "
-            f"({table.place(row)}: {quoted(words.text(row))}). Give --drop {quoted(name)} or --category {quoted(name)}."
+            f"({table.place(row)}: {quoted(words.text(row))}). Give {write_option('--drop', name)} or "
+            f"{write_option('--category', name)}."
         )
 
 
 def _check_no_dates(name: str, words: Words, *, table: ReadTable) -> None:
     used = words.distinct.filter(pa.array(words.count() > 0))
-    if look_like(used, DATE).all():
+    found = {"dates or times": (DATE, "year, month, hour"), "durations": (DURATION, "seconds")}
+    for what, (pattern, parts) in found.items():
+        if not look_like(used, pattern).all():
+            continue
         row = int(np.argmax(words.positions >= 0))
         raise UserError(
-            f"{table.source}: column {quoted(name)} must hold numbers or levels, however: it holds dates or times "
-            f"({table.place(row)}: {quoted(words.text(row))}). Write what matters of them as numbers (year, month, "
-            f"hour), give --drop {quoted(name)}, or --category {quoted(name)} to take each one as a level."
+            f"{table.source}: column {quoted(name)} must hold numbers or levels, however: it holds {what} "
+            f"({table.place(row)}: {quoted(words.text(row))}). Write what matters of them as numbers ({parts}), give "
+            f"{write_option('--drop', name)}, or {write_option('--category', name)} to take each one as a level."
         )
 
 
@@ -202,7 +214,8 @@ def _check_repeated(name: str, words: Words, *, table: ReadTable, rows: NDArray[
         raise UserError(
             f"{table.source}: column {quoted(name)} must have levels that come again, however: {unique:,} of its "
             f"{values:,} training values stand in one row alone, as free text and ids do ({table.place(row)}: "
-            f"{quoted(words.text(row))}). Give --drop {quoted(name)}, or --category {quoted(name)} to keep it."
+            f"{quoted(words.text(row))}). Give {write_option('--drop', name)}, or "
+            f"{write_option('--category', name)} to keep it."
         )
 
 
@@ -215,5 +228,5 @@ def _check_level_count(name: str, words: Words, *, table: ReadTable) -> None:
 def _too_many_levels(name: str, count: int, *, table: ReadTable) -> UserError:
     return UserError(
         f"{table.source}: a category must have at most {MOST_LEVELS:,} levels, however: column {quoted(name)} has "
-        f"{count:,}. Group them, or give --drop {quoted(name)}."
+        f"{count:,}. Group them, or give {write_option('--drop', name)}."
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from service.contract.card import RawFeature
 from training.columns.suspects import Suspect
-from training.errors import quoted
+from training.errors import write_option
 
 SURE_AUC = 0.999
 SURE_SHARE = 0.999
@@ -39,7 +39,7 @@ def find_leak(
     else:
         levels = np.where(there, codes, len(feature.levels)).astype(np.int64)
         found = _say_levels(levels, target, classes=len(classes))
-    text = f"{found}: if it is not known before the target is, give --drop {quoted(feature.name)}"
+    text = f"{found}: if it is not known before the target is, give {write_option('--drop', feature.name)}"
     return Suspect(feature.name, "predicts", text) if found else None
 
 

@@ -32,10 +32,9 @@ class TableSize:
         """What becomes of the columns, in one line."""
         memory = self.rows * self.features * FEATURE_BYTES
         shown = f"{memory / GIGABYTE:,.1f} GB" if memory >= GIGABYTE else f"{memory / MEGABYTE:,.1f} MB"
-        return (
-            f"{self.raw_columns} raw columns become {self.encoded_columns} encoded ones and {self.features:,} "
-            f"features: {shown} for {self.rows:,} training rows."
-        )
+        raw = "1 raw column becomes" if self.raw_columns == 1 else f"{self.raw_columns} raw columns become"
+        encoded = "1 encoded one" if self.encoded_columns == 1 else f"{self.encoded_columns} encoded ones"
+        return f"{raw} {encoded} and {self.features:,} features: {shown} for {self.rows:,} training rows."
 
 
 def measure_table(features: list[RawFeature], *, rows: int) -> TableSize:

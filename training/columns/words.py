@@ -20,6 +20,8 @@ DAYS = (
     rf"(?:[0-9]{{1,2}}[ -])?{MONTH}[ -](?:[0-9]{{1,2}},? )?(?:[0-9]{{4}}|[0-9]{{2}})",
     r"[0-9]{4}[ -]?[QqMmWw][0-9]{1,2}",
 )
+DURATION = r"-?[0-9]+ (?:s|ms|us|ns)"
+"""As the reader writes one of a Parquet file."""
 DATE = rf"(?:(?:{'|'.join(DAYS)})(?:[T ]{TIME}{ZONE})?|{TIME})"
 
 

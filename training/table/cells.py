@@ -22,7 +22,7 @@ DecimalSign = Literal[".", ","]
 EXACT_WHOLE = 2.0**53
 """Up to here float64 holds every whole number."""
 WHOLE = re.compile(r"[+-]?[0-9]+")
-PADDED = r"^0[0-9]+[ \t]*$"
+PADDED = r"^0[0-9]+$"
 """Pattern of a whole number with zeros in front."""
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ class CellRules:
 
     def numbers(self, cells: pa.Array) -> pa.Array | None:
         """Return text as float64, null where it is missing; None where a cell is neither number nor missing."""
-        stripped = pc.ascii_trim_whitespace(cells)
+        stripped = strip(cells)
         if not self._missing_numbers:
             numbers = self._parsed(stripped)
             if numbers is not None:
@@ -45,20 +45,20 @@ class CellRules:
 
     def words(self, cells: pa.Array) -> pa.Array:
         """Return text without the blanks around it, null where it is missing."""
-        return self._blanked(pc.ascii_trim_whitespace(cells))
+        return self._blanked(strip(cells))
 
     def is_number(self, cell: str) -> bool:
         """Whether ``numbers`` takes this cell for a number."""
-        stripped = pc.ascii_trim_whitespace(pa.array([cell], pa.string()))
-        return self._parsed(stripped) is not None
+        return self._parsed(strip(pa.array([cell], pa.string()))) is not None
 
     def padded_row(self, cells: pa.Array) -> int | None:
         """Return the place of the first whole number with zeros in front, ``02134``; None where there is none."""
-        zeros = pc.starts_with(cells, "0")
-        needed = pc.or_(pc.starts_with(cells, "0" + self.decimal), pc.equal(cells, "0"))
+        stripped = strip(cells)
+        zeros = pc.starts_with(stripped, "0")
+        needed = pc.or_(pc.starts_with(stripped, "0" + self.decimal), pc.equal(stripped, "0"))
         if pc.equal(pc.sum(zeros), pc.sum(needed)).as_py():  # nearly always, in a quarter of the pattern's time
             return None
-        place: int = pc.index(pc.match_substring_regex(cells, PADDED), value=True).as_py()
+        place: int = pc.index(pc.match_substring_regex(stripped, PADDED), value=True).as_py()
         return None if place < 0 else place
 
     def without_missing_numbers(self, numbers: pa.Array) -> pa.Array:
@@ -90,6 +90,11 @@ class CellRules:
         if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
             return None
         return None if lose_digits(stripped, numbers) else numbers
+
+
+def strip(cells: pa.Array) -> pa.Array:
+    """Return text without ``BLANKS`` around it."""
+    return pc.utf8_trim(cells, characters=BLANKS)
 
 
 def contains(cells: pa.Array, part: str) -> bool:

@@ -16,6 +16,7 @@ WIDE_ENCODINGS = ("utf-16", "utf-32")
 BYTES_AROUND_ZERO = 100
 """Looked at where one is zero: in UTF-16 nearly all at even, or all at odd places are."""
 SHOWN_BYTES = 20
+LINE_END = b"\n"
 PRINTED_BY_CP1252 = range(0x80, 0xA0)
 """Latin-1 has control characters there, which no text holds; Windows' has quotes, dashes and the euro."""
 
@@ -60,10 +61,11 @@ def decode(path: Path, head: Head, encoding: str, mark_bytes: int) -> str:
         low, high = data[0:BYTES_AROUND_ZERO:2].count(0), data[1:BYTES_AROUND_ZERO:2].count(0)
         halves = abs(high - low) > len(data[:BYTES_AROUND_ZERO]) // 3
         wide = "utf-16-le" if high > low else "utf-16-be"
-        remedy = f"Give --encoding {wide}." if halves else "Give a CSV or Parquet file."
+        remedy = f"Give --encoding {wide}." if halves else "Delete it, or give a CSV or Parquet file."
+        place = data.index(0)
         raise UserError(
-            f"{path.name}: a table must be a CSV or Parquet file, however: byte {data.index(0) + mark_bytes} is zero, "
-            f"which no {encoding_name(encoding)} text holds. {remedy}"
+            f"{path.name}: a table must be a CSV or Parquet file, however: byte {place + mark_bytes}, in line "
+            f"{data[:place].count(LINE_END) + 1}, is zero, which no {encoding_name(encoding)} text holds. {remedy}"
         )
     try:
         return codecs.getincrementaldecoder(encoding)().decode(data, final=head.whole)
@@ -85,9 +87,9 @@ def encoded_length(path: Path, head: Head, text: str, encoding: str, mark_bytes:
 def undecodable(path: Path, error: UnicodeDecodeError, *, lines_before: int) -> UserError:
     """Return the error for bytes that are no text. lines_before: those in front of the bytes that were decoded."""
     before, behind = error.object[: error.start], error.object[error.start : error.start + SHOWN_BYTES]
-    byte, line = behind[0], lines_before + before.count(b"\n") + 1
+    byte, line = behind[0], lines_before + before.count(LINE_END) + 1
     likely = "cp1252" if byte in PRINTED_BY_CP1252 else "latin-1"
-    shown = (before.splitlines() or [b""])[-1][-SHOWN_BYTES:] * (not before.endswith(b"\n")) + behind.splitlines()[0]
+    shown = (before.splitlines() or [b""])[-1][-SHOWN_BYTES:] * (not before.endswith(LINE_END)) + behind.splitlines()[0]
     quoted_bytes = quoted(shown.decode(likely, "replace"))
     return UserError(
         f"{path.name}: a text must be {encoding_name(error.encoding)}, however: line {line} holds the byte "

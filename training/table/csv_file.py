@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from service.contract.policies import BLANKS
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules, contains
 from training.table.charset import undecodable
 from training.table.formats import open_bytes, unreadable
@@ -68,7 +68,7 @@ class CsvFile:
 
         def decide(row: pa.csv.InvalidRow) -> str:
             nonlocal skipped
-            if row.actual_columns == 1 and not row.text.strip():
+            if row.actual_columns == 1 and not row.text.strip(BLANKS):
                 skipped += 1
                 return "skip"
             refused.append((row.number - 1 - skipped, row.actual_columns))
@@ -129,7 +129,7 @@ class CsvFile:
         remedy = (
             "Give --decimal , where that comma is the decimal sign, or --decimal . where it is not."
             if self.rules.decimal == "."
-            else f"Leave --decimal out, write such numbers with a comma, or give --drop {quoted(column.name)}."
+            else f"Leave --decimal out, write such numbers with a comma, or give {write_option('--drop', column.name)}."
         )
         raise UserError(
             f"{self.look.path.name}: the decimal sign must be clear, however: column {quoted(column.name)} holds "
@@ -200,6 +200,10 @@ class CsvFile:
                 )
 
     def _ragged(self, row: int, cells: int) -> UserError:
+        with self._text() as text:
+            record = next(islice(self._rows(text), row, None), None)
+        if record and record.last_line > record.line and self._quote_fault:
+            return self._quote_fault
         return UserError(
             f"{self.look.path.name}: each row must have {len(self.names)} cells separated by "
             f"{separator_name(self.look.separator)}, as the first line has, however: {self.place(row)} has {cells}. "

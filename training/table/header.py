@@ -44,11 +44,12 @@ def refuse_data_as_header(path: Path, records: list[Record]) -> None:
 
     Numbers that count on are names: years, 0 to n-1.
     """
-    header = [name.strip(BLANKS) for name in records[0].cells]
+    header, *rows = ([cell.strip(BLANKS) for cell in record.cells] for record in records)
     below: list[set[str]] = [set() for _ in header]
-    for record in records[1:]:
-        for values, cell in zip(below, record.cells, strict=False):
-            values.add(cell.strip(BLANKS))
+    for row in rows:
+        if row != header:  # that it comes again is told by who reads all rows
+            for values, cell in zip(below, row, strict=False):
+                values.add(cell)
     numbers = [position for position, name in enumerate(header) if _is_number(name)]
     everywhere = len(numbers) == len(header)
     data = [position for position in numbers if everywhere or any(map(_is_number, below[position]))]

@@ -8,6 +8,8 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from service.contract.policies import BLANKS
+
 LONGEST_CELL = 2**31 - 1
 """Characters that the csv module takes: by itself it takes 131,072."""
 
@@ -24,7 +26,7 @@ class Record:
     @property
     def blank(self) -> bool:
         """Whether it stands for no row: an empty line, or one of blanks alone."""
-        return not self.cells or (len(self.cells) == 1 and not self.cells[0].strip())
+        return not self.cells or (len(self.cells) == 1 and not self.cells[0].strip(BLANKS))
 
 
 def read_records(text: str, *, separator: str, quote: str) -> Iterator[Record]:

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
-from training.errors import UserError, quoted
+from service.contract.policies import BLANKS
+from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules, lose_digits
 from training.table.formats import unreadable
 from training.table.values import ColumnValues, ReadOptions
@@ -83,12 +84,13 @@ def open_parquet(path: Path, options: ReadOptions, rules: CellRules) -> ParquetF
     if not schema.names:
         raise UserError(f"{path.name}: a table must have columns, however: it has none. Give another file.")
     for field in schema:
-        if field.name.strip() not in options.drop and not _can_be_read(field.type):
+        name = field.name.strip(BLANKS)
+        if name not in options.drop and not _can_be_read(field.type):
             raise UserError(
-                f"{path.name}: a column must hold numbers, words, or true and false, however: {quoted(field.name)} is "
-                f"of type {quoted(str(field.type))}. Give --drop {quoted(field.name)}, or spread it over columns."
+                f"{path.name}: a column must hold numbers, words, or true and false, however: {quoted(name)} is "
+                f"of type {quoted(str(field.type))}. Give {write_option('--drop', name)}, or spread it over columns."
             )
-    return ParquetFile(path, [name.strip() for name in schema.names], rules)
+    return ParquetFile(path, [name.strip(BLANKS) for name in schema.names], rules)
 
 
 def _decoded(cells: pa.Array) -> pa.Array:

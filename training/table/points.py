@@ -4,12 +4,13 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
 from training.table.csv_file import CsvFile
 from training.table.values import ColumnValues
 
 DOUBTFUL_SEPARATOR = ";"
-THOUSANDS = r"^[ \t]*[+-]?[1-9][0-9]{0,2}\.[0-9]{3}[ \t]*$"
+THOUSANDS = rf"^[{BLANKS}]*[+-]?[1-9][0-9]{{0,2}}\.[0-9]{{3}}[{BLANKS}]*$"
 NEARLY_WHOLE = 1e-6
 
 

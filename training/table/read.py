@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules
 from training.table.csv_file import CsvFile
 from training.table.formats import recognise
@@ -62,6 +63,8 @@ def read(path: Path, options: ReadOptions) -> ReadTable:
         else:
             _refuse_unnamed(path, values, source)
     if isinstance(source, CsvFile):
+        if source.look.header:
+            _refuse_repeated_header(source, list(columns.values()))
         check_points(source, columns)
     empty = len(names) - len(columns)
     return ReadTable(
@@ -103,7 +106,7 @@ def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[s
     if twice:
         raise UserError(
             f"{path.name}: column names must differ, however: {quoted(twice[0])} stands {kept.count(twice[0])} times. "
-            f"Rename one, give --drop {quoted(twice[0])} or, where the first line is data, --no-header."
+            f"Rename one, give {write_option('--drop', twice[0])} or, where the first line is data, --no-header."
         )
     return kept
 
@@ -144,6 +147,36 @@ def _finish(name: str, parts: Gathered) -> ColumnValues:
     if parts.numbers is not None:
         return ColumnValues(name, numbers=np.frombuffer(parts.numbers), padded_row=parts.padded_row)
     return ColumnValues(name, words=pa.chunked_array(parts.words).unify_dictionaries().combine_chunks())
+
+
+def _refuse_repeated_header(file: CsvFile, columns: list[ColumnValues]) -> None:
+    """Raise UserError for a row in which each of several columns holds its own name, as where files were joined."""
+    read_in = [column for column in columns if column.words is not None or column.numbers is not None]
+    if len(read_in) < 2:
+        return
+    again = np.array(True)
+    for column in read_in:
+        again = again & _holds_its_name(column, file.rules)
+        if not again.any():
+            return
+    raise UserError(
+        f"{file.look.path.name}: the header must stand once, however: {file.place(int(np.argmax(again)))} repeats it "
+        f"({quoted(file.look.separator.join(file.look.names))}). Delete that line, or give "
+        "--no-header where the first line is data as well."
+    )
+
+
+def _holds_its_name(column: ColumnValues, rules: CellRules) -> NDArray[np.bool_]:
+    """Say of each value whether it is the column's name; of none at once where that is none of the values."""
+    if column.numbers is not None:
+        named = float(column.name.replace(",", ".")) if rules.is_number(column.name) else np.nan
+        return np.asarray(column.numbers == named)
+    assert column.words is not None
+    code = pc.index(column.words.dictionary, value=column.name).as_py()
+    if code < 0:
+        return np.array(False)
+    holds: NDArray[np.bool_] = pc.fill_null(pc.equal(column.words.indices, code), False).to_numpy(zero_copy_only=False)
+    return holds
 
 
 def _refuse_unnamed(path: Path, column: ColumnValues, source: Source) -> None:
