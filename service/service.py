@@ -17,6 +17,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from service.access.key_file import KeyFileError, read_keys
 from service.answers.readiness import READINESS
 from service.contract.files import entry_name
 from service.contract.names import PREPROCESSING
@@ -37,8 +38,10 @@ def _open() -> tuple[ServiceSettings, Release]:
     """Read the settings and open the release, or end this process with one line that says what to do."""
     try:
         settings = load_settings()
+        if settings.keys_file is not None:
+            read_keys(settings.keys_file)
         return settings, open_release(wanted=settings.release, only=settings.architectures)
-    except (SettingsError, ReleaseError) as error:
+    except (SettingsError, KeyFileError, ReleaseError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(USER_ERROR) from None
 

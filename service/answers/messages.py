@@ -10,7 +10,10 @@ from service.codec.problems import Problem
 
 Headers = dict[bytes, bytes]
 """Names in lower case; of a name that is sent twice the last value."""
+Fields = tuple[tuple[bytes, bytes], ...]
 READING = ("GET", "HEAD")
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+"""In every answer: no browser takes one for something that its media type does not say."""
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class Answer(NamedTuple):
     body: bytes
     media_type: str
     request_id: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: Fields = ()
 
 
 def wrong_method(method: str, allowed: Iterable[str]) -> Problem:

@@ -54,7 +54,7 @@ def model_name(endpoint: Endpoint) -> str:
     return endpoint.architecture + (RAW_SUFFIX if endpoint.takes.key == RAW else "")
 
 
-def _refusal(problem: Problem, request_id: bytes) -> Answer:
+def refuse_v2(problem: Problem, request_id: bytes) -> Answer:
     """Return a problem in the protocol's form."""
     headers = tuple((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
     body = orjson.dumps({"error": problem.detail})
@@ -66,7 +66,7 @@ class V2Document(DocumentRoute):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return _refusal(problem, request_id)
+        return refuse_v2(problem, request_id)
 
 
 class ReadyDocument(V2Document):
@@ -109,7 +109,7 @@ class UnknownRoute(PlainRoute):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return _refusal(problem, request_id)
+        return refuse_v2(problem, request_id)
 
 
 class InferRoute(ComputingRoute[InferAsked]):
@@ -141,7 +141,7 @@ class InferRoute(ComputingRoute[InferAsked]):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return _refusal(problem, request_id)
+        return refuse_v2(problem, request_id)
 
 
 def make_v2_routes(

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
 
 from service.answers.exchange import Asked, read_request, write_answer
-from service.answers.messages import READING, Answer, Request, wrong_method
+from service.answers.messages import READING, Answer, Fields, Request, wrong_method
 from service.answers.metrics import Meter
 from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.codec.rows import Rows
@@ -38,6 +38,8 @@ class Route(ABC):
 
     methods: tuple[str, ...] = READING
     architecture = ""
+    takes_body = True
+    """Whether bodies are kept for it."""
 
     def check_method(self, method: str) -> None:
         """Raise Problem 405 for a method that the route does not take."""
@@ -65,15 +67,17 @@ class PlainRoute(Route):
 
 
 class DocumentRoute(PlainRoute):
-    """Answers with a document of JSON that never changes while the worker lives."""
+    """Answers with a document that never changes while the worker lives."""
 
-    def __init__(self, document: bytes, release: str) -> None:
+    def __init__(self, document: bytes, release: str, media_type: str = JSON_MEDIA_TYPE, headers: Fields = ()) -> None:
         self._document = document
         self._release = release
+        self._media_type = media_type
+        self._headers = headers
 
     def answer(self, request: Request) -> Answer:
         """Return the document."""
-        return Answer(HTTPStatus.OK.value, self._document, JSON_MEDIA_TYPE, request.request_id)
+        return Answer(HTTPStatus.OK.value, self._document, self._media_type, request.request_id, self._headers)
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem document."""
