@@ -10,6 +10,7 @@ AGE = RawFeature(name="age", minimum=18, maximum=90)
 INCOME = RawFeature(name="income", minimum=0, maximum=9e4, missing_share=0.1, encoded_columns=2)
 MEMBER = RawFeature(name="member", minimum=0, maximum=1, kind="boolean", levels=["No", "Yes"])
 ACTIVE = RawFeature(name="active", minimum=0, maximum=1, kind="boolean", missing_share=0.2, encoded_columns=2)
+FLAG = RawFeature(name="flag", minimum=0, maximum=1, kind="boolean")
 CITY = RawFeature(
     name="city", minimum=0, maximum=2, kind="category", levels=["Bonn", "Oslo, N", "Rom"], encoded_columns=3
 )

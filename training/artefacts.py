@@ -2,7 +2,7 @@
 
 import io
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -17,7 +17,6 @@ from sklearn.pipeline import Pipeline
 from service.contract.card import (
     CARD_FORMAT,
     Calibration,
-    Cell,
     ColumnKind,
     DataSource,
     Examples,
@@ -39,7 +38,7 @@ from service.contract.files import (
 from service.contract.names import Task
 from service.contract.policies import PARITY_TOLERANCE, UNKNOWN_CODE
 from training.columns.data import DataTable
-from training.columns.split import Rows
+from training.columns.split import LabelledRows
 from training.errors import TrainingError
 from training.evaluation import choose_threshold, measure_calibration, measure_quality, predict
 from training.export import fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
@@ -66,8 +65,8 @@ class Prepared:
     release: str
     table: DataTable
     preprocessing: Pipeline
-    validation: Rows
-    test: Rows
+    validation: LabelledRows
+    test: LabelledRows
     source: DataSource
     target: Target
 
@@ -77,7 +76,7 @@ class Prepared:
         return self.table.task
 
     @cached_property
-    def examples(self) -> Rows:
+    def examples(self) -> LabelledRows:
         """Return the first held-out rows that the service answers: no unknown level, no gap that training had not.
 
         Raise TrainingError where there are none.
@@ -94,7 +93,7 @@ class Prepared:
                 f"{self.table.source}: a held-out row must have known levels alone, however: each has one that the "
                 "training rows lack, or a gap where they have none. Drop the columns of many levels, or add rows."
             )
-        return Rows(raw=raw[chosen], target=self.test.target[chosen])
+        return LabelledRows(raw=raw[chosen], target=self.test.target[chosen])
 
     @property
     def reference_raw(self) -> NDArray[np.float64]:
@@ -202,25 +201,14 @@ def _make_examples(prepared: Prepared, pipeline: bytes) -> Examples:
     examples = prepared.examples
     features = prepared.preprocessing.transform(examples.raw).astype(np.float32)
     return Examples(
-        raw=[list(row) for row in zip(*natural_columns(prepared.table.columns, examples.raw), strict=True)],
+        raw=[
+            [column.natural(code) for column, code in zip(prepared.table.columns, row, strict=True)]
+            for row in examples.raw.tolist()
+        ],
         features=features.tolist(),
         target=examples.target.tolist(),
         prediction=predict(pipeline, examples.raw).tolist(),
     )
-
-
-def natural_columns(columns: Sequence[RawFeature], raw: NDArray[np.float64]) -> list[list[Cell]]:
-    """Return coded rows, (n, d), column by column as a request may hold them: numbers, true, false, levels, None."""
-    return [_natural(column, raw[:, place]) for place, column in enumerate(columns)]
-
-
-def _natural(column: RawFeature, values: NDArray[np.float64]) -> list[Cell]:
-    gaps = np.isnan(values)
-    if column.kind == "number":
-        return [None if gap else value for value, gap in zip(values.tolist(), gaps, strict=True)]
-    words: list[Cell] = [False, True, None] if column.kind == "boolean" else [*column.levels, UNKNOWN_LEVEL]
-    # The last one is that of UNKNOWN_CODE, -1.
-    return [None if gap else words[int(value)] for value, gap in zip(np.nan_to_num(values), gaps, strict=True)]
 
 
 def preprocessing_files(preprocessing: Pipeline) -> Files:
@@ -233,12 +221,20 @@ def preprocessing_files(preprocessing: Pipeline) -> Files:
     }
 
 
+def natural_column(column: RawFeature, codes: NDArray[np.float64]) -> pa.Array:
+    """Return a coded column, (n,), as the table had it. A level of other rows alone has no name: ``UNKNOWN_LEVEL``."""
+    cells = [
+        UNKNOWN_LEVEL if code == UNKNOWN_CODE and column.kind == "category" else column.natural(code)
+        for code in codes.tolist()
+    ]
+    return pa.array(cells, PARQUET_TYPES[column.kind])
+
+
 def evaluation_files(prepared: Prepared, trained: Mapping[str, Trained], summary: TrainingSummary) -> Files:
     """Return the held-out rows with every architecture's prediction, and the run's summary."""
-    cells = natural_columns(prepared.table.columns, prepared.test.raw)
     columns = {
-        column.name: pa.array(values, PARQUET_TYPES[column.kind])
-        for column, values in zip(prepared.table.columns, cells, strict=True)
+        column.name: natural_column(column, prepared.test.raw[:, place])
+        for place, column in enumerate(prepared.table.columns)
     }
     columns[prepared.table.target_name] = pa.array(prepared.test.target)
     for name, network in trained.items():

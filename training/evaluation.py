@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from service.contract.card import Calibration, CalibrationBin, Difference, Metrics, RawFeature
 from service.contract.names import PREDICTION, Task
-from training.columns.split import Rows
+from training.columns.split import LabelledRows
 from training.summary import BaselineSummary
 
 CONFIDENCE = 0.95
@@ -139,8 +139,8 @@ def _gap(best: str, gaps: NDArray[np.float64]) -> Difference:
 
 def fit_baselines(
     *,
-    rows: Rows,
-    test: Rows,
+    rows: LabelledRows,
+    test: LabelledRows,
     columns: Sequence[RawFeature],
     preprocessing: Pipeline,
     task: Task,

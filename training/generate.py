@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from training.columns.codes import describe_numbers
 from training.columns.data import DataTable
-from training.columns.encode import describe_numbers
 from training.columns.split import split_target
 
 TRAINING_ROWS = 10_000

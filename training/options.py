@@ -74,6 +74,7 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
             header=not given.no_header,
             missing=tuple(word.strip(BLANKS) for word in given.missing),
             drop=tuple(given.drop),
+            text=tuple(given.category),
         ),
         columns=ColumnOptions(drop=tuple(given.drop), category=tuple(given.category), numeric=tuple(given.numeric)),
         most_features=given.most_features,

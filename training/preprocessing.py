@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, PolynomialFeatures
 
 from service.contract.card import RawFeature
-from training.columns.encode import MOST_LEVEL_COLUMNS, RARE_SHARE
+from training.columns.codes import MOST_LEVEL_COLUMNS, RARE_SHARE
 
 
 def fit_preprocessing(raw: NDArray[np.float64], columns: Sequence[RawFeature], *, complete: bool = True) -> Pipeline:

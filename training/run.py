@@ -12,7 +12,7 @@ from training.artefacts import Prepared, Trained, evaluation_files, make_trained
 from training.columns.data import DataTable, best_possible_accuracy, fingerprint
 from training.columns.decide import DecidedTable, code_table
 from training.columns.size import check_features
-from training.columns.split import Rows, SplitRows, split_table, take_rows
+from training.columns.split import LabelledRows, SplitRows, split_table, take_rows
 from training.errors import TrainingError, UserError
 from training.evaluation import compare_quality, fit_baselines
 from training.generate import generate_table
@@ -137,7 +137,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
     ]
 
 
-def _scale_rows(prepared: Prepared, rows: Rows, target: TargetScale) -> ScaledRows:
+def _scale_rows(prepared: Prepared, rows: LabelledRows, target: TargetScale) -> ScaledRows:
     return ScaledRows(
         columns=scale(prepared.preprocessing, rows.raw),
         target=((rows.target - target.mean) / target.scale).astype(np.float32),
@@ -146,7 +146,7 @@ def _scale_rows(prepared: Prepared, rows: Rows, target: TargetScale) -> ScaledRo
 
 def _fit_baselines(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -> dict[str, BaselineSummary]:
     """Baselines choose nothing by validation, so they are fitted on the validation rows too."""
-    seen = Rows(
+    seen = LabelledRows(
         raw=np.concatenate([parts.train.raw, parts.validation.raw]),
         target=np.concatenate([parts.train.target, parts.validation.target]),
     )

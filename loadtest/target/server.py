@@ -88,6 +88,10 @@ def _waited_seconds(pids: list[int]) -> float | None:
     return sum(int(file.read_text().split()[1]) for file in files) / 1e9
 
 
+AT_ONCE = {"ARCHSCALE_DRAIN_SECONDS": "0"}
+"""No load balancer has to notice that a server which this program starts is about to end."""
+
+
 @contextmanager
 def serve_newest(**settings: str) -> Iterator[Server]:
     """Serve from the user's model store, with a home of its own. settings: environment variables. Raises as ``serve``.
@@ -111,7 +115,7 @@ def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Serv
     port = free_port()
     started = time.monotonic()
     mark = uuid.uuid4().hex
-    variables = {**settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", MARK: mark}
+    variables = {**AT_ONCE, **settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", MARK: mark}
     process = _start(target, port, log, variables)
     try:
         url = f"http://127.0.0.1:{port}"

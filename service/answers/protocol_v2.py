@@ -1,7 +1,7 @@
 """The Open Inference Protocol v2 under ``/v2``: its routes, documents and answers.
 
 Every architecture is a model that takes ``features``, and with ``-raw`` after its name one that takes ``raw``, or a
-tensor for each column where they are not all numbers; the release is their version. Errors are ``{"error": ...}``, as
+tensor for each column where some hold words; the release is their version. Errors are ``{"error": ...}``, as
 the protocol has it.
 """
 

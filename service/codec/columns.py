@@ -47,6 +47,11 @@ class Column:
     words: Mapping[str, float] = field(default_factory=dict)
     """Boolean: its words in lower case -> number, for cells that are text alone."""
 
+    @property
+    def in_numbers(self) -> bool:
+        """Whether its values are numbers: those of a boolean are 0 and 1 where training had no words for them."""
+        return self.kind == "number" or (self.kind == "boolean" and not self.levels)
+
     def code(self, cell: object) -> float | Wrong:
         """Return the number for a value of JSON."""
         if cell is None:
@@ -95,14 +100,6 @@ class Column:
         shown = ", ".join(repr(level[:SHOWN_CHARACTERS]) for level in self.levels[:MOST_LEVELS])
         return shown + (f" and {more} more" if more > 0 else "")
 
-    def natural(self, code: float) -> Cell:
-        """Return what a person would write for a number that the graphs take; None: missing, or an unknown level."""
-        if math.isnan(code) or self.kind == "number":
-            return None if math.isnan(code) else code
-        if code < 0:
-            return None
-        return self.levels[int(code)] if self.kind == "category" else bool(code)
-
 
 def _finite(value: float, written: str) -> float | Wrong:
     return value if math.isfinite(value) else Wrong("finite", f"is {written}")
@@ -147,8 +144,9 @@ class Columns:
         missing: spellings of no value in a cell of text. outside: name -> why it is no column.
         gaps_anywhere: whether a value may be missing in columns that had no gap in training.
         """
+        self.features = tuple(features)
         self.columns = tuple(
-            make_column(feature, unknown, gaps=gaps_anywhere or feature.missing_share > 0) for feature in features
+            make_column(feature, unknown, gaps=gaps_anywhere or feature.missing_share > 0) for feature in self.features
         )
         self.names = tuple(column.name for column in self.columns)
         self.places = {name: place for place, name in enumerate(self.names)}
@@ -156,7 +154,9 @@ class Columns:
         self.outside = outside or {}
         self.gaps = np.array([column.gaps for column in self.columns])
         self.texts = [column.name for column in self.columns if column.kind == "category"]
-        self.numbers_alone = all(column.kind == "number" for column in self.columns)
+        self.booleans = np.flatnonzero([column.kind == "boolean" for column in self.columns])
+        self.numbers_alone = all(column.in_numbers for column in self.columns)
+        """Whether rows may come as numbers and nothing else: one array."""
         self.takes = tuple((column.types, column.codes) for column in self.columns)
         """Of each column, what its cells may be and their codes."""
         self.pick = _picker(self.names)
@@ -164,12 +164,12 @@ class Columns:
 
     @property
     def plain(self) -> bool:
-        """Whether all are numbers, none of which may be missing."""
-        return self.numbers_alone and not self.gaps.any()
+        """Whether all are numbers, none of which may be missing or written as true and false."""
+        return all(column.kind == "number" for column in self.columns) and not self.gaps.any()
 
     def natural(self, row: Iterable[float]) -> list[Cell]:
         """Numbers that the graphs take -> what a person would write."""
-        return [column.natural(float(code)) for column, code in zip(self.columns, row, strict=True)]
+        return [feature.natural(float(code)) for feature, code in zip(self.features, row, strict=True)]
 
 
 def _picker(names: Sequence[str]) -> Callable[[dict[str, object]], tuple[object, ...]]:

@@ -24,9 +24,9 @@ from service.codec.rows import (
     Input,
     Rows,
     check_array,
-    check_booleans,
     check_count,
     check_rows,
+    mark_wrong_booleans,
     narrow,
     refuse,
     wrong_width,
@@ -57,6 +57,8 @@ def decode_json(body: bytes, expected: Input) -> Rows:
         return _decode_closely(body, expected)
     rows = numbers.reshape(-1, expected.width)
     check_count(len(rows), expected)
+    if mark_wrong_booleans(rows, expected) is not None:
+        return _decode_closely(body, expected)  # says which it is, as it was sent
     # JSON numbers are finite as float64, or simdjson would have refused them.
     return rows if expected.dtype is np.float64 else narrow(rows, expected)
 
@@ -193,8 +195,7 @@ def decode_npy(body: bytes, expected: Input) -> Rows:
             rule="npy",
         ) from None
     _check_npy_header(shape, dtype, expected)
-    values = check_array(_read_npy_data(body, stream.tell(), shape, dtype, fortran_order=fortran_order), expected)
-    return values if expected.cells is None else check_booleans(values, expected)
+    return check_array(_read_npy_data(body, stream.tell(), shape, dtype, fortran_order=fortran_order), expected)
 
 
 def _check_npy_header(shape: tuple[int, ...], dtype: np.dtype[Any], expected: Input) -> None:

@@ -1,10 +1,12 @@
 """ModelCard: what training learnt and the service must know, one file beside each network in the store."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.contract.names import ArchitectureName, Task
+from service.contract.policies import UNKNOWN_CODE
 
 CARD_FORMAT = 2
 """Of the cards that are written now. 1, which named no format, is read too: what it lacks has a default."""
@@ -44,6 +46,16 @@ class RawFeature(Frozen):
     """In words: what becomes of it before the network."""
     encoded_columns: int = Field(default=1, gt=0)
     """How many columns it becomes before the products: indicators and levels count too."""
+
+    def natural(self, code: float) -> Cell:
+        """Return what a person would write for a number that the graphs take; None: missing, or an unknown level."""
+        if math.isnan(code):
+            return None
+        if self.kind == "number":
+            return code
+        if code == UNKNOWN_CODE:
+            return None
+        return bool(code) if self.kind == "boolean" else self.levels[int(code)]
 
 
 class LeftOut(Frozen):

@@ -163,7 +163,7 @@ class EndpointMaker:
         return {
             "architecture": name,
             "release": self._release,
-            "raw": rows[0] if self._columns.plain else self._columns.natural(rows[0]),
+            "raw": self._columns.natural(rows[0]),
             "scaled": features[0, : self._scaled],  # the products follow the columns they are made of
             "features": features[0],
             "hidden": [

@@ -48,7 +48,7 @@ class OneRow:
         return self._answer.copy()
 
 
-class Graph:
+class LoadedGraph:
     """One ONNX graph with one input. Safe to call from one thread at a time.
 
     width: of the widest matrix in it, of which a run holds no more rows than fit into ``PIECE_BYTES``.
@@ -87,15 +87,15 @@ class ArchitectureGraphs:
     def __init__(self, folder: Path, card: ModelCard, *, threads: int) -> None:
         self.card = card
         self._width = len(card.feature_names)
-        self.network = Graph(folder / NETWORK_FILE, width=self._width, threads=threads)
-        self.pipeline = Graph(folder / PIPELINE_FILE, width=self._width, threads=threads)
+        self.network = LoadedGraph(folder / NETWORK_FILE, width=self._width, threads=threads)
+        self.pipeline = LoadedGraph(folder / PIPELINE_FILE, width=self._width, threads=threads)
         self._trace_path = folder / TRACE_FILE
         self._threads = threads
 
     @cached_property
-    def _trace(self) -> Graph:
+    def _trace(self) -> LoadedGraph:
         # Loaded when first asked for: who never traces pays neither its memory nor its start-up time.
-        return Graph(self._trace_path, width=self._width, threads=self._threads)
+        return LoadedGraph(self._trace_path, width=self._width, threads=self._threads)
 
     def trace(self, features: Array) -> tuple[list[Array], Array]:
         """features: (n, features) -> the hidden layers after ReLU, each (n, width), and (n) or (n, k) predictions."""
@@ -108,7 +108,7 @@ class Models:
 
     def __init__(self, release: Release, *, threads: int) -> None:
         self.release = release
-        self.preprocessing = Graph(
+        self.preprocessing = LoadedGraph(
             release.folders[PREPROCESSING] / PREPROCESSING_ONNX_FILE,
             width=len(release.card.feature_names),
             threads=threads,

@@ -182,7 +182,7 @@ def with_v2(document: Part, release: Release, raw: Input) -> Part:
 
 
 def _schemas(raw: Input) -> Part:
-    """Return the protocol's schemas; a table of other things than numbers is sent as a tensor for each column."""
+    """Return the protocol's schemas; a table with words is sent as a tensor for each column."""
     schemas = describe_models(*MODELS)
     if raw.cells is not None:
         datatypes = sorted({"FP32", *(name for column in raw.cells.columns for name in datatypes_of(column))})
@@ -255,7 +255,8 @@ def _request(release: Release, raw: Input) -> Part:
     if shows_features(release.card):
         tensors[FEATURES] = [_tensor(FEATURES, "FP32", examples.features[row], 2)]
     if raw.cells is None:
-        tensors[RAW] = [_tensor(RAW, "FP64", examples.raw[row], 2)]
+        numbers = [float(cell) if isinstance(cell, bool) else cell for cell in examples.raw[row]]
+        tensors[RAW] = [_tensor(RAW, "FP64", numbers, 2)]
     else:
         tensors[RAW] = [
             _tensor(column.name, _datatype_of(column, cell), [cell], 1)

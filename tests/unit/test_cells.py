@@ -8,18 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.codec import decode
 from service.codec.columns import Columns, code_examples
 from service.codec.decode import decode_json, decode_npy
 from service.codec.encode import encode_npy
 from service.codec.problems import MOST_FAULTS, Problem
 from service.codec.rows import Input, raw_input
 from service.contract.card import RawFeature
-from tests.raw_columns import ACTIVE, AGE, INCOME, MEMBER, MIXED, mixed_columns, number_columns
+from tests.raw_columns import ACTIVE, AGE, FLAG, INCOME, MEMBER, MIXED, mixed_columns, number_columns
 
 TABLE = raw_input(mixed_columns(), max_rows=64)
 LENIENT = raw_input(mixed_columns(unknown="ignore"), max_rows=64)
 GAPS = raw_input(Columns([AGE, INCOME]), max_rows=4)
 PLAIN = raw_input(number_columns(("a", "b")), max_rows=4)
+FLAGS = raw_input(Columns([AGE, FLAG]), max_rows=4)
 NAN = np.nan
 ROW: list[Any] = [30, 52e3, "Yes", True, "Rom", "pro"]
 ROWS: list[list[Any]] = [ROW, [18.5, None, "No", None, "Oslo, N", None]]
@@ -196,6 +198,40 @@ def test_numbers_alone_may_have_gaps() -> None:
         decode_npy(encode_npy(np.array([[1, np.inf]], np.float32)), GAPS)
 
 
+def test_yes_and_no_that_training_had_in_numbers_are_read_as_numbers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "orjson", None)
+    decoded = decode_json(body([[20, 1], [30, 0.0]]), FLAGS)
+    assert (decoded.tolist(), decoded.dtype.name) == ([[20, 1], [30, 0]], "float64")
+
+
+def test_and_written_as_true_and_false_as_well() -> None:
+    for data in (body([[20, True], [30, 0]]), body([{"flag": 1, "age": 20}, {"age": 30, "flag": False}], "records")):
+        assert decode_json(data, FLAGS).tolist() == [[20, 1], [30, 0]]
+    assert decode_json(body([[None, True], [30, None]]), raw_input(Columns([INCOME, ACTIVE]), 4)).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("cell", "rule", "fact"),
+    [
+        (2, "boolean", "is 2. Send true, false, 0 or 1."),
+        (0.5, "boolean", "is 0.5"),
+        (-1, "boolean", "is -1"),
+        ("1", "boolean", "is text ('1')"),
+        (None, "missing", "is null"),
+    ],
+)
+def test_a_number_that_is_neither_yes_nor_no_is_refused_with_row_name_and_value(
+    cell: object, rule: str, fact: str
+) -> None:
+    for data in (body([[20, 1], [30, cell]]), body([{"flag": 1, "age": 20}, {"age": 30, "flag": cell}], "records")):
+        problem = refusal(data, FLAGS)
+        assert (problem.status, problem.rule) == (422, rule)
+        (fault,) = problem.faults
+        assert (fault.row, fault.column, fault.name, fault.value) == (1, 1, "flag", cell)
+        assert f"row 1, column 1 ('flag') {fact}" in problem.detail
+    assert refusal(body([[True, 1]]), FLAGS).detail.endswith("Send numbers, without quotes and without gaps.")
+
+
 def test_a_file_of_numbers_holds_a_yes_as_1_and_no_text() -> None:
     expected = raw_input(Columns([AGE, ACTIVE]), 4)
     array = np.array([[20, 1], [30, NAN]], np.float32)
@@ -239,7 +275,7 @@ def decoded_or_refused(data: bytes, expected: Input) -> None:
         assert not np.isinf(rows).any()
 
 
-@given(json_values, st.sampled_from(["raw", "records"]), st.sampled_from([TABLE, LENIENT, GAPS, PLAIN]))
+@given(json_values, st.sampled_from(["raw", "records"]), st.sampled_from([TABLE, LENIENT, GAPS, PLAIN, FLAGS]))
 def test_any_json_is_decoded_or_refused(value: object, key: str, expected: Input) -> None:
     decoded_or_refused(body(value, key), expected)
 

@@ -14,12 +14,13 @@ from service.codec.columns import Columns
 from service.codec.infer_request import Reader
 from service.codec.problems import Problem
 from service.codec.rows import Rows, raw_input
-from tests.raw_columns import AGE, INCOME, mixed_columns
+from tests.raw_columns import ACTIVE, AGE, FLAG, INCOME, mixed_columns
 
 COLUMNS = mixed_columns()
 TABLE = raw_input(COLUMNS, max_rows=4)
 READER = ColumnsReader(TABLE, COLUMNS)
 GAPS = Reader(raw_input(Columns([AGE, INCOME]), max_rows=4))
+FLAGS = Reader(raw_input(Columns([FLAG, ACTIVE]), max_rows=4))
 NAN = np.nan
 CODED = [[30, 52e3, 1, 1, 2, 1], [18.5, NAN, 0, NAN, 1, NAN]]
 
@@ -108,6 +109,40 @@ def test_numbers_alone_have_gaps_in_one_tensor(data: list[Any]) -> None:
     array = np.array([[20, NAN], [30, 1]])
     sent = {**tensor, "data": None, "parameters": {"binary_data_size": array.nbytes}}
     np.testing.assert_array_equal(read([sent], array.tobytes(), reader=GAPS), array)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ([0, 1, 1, 0.0], [[0, 1], [1, 0]]),
+        ([[0, 1], [1, 0]], [[0, 1], [1, 0]]),
+        ([False, True, 1, None], [[0, 1], [1, NAN]]),
+    ],
+)
+def test_yes_and_no_in_numbers_are_one_tensor_too(data: list[Any], expected: list[list[float]]) -> None:
+    flags = raw_input(Columns([FLAG, ACTIVE]), 4)
+    assert describe_inputs(flags) == [{"name": "raw", "datatype": "FP64", "shape": [-1, 2]}]
+    assert isinstance(make_reader(flags), Reader)
+    tensor = {"name": "raw", "datatype": "FP64", "shape": [2, 2], "data": data}
+    np.testing.assert_array_equal(read([tensor], reader=FLAGS), expected)
+    array = np.array(expected, np.float64)
+    sent = {**tensor, "data": None, "parameters": {"binary_data_size": array.nbytes}}
+    np.testing.assert_array_equal(read([sent], array.tobytes(), reader=FLAGS), array)
+
+
+@pytest.mark.parametrize("value", [2.0, 0.5])
+def test_in_one_tensor_neither_yes_nor_no_is_refused_with_row_name_and_value(value: float) -> None:
+    tensor = {"name": "raw", "datatype": "FP64", "shape": [2, 2]}
+    array = np.array([[0, 1], [value, 0]])
+    sent = {**tensor, "parameters": {"binary_data_size": array.nbytes}}
+    for tensors, behind in (
+        ([{**tensor, "data": array.tolist()}], b""),
+        ([{**tensor, "data": array.ravel().tolist()}], b""),
+        ([sent], array.tobytes()),
+    ):
+        with pytest.raises(Problem, match=r"row 1, column 0 \('flag'\) is ") as caught:
+            read(tensors, behind, reader=FLAGS)
+        assert (caught.value.status, caught.value.rule, caught.value.faults[0].value) == (422, "boolean", value)
 
 
 @pytest.mark.parametrize(

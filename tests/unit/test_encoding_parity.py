@@ -14,7 +14,7 @@ from service.contract.card import RawFeature
 from service.contract.names import Task, count_features
 from service.contract.policies import PARITY_TOLERANCE
 from tests.coded import TABLES, CodedTable, everything, numbers
-from training.artefacts import natural_columns, preprocessing_files
+from training.artefacts import UNKNOWN_LEVEL, natural_column, preprocessing_files
 from training.evaluation import predict
 from training.export import AffineLayer, fold, network_graph, pipeline_graph, preprocessing_graph
 from training.network import Network, feature_moments
@@ -193,11 +193,12 @@ def test_the_fitted_pipeline_is_read_without_code_from_the_file() -> None:
     assert skops.io.get_untrusted_types(data=plain) == []
 
 
-def test_rows_are_shown_as_a_request_may_hold_them() -> None:
+def test_held_out_columns_are_written_as_the_table_had_them() -> None:
     columns = [
         RawFeature(name="x", minimum=0, maximum=9),
         RawFeature(name="b", minimum=0, maximum=1, kind="boolean", levels=["no", "yes"]),
         RawFeature(name="c", minimum=0, maximum=1, kind="category", levels=["green", "red"]),
     ]
-    raw = np.array([[1.5, 1, 1], [np.nan, np.nan, np.nan], [2, 0, 0]])
-    assert natural_columns(columns, raw) == [[1.5, None, 2.0], [True, None, False], ["red", None, "green"]]
+    raw = np.array([[1.5, 1, 1], [np.nan, np.nan, np.nan], [-1, 0, -1]])
+    written = [natural_column(column, raw[:, place]).to_pylist() for place, column in enumerate(columns)]
+    assert written == [[1.5, None, -1.0], [True, None, False], ["red", None, UNKNOWN_LEVEL]]

@@ -88,6 +88,29 @@ def test_a_number_in_another_dress_is_named_with_its_line(word: str, what: str) 
     assert "--drop 'x'" in line
 
 
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("12,5%", "a percentage"),
+        ("\u22125,5", "a minus that is not ASCII"),
+        ("1.234,5", "a number with marks between its digits"),
+        ("1.234", "a number with marks between its digits"),
+        ("1 234,5", "a number with marks between its digits"),
+        ("1,5e400", "a number beyond float64"),
+        ("1e400", "a number beyond float64"),
+    ],
+)
+def test_so_is_one_among_numbers_with_a_decimal_comma(word: str, what: str) -> None:
+    line = refusal(lambda row: word if row == 3 else f"{row},25", decimal=",")
+    assert f"column 'x' must be numeric, however: line 5 holds {word!r}, {what}. " in line
+
+
+def test_a_column_of_nothing_but_thousands_is_refused_too() -> None:
+    for decimal, mark in ((",", "."), (".", ",")):
+        line = refusal(lambda row, by=f"{mark}234{decimal}5": f"{row % 7}{by}", decimal=decimal)  # type: ignore[misc]
+        assert f"line 2 holds '0{mark}234{decimal}5', a number with marks between its digits" in line
+
+
 def test_a_column_of_nothing_but_percentages_is_refused_too() -> None:
     assert "line 2 holds '0%', a percentage" in refusal(lambda row: f"{row % 7}%")
 
@@ -102,9 +125,7 @@ def test_words_in_a_column_of_numbers_are_named_with_their_lines() -> None:
 
 
 def test_a_decimal_comma_is_a_number_where_the_file_has_them() -> None:
-    assert "line 5 holds 'x'" in refusal(
-        lambda row: "x" if row == 3 else f"{row},5", decimal=","
-    )  # fmt: skip
+    assert "line 5 holds 'x'" in refusal(lambda row: "x" if row == 3 else f"{row},5", decimal=",")
 
 
 def test_numeric_takes_words_for_missing_and_counts_them() -> None:
@@ -147,8 +168,11 @@ def test_whole_numbers_that_the_reader_left_as_words_are_refused_alike() -> None
         return str(9_007_199_254_740_993 + 2 * (row % 11))
 
     assert "line 2 holds '9007199254740993', and whole numbers beyond 2**53" in refusal(long)
+    assert "whole numbers beyond 2**53" in refusal(lambda row: f"{10**33 + row % 11}.00")
     assert kind_of(long, options=NUMERIC) == "number"
     assert kind_of(long, options=CATEGORY) == "category"
+    among = "line 3 holds '9007199254740994', and whole numbers beyond 2**53"
+    assert among in refusal(lambda row: str(9_007_199_254_740_993 + row) if row % 2 else f"{row},5", decimal=",")
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,7 @@ def test_an_unknown_encoding_and_one_that_does_not_fit_are_refused(refusal: Refu
     assert "'klingon' is unknown" in refusal(TABLE, encoding="klingon")
     assert "'hex' is unknown" in refusal(TABLE, encoding="hex")
     assert "Leave --encoding out" in refusal(b"\xef\xbb\xbf" + TABLE, encoding="latin-1")
+    assert "it holds no byte of zero, as UTF-16 has" in refusal(TABLE * 2, encoding="utf-16")
 
 
 def test_a_first_line_without_an_end_is_refused(refusal: Refusal) -> None:

@@ -96,8 +96,12 @@ def test_the_users_spellings_are_missing_too_even_numbers(table: Read) -> None:
         "b": [None, 2],
         "c": [None, "x"],
     }
-    parquet = pa.table({"b": [-999, 2], "c": ["?", "x"]})
-    assert columns(table(parquet, missing=("?", "-999"))) == {"b": [None, 2], "c": [None, "x"]}
+    parquet = pa.table({"b": [-999, 2], "c": ["?", "x"], "d": [1.5, -math.inf]})
+    assert columns(table(parquet, missing=("?", "-999", "-inf"))) == {
+        "b": [None, 2],
+        "c": [None, "x"],
+        "d": [1.5, None],
+    }
 
 
 def test_a_column_without_any_value_is_one_of_numbers(table: Read) -> None:
@@ -170,12 +174,55 @@ def test_a_point_under_a_decimal_comma_is_not_guessed_either(refusal: Refusal) -
     assert "column 'b' holds '1.234' in line 3" in refusal("a;b\n1,5;2\n2,5;1.234\n", decimal=",")
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("cell", ["1.234", " -12.000 ", "1.100"])
+def test_points_that_may_part_thousands_are_not_guessed(table: Read, refusal: Refusal, cell: str) -> None:
+    content = "a;b;c\n" + ROWS.replace(",", ";").replace(".0;", ";").replace(".5;", ";") + f"7;{cell};x.y\n8;;z\n"
+    line = refusal(content)
+    assert f"column 'b' holds '{cell}' in line 302, and every point in a number stands before three digits" in line
+    assert "Give --decimal ." in line
+    assert columns(table(content, decimal="."))["b"][-2:] == [float(cell), None]
+    assert columns(table(content.replace(";", ",")))["b"][-2:] == [float(cell), None]
+
+
+@pytest.mark.parametrize("clear", ["0.5", "1.23", "1.2345", "1234.567", "0.123", "7.", "1.5e3", "1.230"])
+def test_one_number_with_a_clear_decimal_point_is_enough(table: Read, refusal: Refusal, clear: str) -> None:
+    content = f"a;b\n1.234;{clear}\n2.000;8\n"
+    if clear == "1.230":
+        assert "'1.234' in line 2" in refusal(content)
+    else:
+        assert columns(table(content))["a"] == [1.234, 2]
+
+
 def test_words_with_a_comma_here_and_there_are_words(table: Read) -> None:
     assert columns(table('a,b\n1,"x, y"\n2,z\n3,"1,5"\n'))["b"] == ["x, y", "z", "1,5"]
 
 
 def test_another_decimal_sign_is_refused(refusal: Refusal) -> None:
     assert "--decimal must be" in refusal("a,b\n1,2\n", decimal=";")
+
+
+def test_a_column_that_is_named_as_text_keeps_its_digits_as_they_stand(table: Read) -> None:
+    content = "zip,a\n02134, 1.0\n 10115 ,\nNA,01\n"
+    assert columns(table(content))["zip"] == [2134, 10115, None]
+    read_in = table(content, text=("zip", "a", "none"))
+    assert columns(read_in) == {"zip": ["02134", "10115", None], "a": ["1.0", None, "01"]}
+    assert columns(table("a;b\n1,5;2\n2,5;1\n", text=("a",))) == {"a": ["1,5", "2,5"], "b": [2, 1]}
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("cell", "found"), [("007", True), ("00 ", True), ("0", False), ("0.5", False), ("0e1", False), ("-0", False)]
+)
+def test_the_first_number_with_zeros_in_front_is_found(table: Read, cell: str, *, found: bool) -> None:
+    read_in = table("a,b,c\n" + ROWS + f"{cell},0,\n08,0,\n")
+    assert [column.padded_row for column in read_in.columns] == [300 if found else 301, None, None]
+    assert columns(read_in)["a"][300:] == [float(cell), 8]
+
+
+def test_a_parquet_files_types_decide_what_is_text(table: Read) -> None:
+    content = pa.table({"code": ["02134", "10115"], "number": [1, 2]})
+    assert columns(table(content, text=("code", "number"))) == {"code": ["02134", "10115"], "number": [1, 2]}
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -298,6 +345,12 @@ PARQUET = {
         pa.array([Decimal(2**53 + 1), None, None], pa.decimal128(20, 0)),
         ["9007199254740993", None, None],
     ),
+    "exact_decimal": (pa.array([Decimal(2**60), None, Decimal("0.5")], pa.decimal128(21, 1)), [2**60, None, 0.5]),
+    "long_decimal": (
+        pa.array([Decimal(10**33 + 1), None, Decimal(1)], pa.decimal256(50, 2)),
+        [f"{10**33 + 1}.00", None, "1.00"],
+    ),
+    "long_exact_decimal": (pa.array([Decimal(2**120), None, None], pa.decimal256(50, 0)), [2**120, None, None]),
     "date": (pa.array([datetime.date(2020, 1, 2), None, None]), ["2020-01-02", None, None]),
     "instant": (
         pa.array([1, None, None], pa.timestamp("s", tz="Europe/Berlin")),
@@ -327,7 +380,8 @@ def test_a_parquet_column_of_another_type_is_refused_unless_dropped(
     assert values(table(content, drop=("odd",)).columns[1]) == [1, 2]
 
 
-def test_a_parquet_table_without_rows_or_with_a_name_twice_is_refused(refusal: Refusal) -> None:
+def test_a_parquet_table_without_rows_or_columns_or_with_a_name_twice_is_refused(refusal: Refusal) -> None:
+    assert "a table must have columns, however: it has none" in refusal(pa.table({}))
     assert "must have rows" in refusal(pa.table({"a": pa.array([], pa.int64())}))
     assert "'a' stands 2 times" in refusal(pa.table([pa.array([1]), pa.array([2])], names=["a", "a "]))
 

@@ -1,6 +1,7 @@
 """Columns that are left out, and what a reader is warned of."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,3 +149,23 @@ def test_gaps_and_levels_that_no_training_row_has_are_named() -> None:
     assert gaps.sentence == ("'x' has 3 gaps, none in a training row: the service will refuse a row without it.")
     levels = only_suspect("x", ["new" if row in held_out else "ab"[row % 2] for row in range(ROWS)])
     assert levels.sentence == "'x' has levels that no training row holds, in 3 other rows."
+
+
+def test_zeros_in_front_of_numbers_are_told_with_their_line() -> None:
+    table = read_table({"zip": AMOUNTS, "noise": NOISE, "y": CLASSES})
+    padded = replace(table, columns=[replace(table.columns[0], padded_row=5), *table.columns[1:]])
+    (suspect,) = decide(padded, "y").suspects
+    assert suspect.sentence == (
+        "'zip' has zeros in front of its numbers (line 7), which are lost: where they are codes, give --category 'zip'."
+    )
+    assert decide(padded, "y", ColumnOptions(numeric=("zip",))).suspects == []
+
+
+def test_levels_and_classes_that_differ_by_case_alone_are_named() -> None:
+    levels = only_suspect("x", RNG.choice(["red", "blue", "Red"], ROWS).tolist())
+    assert levels.sentence == "'x' has levels 'Red' and 'red' that differ by case alone, and count as two."
+    decided = decided_with("x", AMOUNTS, target=RNG.choice(["yes", "no", "No"], ROWS).tolist())
+    assert [suspect.sentence for suspect in decided.suspects] == [
+        "Classes 'No' and 'no' differ by case alone, and count as two."
+    ]
+    assert decided_with("x", RNG.choice(["yes", "no", "No"], ROWS).tolist()).suspects == []

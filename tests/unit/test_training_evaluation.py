@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from tests.coded import TRAINING_ROWS, category, everything
-from training.columns.split import Rows
+from training.columns.split import LabelledRows
 from training.evaluation import (
     choose_threshold,
     compare_quality,
@@ -102,8 +102,8 @@ def test_baselines_take_gaps_categories_and_classes(task: str, classes: int, lev
     raw = table.raw[TRAINING_ROWS - 400 : TRAINING_ROWS + 100]
     target = RNG.normal(size=len(raw)) if task == "regression" else np.arange(len(raw), dtype=float) % classes
     baselines = fit_baselines(
-        rows=Rows(raw=raw[:400], target=target[:400]),
-        test=Rows(raw=raw[400:], target=target[400:]),
+        rows=LabelledRows(raw=raw[:400], target=target[:400]),
+        test=LabelledRows(raw=raw[400:], target=target[400:]),
         columns=table.columns,
         preprocessing=fit_preprocessing(table.training, table.columns, complete=False),
         task=task,  # type: ignore[arg-type]

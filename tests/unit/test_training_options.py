@@ -9,6 +9,7 @@ import pytest
 from tests.commands import ROOT
 from training.architectures import Architecture
 from training.errors import UserError
+from training.inspect import look_at_table
 from training.options import parse_options
 
 
@@ -29,6 +30,13 @@ def test_parameters_are_those_of_the_exported_network() -> None:
 def test_named_architectures_replace_the_default_ones() -> None:
     options = parse_options(["--architecture", "wide=1x400", "--architecture", "deep-net=9x16"])
     assert options.architectures == (Architecture("wide", 1, 400), Architecture("deep-net", 9, 16))
+
+
+def test_the_levels_of_a_category_are_what_the_file_writes(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("zip,size\n" + "".join(f"{('02134', '10115')[row % 2]},{row % 7}\n" for row in range(40)))
+    features = look_at_table(parse_options(["inspect", "--data", str(path), "--category", "zip"])).features
+    assert [(feature.name, feature.levels) for feature in features] == [("zip", ["02134", "10115"]), ("size", [])]
 
 
 BAD = [

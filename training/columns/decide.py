@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.card import ColumnKind, LeftOut, RawFeature
+from training.columns.codes import as_numbers, code_column, describe_column
 from training.columns.data import DataTable
-from training.columns.encode import as_numbers, describe_column, encode_column
-from training.columns.kinds import decide_kind, first_rounded
+from training.columns.digits import first_rounded
+from training.columns.kinds import decide_kind
 from training.columns.leaks import choose_rows, find_leak
 from training.columns.split import Split, split_target
 from training.columns.suspects import (
@@ -19,6 +20,7 @@ from training.columns.suspects import (
     RepeatedRows,
     Suspect,
     canonical,
+    find_case,
     find_nothing,
     find_outlier,
     find_row_number,
@@ -105,7 +107,7 @@ def code_table(decided: DecidedTable) -> DataTable:
     columns = {column.name: column for column in table.columns}
     raw = np.empty((len(decided.rows), len(decided.features)))
     for place, feature in enumerate(decided.features):
-        raw[:, place] = encode_column(columns[feature.name], feature, decimal=table.decimal)[decided.rows]
+        raw[:, place] = code_column(columns[feature.name], feature, decimal=table.decimal)[decided.rows]
     return DataTable(
         source=table.source,
         columns=decided.features,
@@ -142,7 +144,7 @@ class _Columns:
                 suspect = self._find_no_number(column, kind)
             if suspect is None:
                 feature = describe_column(column, kind, rows=self._train_rows, decimal=self.table.decimal)
-                codes = canonical(encode_column(column, feature, decimal=self.table.decimal)[self.rows])
+                codes = canonical(code_column(column, feature, decimal=self.table.decimal)[self.rows])
                 suspect = find_nothing(feature, codes[self.split.train]) or duplicates.find(feature, codes)
             if suspect is not None:
                 suspects.append(suspect)
@@ -180,6 +182,7 @@ class _Columns:
         """Return warnings of a column that is kept. codes: (m,) of all rows with a target."""
         train = self.split.train
         found = [find_outlier(feature, codes[train]), find_unseen(feature, codes, train=train)]
+        found.append(find_case(feature.name, feature.levels))
         if self.target is not None:
             looked_at = choose_rows(train)
             found.append(
@@ -189,6 +192,10 @@ class _Columns:
             words = int((read_words(column.words).positions[self.rows] >= 0).sum() - (~np.isnan(codes)).sum())
             if words:
                 found.append(Suspect(column.name, "words", f"has words in {words:,} rows, which count as missing"))
+        if column.padded_row is not None and column.name not in self.options.numeric:
+            place = self.table.place(column.padded_row)
+            text = f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give --category"
+            found.append(Suspect(column.name, "padded", f"{text} {quoted(column.name)}"))
         if feature.kind == "number" and first_rounded(codes) is not None:
             text = "holds whole numbers beyond 2**53, which lose their last digits"
             found.append(Suspect(column.name, "rounded", text))
@@ -203,6 +210,9 @@ class _Columns:
         if self.target.classes is None:
             return rows
         train = self.target.values[self.split.train]
+        alike = find_case(None, self.target.classes)
+        if alike is not None:
+            rows.append(alike)
         return rows + find_small_classes(train, self.target.classes, share=SMALL_CLASS_SHARE)
 
 

@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 
 from service.contract.card import ColumnKind
 from service.contract.policies import BOOLEAN_SPELLINGS
-from training.columns.words import DATE, LONG_WHOLE, ODD_NUMBERS, PLAIN, Words, look_like, plain_numbers, read_words
+from training.columns.digits import check_digits, check_long_numbers
+from training.columns.words import (
+    DATE,
+    Words,
+    look_like,
+    odd_patterns,
+    plain_numbers,
+    plain_pattern,
+    read_words,
+)
 from training.errors import UserError, quoted
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
@@ -18,12 +27,6 @@ NUMERIC_SHARE = 0.5
 """A column of which so many values look like numbers is one of numbers, and its words are mistakes."""
 UNIQUE_SHARE = 0.5
 """Text of which more values than these stand in no other row is free text, or names the row."""
-WHOLE_LIMIT = 2.0**53
-"""Up to here float64 holds every whole number."""
-DIGITS_LIMIT = 2.0**64
-"""Beyond no integer type holds a number: it is a measurement, of which the first digits count."""
-SURE_DIGITS = 15
-"""Significant digits that float64 keeps of any number."""
 SHOWN_WORDS = 3
 ID_NAME = re.compile(r"(?:.*[_ .-])?id|.*[a-z]I[dD]", re.DOTALL)
 FEWEST_IDS = 20
@@ -40,7 +43,7 @@ def decide_kind(
     if column.numbers is not None:
         check_finite(column.name, column.numbers, table=table, otherwise=f"or --drop {quoted(column.name)}")
         if column.name not in options.numeric:
-            _check_digits(column.name, column.numbers, table=table)
+            check_digits(column.name, column.numbers, table=table)
         return _kind_of_numbers(column.name, column.numbers, table=table, options=options)
     words = read_words(column.words)
     if column.name in options.category:
@@ -59,7 +62,7 @@ def decide_kind(
         table=table,
         otherwise=f"--category {quoted(column.name)} to take every value as a level, or --drop {quoted(column.name)}",
     )
-    _check_long_numbers(column.name, words, table=table)
+    check_long_numbers(column.name, words, table=table)
     _check_no_dates(column.name, words, table=table)
     _check_repeated(column.name, words, table=table, rows=rows)
     _check_level_count(column.name, words, table=table)
@@ -98,40 +101,6 @@ def check_finite(name: str, numbers: NDArray[np.float64], *, table: ReadTable, o
         )
 
 
-def _check_digits(name: str, numbers: NDArray[np.float64], *, table: ReadTable) -> None:
-    row = first_rounded(numbers)
-    if row is not None:
-        raise _lost_digits(name, row, f"about {int(numbers[row])}", table=table)
-
-
-def _check_long_numbers(name: str, words: Words, *, table: ReadTable) -> None:
-    """Refuse a column of numbers alone that the reader left as words, since float64 would round some of them."""
-    used = words.count() > 0
-    long = look_like(words.distinct, LONG_WHOLE) & used
-    if long.any() and np.all(look_like(words.distinct, PLAIN) | ~used):
-        row = words.first_row(long)
-        raise _lost_digits(name, row, quoted(words.text(row)), table=table)
-
-
-def _lost_digits(name: str, row: int, held: str, *, table: ReadTable) -> UserError:
-    return UserError(
-        f"{table.source}: column {quoted(name)} must hold numbers that float64 tells apart, however: "
-        f"{table.place(row)} holds {held}, and whole numbers beyond 2**53 lose their last digits. Give --drop "
-        f"{quoted(name)} if it is an id, --category {quoted(name)} if they are levels, or --numeric {quoted(name)} to "
-        "take it as rounded."
-    )
-
-
-def first_rounded(numbers: NDArray[np.float64]) -> int | None:
-    """Return the first row whose whole number may have lost digits, in a column of whole numbers alone; else None."""
-    size = np.abs(numbers)
-    rows = np.flatnonzero((size >= WHOLE_LIMIT) & (size < DIGITS_LIMIT))
-    present = numbers[~np.isnan(numbers)]
-    if not rows.size or not np.array_equal(present, np.round(present)):
-        return None
-    return next((int(row) for row in rows if float(f"{numbers[row]:.{SURE_DIGITS}g}") != numbers[row]), None)
-
-
 def check_no_mixture(
     name: str, words: Words, numbers: NDArray[np.float64], *, table: ReadTable, otherwise: str
 ) -> None:
@@ -143,8 +112,8 @@ def check_no_mixture(
     plain = ~np.isnan(numbers)
     if counts[plain].sum() == counts.sum():
         return
-    odd = {what: look_like(words.distinct, pattern) & (counts > 0) & ~plain for what, pattern in ODD_NUMBERS.items()}
-    odd["a number beyond float64"] = look_like(words.distinct, PLAIN) & (counts > 0) & ~plain
+    patterns = odd_patterns(table.decimal) | {"a number beyond float64": plain_pattern(table.decimal)}
+    odd = {what: look_like(words.distinct, pattern) & (counts > 0) & ~plain for what, pattern in patterns.items()}
     numeric = np.any([plain, *odd.values()], axis=0)
     if counts[numeric].sum() < NUMERIC_SHARE * counts.sum():
         return

@@ -25,7 +25,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Rows:
+class LabelledRows:
     """raw: (n, d) float64, natural units; target: (n,) float64."""
 
     raw: NDArray[np.float64]
@@ -39,9 +39,9 @@ class Rows:
 class SplitRows:
     """``train`` is fitted, ``validation`` chooses the epoch, ``test`` is held out and chooses nothing."""
 
-    train: Rows
-    validation: Rows
-    test: Rows
+    train: LabelledRows
+    validation: LabelledRows
+    test: LabelledRows
 
 
 def split_table(table: DataTable, *, test_fraction: float, seed: int) -> SplitRows:
@@ -60,7 +60,7 @@ def split_table(table: DataTable, *, test_fraction: float, seed: int) -> SplitRo
 def take_rows(table: DataTable, split: Split) -> SplitRows:
     """Copy the rows of each part."""
     parts = (split.train, split.validation, split.test)
-    return SplitRows(*(Rows(raw=table.raw[rows], target=table.target[rows]) for rows in parts))
+    return SplitRows(*(LabelledRows(raw=table.raw[rows], target=table.target[rows]) for rows in parts))
 
 
 def split_target(

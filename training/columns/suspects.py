@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,7 @@ from training.table.values import ColumnValues
 
 SuspectKind = Literal[
     "row number", "no value", "constant", "rare levels", "duplicate",
-    "predicts", "repeated rows", "small class", "rounded", "outlier", "unseen", "words",
+    "predicts", "repeated rows", "small class", "rounded", "outlier", "unseen", "words", "padded", "case",
 ]  # fmt: skip
 LEFT_OUT = frozenset[SuspectKind](["row number", "no value", "constant", "rare levels", "duplicate"])
 INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)?|rownames|__index_level_\d+__")
@@ -145,6 +146,17 @@ def find_unseen(feature: RawFeature, codes: NDArray[np.float64], *, train: NDArr
     if not unknown:
         return None
     return Suspect(feature.name, "unseen", f"has levels that no training row holds, in {unknown:,} other rows")
+
+
+def find_case(name: str | None, levels: Sequence[str]) -> Suspect | None:
+    """Look for levels, or classes (name: None), that are the same word but for its case."""
+    seen: dict[str, str] = {}
+    for level in levels:
+        other = seen.setdefault(level.lower(), level)
+        if other != level:
+            both, fact = f"{quoted(other)} and {quoted(level)}", "differ by case alone, and count as two"
+            return Suspect(name, "case", f"classes {both} {fact}" if name is None else f"has levels {both} that {fact}")
+    return None
 
 
 def find_small_classes(target: NDArray[np.float64], classes: tuple[str, ...], *, share: float) -> list[Suspect]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from service.contract.names import Task
 from service.contract.policies import MOST_CLASSES
-from training.columns.encode import as_numbers, write_number
+from training.columns.codes import as_numbers, write_number
 from training.columns.kinds import check_finite, check_no_mixture
 from training.columns.words import plain_numbers, read_words
 from training.errors import UserError, quoted

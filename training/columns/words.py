@@ -7,21 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-DIGITS = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-PLAIN = rf"[+-]?{DIGITS}(?:[eE][+-]?[0-9]+)?"
 CURRENCY = r"[$€£¥]"
-ODD_NUMBERS = {
-    "a percentage": rf"[+-]?{DIGITS} ?%",
-    "an amount with its currency": rf"[+-]?(?:{CURRENCY} ?[0-9][0-9.,']*|[0-9][0-9.,']* ?{CURRENCY})",
-    "a number in brackets": rf"\({CURRENCY}?[0-9][0-9.,]*\)",
-    "a minus that is not ASCII": rf"[\x{{2010}}-\x{{2015}}\x{{2212}}\x{{FE63}}\x{{FF0D}}] ?{PLAIN}",
-    "an infinite number": r"(?i:[+-]?(?:inf|infinity|∞))",
-    "a number with marks between its digits": r"[+-]?[0-9]+(?:[_,'\x{A0}\x{2009}\x{202F} ][0-9]{3})+(?:\.[0-9]+)?",
-    "digits that are not ASCII": r"[+-]?[0-9.,]*[\x{FF10}-\x{FF19}\x{660}-\x{669}\x{966}-\x{96F}][\pN.,]*",
-}
-"""What it is -> how it looks. None of these is taken for a number, since none can be read in one way alone."""
-
-LONG_WHOLE = r"[+-]?[0-9]{16,}"
+LONG_WHOLE = r"[+-]?[0-9]{16,}(?:[.,]0*)?"
 """float64 may not hold all digits of such a whole number."""
 
 TIME = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AaPp][Mm])?"
@@ -70,10 +57,36 @@ def look_like(distinct: pa.Array, pattern: str) -> NDArray[np.bool_]:
     return fits
 
 
+def plain_pattern(decimal: str) -> str:
+    """Return the pattern of a plain number. decimal: the sign in it, point or comma."""
+    return rf"[+-]?{_digits(decimal)}(?:[eE][+-]?[0-9]+)?"
+
+
+def odd_patterns(decimal: str) -> dict[str, str]:
+    """Return what a number in another dress is -> how it looks. It counts as none: it can be read in several ways."""
+    mark = "," if decimal == "." else "."
+    return {
+        "a percentage": rf"[+-]?{_digits(decimal)} ?%",
+        "an amount with its currency": rf"[+-]?(?:{CURRENCY} ?[0-9][0-9.,']*|[0-9][0-9.,']* ?{CURRENCY})",
+        "a number in brackets": rf"\({CURRENCY}?[0-9][0-9.,]*\)",
+        "a minus that is not ASCII": (
+            rf"[\x{{2010}}-\x{{2015}}\x{{2212}}\x{{FE63}}\x{{FF0D}}] ?{plain_pattern(decimal)}"
+        ),
+        "an infinite number": r"(?i:[+-]?(?:inf|infinity|∞))",
+        "a number with marks between its digits": (
+            rf"[+-]?[0-9]+(?:[_{mark}'\x{{A0}}\x{{2009}}\x{{202F}} ][0-9]{{3}})+(?:[{decimal}][0-9]+)?"
+        ),
+        "digits that are not ASCII": r"[+-]?[0-9.,]*[\x{FF10}-\x{FF19}\x{660}-\x{669}\x{966}-\x{96F}][\pN.,]*",
+    }
+
+
+def _digits(decimal: str) -> str:
+    return rf"(?:[0-9]+(?:[{decimal}][0-9]*)?|[{decimal}][0-9]+)"
+
+
 def plain_numbers(distinct: pa.Array, *, decimal: str) -> NDArray[np.float64]:
     """Return each word's number, NaN for a word that is none or that float64 can't hold. (k,) -> (k,) float64."""
-    pattern = PLAIN if decimal == "." else PLAIN.replace(r"\.", decimal)
-    plain = look_like(distinct, pattern)
+    plain = look_like(distinct, plain_pattern(decimal))
     numbers = np.full(len(distinct), np.nan)
     texts = pc.replace_substring(distinct.filter(pa.array(plain)), decimal, ".")
     # pyarrow reads no leading plus.

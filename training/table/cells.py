@@ -22,6 +22,9 @@ DecimalSign = Literal[".", ","]
 EXACT_WHOLE = 2.0**53
 """Up to here float64 holds every whole number."""
 WHOLE = re.compile(r"[+-]?[0-9]+")
+PADDED = r"^0[0-9]+[ \t]*$"
+"""Pattern of a whole number with zeros in front."""
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,23 @@ class CellRules:
         stripped = pc.ascii_trim_whitespace(pa.array([cell], pa.string()))
         return self._parsed(stripped) is not None
 
+    def padded_row(self, cells: pa.Array) -> int | None:
+        """Return the place of the first whole number with zeros in front, ``02134``; None where there is none."""
+        zeros = pc.starts_with(cells, "0")
+        needed = pc.or_(pc.starts_with(cells, "0" + self.decimal), pc.equal(cells, "0"))
+        if pc.equal(pc.sum(zeros), pc.sum(needed)).as_py():  # nearly always, in a quarter of the pattern's time
+            return None
+        place: int = pc.index(pc.match_substring_regex(cells, PADDED), value=True).as_py()
+        return None if place < 0 else place
+
     def without_missing_numbers(self, numbers: pa.Array) -> pa.Array:
         """Return float64 without the numbers that stand for a missing value."""
         return pc.if_else(pc.is_in(numbers, value_set=self._missing_numbers), None, numbers)
 
     @cached_property
     def _missing_numbers(self) -> pa.Array:
-        return pa.array([float(spelling) for spelling in self.missing if self.is_number(spelling)], pa.float64())
+        numbers = [word for word in self.missing if self.is_number(word) or INFINITE.fullmatch(word)]
+        return pa.array([float(word) for word in numbers], pa.float64())
 
     @cached_property
     def _spellings(self) -> pa.Array:
@@ -76,7 +89,7 @@ class CellRules:
             return None
         if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
             return None
-        return None if _rounded(stripped, numbers) else numbers
+        return None if lose_digits(stripped, numbers) else numbers
 
 
 def contains(cells: pa.Array, part: str) -> bool:
@@ -84,10 +97,16 @@ def contains(cells: pa.Array, part: str) -> bool:
     return bool(pc.any(pc.match_substring(cells, part), min_count=0).as_py())
 
 
-def _rounded(cells: pa.Array, numbers: pa.Array) -> bool:
-    """Whether a whole number became another one."""
+def lose_digits(exact: pa.Array, numbers: pa.Array) -> bool:
+    """Whether a whole number became another one. exact: text, integers or decimals; numbers: the same as float64."""
     large = pc.greater_equal(pc.abs(numbers), EXACT_WHOLE)
     if not pc.any(large, min_count=0).as_py():
         return False
-    pairs = zip(cells.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
-    return any(WHOLE.fullmatch(cell) and Decimal(cell) != number for cell, number in pairs)
+    pairs = zip(exact.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
+    return any(_is_whole(cell) and Decimal(cell) != number for cell, number in pairs)
+
+
+def _is_whole(cell: str | int | Decimal) -> bool:
+    if isinstance(cell, str):
+        return WHOLE.fullmatch(cell) is not None
+    return Decimal(cell) == Decimal(cell).to_integral_value()  # not modulo, for which 28 digits are too many

@@ -17,7 +17,7 @@ import pyarrow.csv
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
 from training.table.cells import CellRules, contains
-from training.table.encoding import undecodable
+from training.table.charset import undecodable
 from training.table.formats import open_bytes, unreadable
 from training.table.lines import Record, number_records
 from training.table.look import Look, separator_name
@@ -103,6 +103,10 @@ class CsvFile:
     def numbers(self, cells: pa.Array) -> pa.Array | None:
         """Return the cells as float64, null where they are missing; None where they are not all numbers."""
         return self.rules.numbers(cells)
+
+    def padded_row(self, cells: pa.Array) -> int | None:
+        """Return the place of the first whole number with zeros in front, None where there is none."""
+        return self.rules.padded_row(cells)
 
     def words(self, cells: pa.Array) -> pa.DictionaryArray:
         """Return the cells as words, null where they are missing. Raise UserError for quotes out of place."""

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from training.errors import UserError, quoted
-from training.table.cells import EXACT_WHOLE, CellRules
+from training.table.cells import CellRules, lose_digits
 from training.table.formats import unreadable
 from training.table.values import ColumnValues, ReadOptions
 
@@ -45,10 +45,15 @@ class ParquetFile:
         if not _holds_numbers(plain.type):
             return None
         numbers = pc.cast(plain, pa.float64(), safe=False)
-        numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
-        if pc.any(pc.is_inf(numbers), min_count=0).as_py() or _rounded(plain, numbers):
+        numbers = self.rules.without_missing_numbers(pc.if_else(pc.is_nan(numbers), None, numbers))
+        if pc.any(pc.is_inf(numbers), min_count=0).as_py():
             return None
-        return self.rules.without_missing_numbers(numbers)
+        if not pa.types.is_floating(plain.type) and lose_digits(plain, numbers):
+            return None
+        return numbers
+
+    def padded_row(self, cells: pa.Array) -> None:
+        """Return None: numbers are no text."""
 
     def words(self, cells: pa.Array) -> pa.DictionaryArray:
         """Return the cells as words, null where they are missing."""
@@ -75,6 +80,8 @@ def open_parquet(path: Path, options: ReadOptions, rules: CellRules) -> ParquetF
         schema = pa.parquet.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from error
+    if not schema.names:
+        raise UserError(f"{path.name}: a table must have columns, however: it has none. Give another file.")
     for field in schema:
         if field.name.strip() not in options.drop and not _can_be_read(field.type):
             raise UserError(
@@ -98,14 +105,3 @@ def _can_be_read(kind: pa.DataType) -> bool:
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     simple = pa.types.is_boolean(kind) or pa.types.is_temporal(kind) or pa.types.is_null(kind)
     return bool(text or simple or _holds_numbers(kind))
-
-
-def _rounded(cells: pa.Array, numbers: pa.Array) -> bool:
-    """Whether a whole number became another one."""
-    if pa.types.is_floating(cells.type):
-        return False
-    large = pc.greater_equal(pc.abs(numbers), EXACT_WHOLE)
-    if not pc.any(large, min_count=0).as_py():
-        return False
-    pairs = zip(cells.filter(large).to_pylist(), numbers.filter(large).to_pylist(), strict=True)
-    return any(cell == cell // 1 and cell != number for cell, number in pairs)

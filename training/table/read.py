@@ -15,6 +15,7 @@ from training.table.csv_file import CsvFile
 from training.table.formats import recognise
 from training.table.look import look
 from training.table.parquet_file import ParquetFile, open_parquet
+from training.table.points import check_points
 from training.table.values import ColumnValues, ReadOptions, ReadTable
 
 UNNAMED_FIRST = "Unnamed: 0"
@@ -30,6 +31,7 @@ class Gathered:
     numbers: "array[float] | None" = field(default_factory=lambda: array("d"))
     words: list[pa.DictionaryArray] = field(default_factory=list)
     again: bool = False
+    padded_row: int | None = None
 
 
 def read(path: Path, options: ReadOptions) -> ReadTable:
@@ -38,31 +40,35 @@ def read(path: Path, options: ReadOptions) -> ReadTable:
     A CSV column is one of numbers where each cell that is not missing is a number by the rule of ``CellRules``; where
     none is there at all, NaNs. Otherwise it is one of words, in which each stands as the file has it, without the
     blanks around it. So are whole numbers that float64 would round, and infinities, that whoever uses the column may
-    name them. In a Parquet file types decide: numbers, except for those two; words; and 'true', 'false', dates and
-    times as words. A last column without name and values is left out.
+    name them, and so is each column that ``options.text`` names. In a Parquet file types decide: numbers, except for
+    those two; words; and 'true', 'false', dates and times as words. A last column without name and values is left out.
     """
     source = _open(path, options)
     names = source.names
     wanted = [column for column, name in enumerate(names) if not name or name not in options.drop]
     if not wanted:
         raise UserError(f"{path.name}: a table must have columns, however: --drop leaves none. Drop fewer.")
-    rows, gathered = _gather(source, wanted)
+    text = {column for column, name in enumerate(names) if name in options.text and isinstance(source, CsvFile)}
+    rows, gathered = _gather(source, wanted, text)
     if rows == 0:
         raise UserError(f"{path.name}: a table must have rows, however: it has a header alone. Add rows.")
-    columns = []
+    columns: dict[int, ColumnValues] = {}
     for column, name in enumerate(names):
         values = _finish(name, gathered.pop(column)) if column in gathered else ColumnValues(name)
         if name:
-            source.check(values)
-            columns.append(values)
+            if column not in text:
+                source.check(values)
+            columns[column] = values
         else:
             _refuse_unnamed(path, values, source)
+    if isinstance(source, CsvFile):
+        check_points(source, columns)
     empty = len(names) - len(columns)
     return ReadTable(
         source=path.name,
         found=source.found + (f", {empty} empty at the end left out" if empty else ""),
         rows=rows,
-        columns=columns,
+        columns=list(columns.values()),
         place=source.place,
         decimal=options.decimal or ".",
     )
@@ -102,10 +108,13 @@ def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[s
     return kept
 
 
-def _gather(source: Source, columns: list[int]) -> tuple[int, dict[int, Gathered]]:
-    """Read columns, and those that turn out to be words after some blocks once more. Return the number of rows, too."""
+def _gather(source: Source, columns: list[int], text: set[int]) -> tuple[int, dict[int, Gathered]]:
+    """Read columns, and those that turn out to be words after some blocks once more. Return the number of rows, too.
+
+    text: those that are words whatever they hold.
+    """
     rows = 0
-    gathered = {column: Gathered() for column in columns}
+    gathered = {column: Gathered(numbers=None) if column in text else Gathered() for column in columns}
     for block in source.blocks(columns):
         rows += block.num_rows
         for column, parts in gathered.items():
@@ -121,6 +130,8 @@ def _add(source: Source, parts: Gathered, cells: pa.Array) -> None:
     if parts.numbers is not None:
         numbers = source.numbers(cells)
         if numbers is not None:
+            if parts.padded_row is None and (place := source.padded_row(cells)) is not None:
+                parts.padded_row = len(parts.numbers) + place
             parts.numbers.frombytes(numbers.to_numpy(zero_copy_only=False).view(np.uint8))
             return
         parts.again = len(parts.numbers) > 0
@@ -131,7 +142,7 @@ def _add(source: Source, parts: Gathered, cells: pa.Array) -> None:
 
 def _finish(name: str, parts: Gathered) -> ColumnValues:
     if parts.numbers is not None:
-        return ColumnValues(name, numbers=np.frombuffer(parts.numbers))
+        return ColumnValues(name, numbers=np.frombuffer(parts.numbers), padded_row=parts.padded_row)
     return ColumnValues(name, words=pa.chunked_array(parts.words).unify_dictionaries().combine_chunks())
 
 

@@ -20,6 +20,8 @@ class ReadOptions:
     """Cells that hold no value, beside ``MISSING_SPELLINGS``."""
     drop: tuple[str, ...] = ()
     """Columns that are not wanted: they are not read, and what they hold is no reason to refuse the table."""
+    text: tuple[str, ...] = ()
+    """Columns of a CSV file whose digits are no numbers: codes, whose zeros in front count."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class ColumnValues:
     name: str
     numbers: NDArray[np.float64] | None = None
     words: pa.DictionaryArray | None = None
+    padded_row: int | None = None
+    """The first row of a CSV file whose number has zeros in front: ``02134``, of which ``numbers`` keeps 2134."""
 
 
 @dataclass(frozen=True)

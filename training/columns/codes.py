@@ -34,7 +34,7 @@ def describe_column(
     return describe_numbers(column.name, as_numbers(column, decimal=decimal)[rows])
 
 
-def encode_column(column: ColumnValues, feature: RawFeature, *, decimal: str = ".") -> NDArray[np.float64]:
+def code_column(column: ColumnValues, feature: RawFeature, *, decimal: str = ".") -> NDArray[np.float64]:
     """Return (n,) float64 for all rows: see ``RawFeature``. NaN: missing; ``UNKNOWN_CODE``: a level of other rows."""
     if feature.kind == "number" or (feature.kind == "boolean" and column.words is None):
         return as_numbers(column, decimal=decimal)
@@ -89,27 +89,32 @@ def describe_numbers(name: str, values: NDArray[np.float64]) -> RawFeature:
 
 def _describe_boolean(column: ColumnValues, *, rows: NDArray[np.int64]) -> RawFeature:
     levels: tuple[str, ...] = ()
-    shares: list[float] = []
     if column.words is None:
-        missing = float(np.isnan(as_numbers(column)[rows]).mean())
+        values = as_numbers(column)[rows]
+        zeros, ones = int((values == 0).sum()), int((values == 1).sum())
     else:
         words = read_words(column.words)
         levels = boolean_words(words) or ()
         lowered = np.array([str(word).lower() for word in words.distinct])
         counts = words.count(rows)
-        missing = 1 - float(counts.sum()) / len(rows)
-        shares = [float(counts[lowered == level.lower()].sum()) / len(rows) for level in levels]
+        zeros, ones = (int(counts[lowered == level.lower()].sum()) for level in levels)
+    gaps = len(rows) - zeros - ones
     return RawFeature(
         name=column.name,
         minimum=0,
         maximum=1,
         kind="boolean",
         levels=list(levels),
-        level_shares=shares,
-        missing_share=missing,
-        becomes="2 columns: the median in gaps, and where they are" if missing else "0 or 1",
-        encoded_columns=2 if missing else 1,
+        level_shares=[count / len(rows) for count in (zeros, ones)] if levels else [],
+        missing_share=gaps / len(rows),
+        becomes=f"2 columns: {_word_fill(zeros, ones)} in gaps, and where they are" if gaps else "0 or 1",
+        encoded_columns=2 if gaps else 1,
     )
+
+
+def _word_fill(zeros: int, ones: int) -> str:
+    """Say what stands for a gap, which is the median of so many values 0 and 1."""
+    return "0.5, halfway," if zeros == ones else f"{int(ones > zeros)}, the commoner,"
 
 
 def _describe_category(column: ColumnValues, *, rows: NDArray[np.int64]) -> RawFeature:

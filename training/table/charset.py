@@ -51,6 +51,11 @@ def find_encoding(path: Path, head: Head, given: str | None) -> tuple[str, int]:
 def decode(path: Path, head: Head, encoding: str, mark_bytes: int) -> str:
     """Return a head as text. Raise UserError for bytes that are none."""
     data = head.data[mark_bytes:]
+    if b"\0" not in data and encoding.startswith(WIDE_ENCODINGS):
+        raise UserError(
+            f"{path.name}: --encoding must fit the file, however: it holds no byte of zero, as "
+            f"{encoding_name(encoding)} has in every separator and line end. Leave --encoding out, or give another."
+        )
     if b"\0" in data and not encoding.startswith(WIDE_ENCODINGS):
         low, high = data[0:BYTES_AROUND_ZERO:2].count(0), data[1:BYTES_AROUND_ZERO:2].count(0)
         halves = abs(high - low) > len(data[:BYTES_AROUND_ZERO]) // 3

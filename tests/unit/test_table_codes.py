@@ -10,19 +10,20 @@ from sklearn.preprocessing import OneHotEncoder
 
 from service.contract.card import ColumnKind
 from tests.read_tables import Value, column, decide, read_table
-from training.columns.data import fingerprint
-from training.columns.decide import code_table
-from training.columns.encode import (
+from training.columns.codes import (
     MOST_LEVEL_COLUMNS,
     RARE_SHARE,
     as_words,
+    code_column,
     count_level_columns,
     describe_column,
     describe_numbers,
-    encode_column,
     write_number,
 )
+from training.columns.data import fingerprint
+from training.columns.decide import code_table
 from training.columns.split import take_rows
+from training.preprocessing import fit_preprocessing
 
 ALL = np.arange(8)
 
@@ -30,15 +31,35 @@ ALL = np.arange(8)
 def test_numbers_are_taken_as_they_are() -> None:
     values = [1700000000.123456, 1000.0001, -3, 0, 1, 2, 3, 4]
     made = column("x", values)
-    assert encode_column(made, describe_column(made, "number", rows=ALL)).tolist() == values
+    assert code_column(made, describe_column(made, "number", rows=ALL)).tolist() == values
 
 
 @pytest.mark.parametrize(("kind", "values"), [("number", range(7)), ("boolean", "ynynyny"), ("category", "abcabca")])
 def test_a_missing_value_is_nan_whatever_the_kind(kind: ColumnKind, values: Sequence[Value]) -> None:
     made = column("x", [None, *values])
-    codes = encode_column(made, describe_column(made, kind, rows=ALL))
+    codes = code_column(made, describe_column(made, kind, rows=ALL))
     assert np.isnan(codes[0])
     assert not np.isnan(codes[1:]).any()
+
+
+@pytest.mark.parametrize(
+    ("values", "fill"),
+    [
+        (["no", "yes", "YES", None], "1, the commoner,"),
+        (["no", "yes", "No", None], "0, the commoner,"),
+        (["no", "yes", None, None], "0.5, halfway,"),
+        ([0, 1, 0, None], "0, the commoner,"),
+        ([1, 0, None, 1], "1, the commoner,"),
+        ([1, 0, None, None], "0.5, halfway,"),
+    ],
+)
+def test_what_stands_in_a_booleans_gaps_is_stated(values: list[Value], fill: str) -> None:
+    made = column("x", values)
+    feature = describe_column(made, "boolean", rows=np.arange(4))
+    assert feature.becomes == f"2 columns: {fill} in gaps, and where they are"
+    raw = code_column(made, feature)[:, None]
+    imputer = fit_preprocessing(raw, [feature])["encode"].named_transformers_["values"]
+    assert fill.startswith(f"{imputer.statistics_[0]:g},")
 
 
 def test_booleans_are_0_and_1_in_any_case() -> None:
@@ -47,7 +68,7 @@ def test_booleans_are_0_and_1_in_any_case() -> None:
     feature = describe_column(made, "boolean", rows=ALL)
     assert (feature.levels, feature.minimum, feature.maximum) == (["no", "Yes"], 0, 1)
     assert feature.level_shares == [0.5, 0.375]
-    assert encode_column(made, feature)[:-1].tolist() == [1, 0, 1, 0, 1, 0, 0]
+    assert code_column(made, feature)[:-1].tolist() == [1, 0, 1, 0, 1, 0, 0]
     assert feature.encoded_columns == 2
 
 
@@ -57,7 +78,7 @@ def test_levels_are_those_of_the_training_rows_by_name() -> None:
     feature = describe_column(made, "category", rows=np.array([0, 1, 3, 4]))
     assert (feature.levels, feature.level_shares, feature.missing_share) == (["apple", "pear"], [0.5, 0.25], 0.25)
     assert (feature.minimum, feature.maximum, feature.encoded_columns) == (0, 1, 3)
-    np.testing.assert_array_equal(encode_column(made, feature), [1, 0, -1, 0, np.nan, 0, 1, -1])
+    np.testing.assert_array_equal(code_column(made, feature), [1, 0, -1, 0, np.nan, 0, 1, -1])
 
 
 def test_numbers_become_levels_as_people_write_them() -> None:
@@ -73,7 +94,7 @@ def test_the_columns_of_a_category_are_counted_as_scikit_learn_makes_them(missin
     values[:missing] = [None] * missing
     made = column("x", values)
     feature = describe_column(made, "category", rows=np.arange(2000))
-    codes = encode_column(made, feature)[:, np.newaxis]
+    codes = code_column(made, feature)[:, np.newaxis]
     encoder = OneHotEncoder(min_frequency=0.01, max_categories=20, handle_unknown="infrequent_if_exist")
     assert feature.encoded_columns == encoder.fit_transform(codes).shape[1] <= 20
     assert feature.becomes.startswith(f"{feature.encoded_columns} columns")

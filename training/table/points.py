@@ -1,0 +1,55 @@
+"""Points that may part thousands: 1.234 in a file whose cells are separated by ';', as decimal commas ask for."""
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from training.errors import UserError, quoted
+from training.table.csv_file import CsvFile
+from training.table.values import ColumnValues
+
+DOUBTFUL_SEPARATOR = ";"
+THOUSANDS = r"^[ \t]*[+-]?[1-9][0-9]{0,2}\.[0-9]{3}[ \t]*$"
+NEARLY_WHOLE = 1e-6
+
+
+def check_points(file: CsvFile, columns: dict[int, ColumnValues]) -> None:
+    """Raise UserError where points may part thousands, and no other number says that they are decimal signs.
+
+    columns: those of the file, by their numbers. It is read again where none of them holds such a number at a glance.
+    """
+    if file.look.separator != DOUBTFUL_SEPARATOR or file.decimal_given:
+        return
+    numbers = {number: column for number, column in columns.items() if column.numbers is not None}
+    if not numbers or any(_holds_fraction(column.numbers) for column in numbers.values()):
+        return
+    row = 0
+    found: tuple[str, str, int] | None = None
+    for block in file.blocks(list(numbers)):
+        for number, column in numbers.items():
+            cells = block.column(str(number))
+            dotted = pc.match_substring(cells, ".")
+            if not pc.any(dotted, min_count=0).as_py():
+                continue
+            doubtful = pc.match_substring_regex(cells, THOUSANDS)
+            if pc.any(pc.and_not(dotted, doubtful), min_count=0).as_py():
+                return
+            place = pc.index(doubtful, value=True).as_py()
+            found = found or (column.name, cells[place].as_py(), row + place)
+        row += block.num_rows
+    if found:
+        name, cell, row = found
+        raise UserError(
+            f"{file.look.path.name}: the decimal sign must be clear, however: column {quoted(name)} holds "
+            f"{quoted(cell)} in {file.place(row)}, and every point in a number stands before three digits, as one that "
+            "parts thousands does. Give --decimal . where it is the decimal sign, else write such numbers without it."
+        )
+
+
+def _holds_fraction(numbers: NDArray[np.float64] | None) -> bool:
+    """Whether a number can't be whole, with its point between thousands: it is below 1, or has more decimals."""
+    assert numbers is not None
+    parts = np.abs(numbers[numbers != np.floor(numbers)])  # NaN too, which fails what follows
+    thousandfold = parts * 1000
+    far = np.abs(thousandfold - np.round(thousandfold)) > NEARLY_WHOLE
+    return bool(np.any((parts < 1) | (parts >= 1000) | far))
