@@ -52,7 +52,5 @@ def _guarded(path: str, operation: Any, statuses: list[HTTPStatus]) -> Any:
 
 def _refusal(status: HTTPStatus, *, v2: bool) -> Part:
     description, header = REFUSALS[status]
-    content: Part = (
-        {JSON_MEDIA_TYPE: {"schema": refer(ProtocolError)}} if v2 else {PROBLEM_MEDIA_TYPE: {"schema": refer(Refusal)}}
-    )
-    return {"description": description, "headers": headers(header), "content": content}
+    media_type, model = (JSON_MEDIA_TYPE, ProtocolError) if v2 else (PROBLEM_MEDIA_TYPE, Refusal)
+    return {"description": description, "headers": headers(header), "content": {media_type: {"schema": refer(model)}}}

@@ -11,7 +11,11 @@ PAGE_ROUTE = "/"
 HTML_MEDIA_TYPE = "text/html; charset=utf-8"
 SCRIPT = """
 window.onload = () => SwaggerUIBundle({
-  url: "docs.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null, presets: [SwaggerUIBundle.presets.apis],
+  url: "docs.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis],
 });
 """
 PAGE = f"""<!DOCTYPE html>
