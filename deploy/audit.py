@@ -1,7 +1,7 @@
 """Look up what the service installs among known vulnerabilities. Run: python deploy/audit.py.
 
-pip-audit asks the package index's advisories for every pinned package of requirements/service.txt. Exit code: 0 none is
-known, 1 there are some, 3 it could not be checked, of which nothing follows. Whatever is wrong is said in one line each.
+pip-audit asks the advisories of the package index for every pinned package of requirements/service.txt. Exit code: 0
+none is known, 1 there are some, 3 it could not be checked, of which nothing follows.
 """
 
 import json

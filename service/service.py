@@ -23,8 +23,8 @@ from service.contract.files import entry_name
 from service.contract.names import PREPROCESSING
 from service.image import make_image
 from service.models.endpoints import make_endpoints
-from service.models.inference import Models, load_models
 from service.models.entry import ReleaseError
+from service.models.inference import Models, load_models
 from service.models.release import Release, open_release
 from service.settings import ServiceSettings, SettingsError, load_settings
 from service.web import parent, worker
