@@ -34,6 +34,7 @@ class _State(NamedTuple):
     """Of a file: another one when its content, its place or its mode changed."""
 
     inode: int
+    mode: int
     size: int
     modified: int
     changed: int
@@ -110,7 +111,7 @@ def _state_of(path: Path) -> _State | None:
 
 
 def _make_state(found: os.stat_result) -> _State:
-    return _State(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return _State(found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _read(path: Path) -> tuple[Keys, _State]:
