@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-graph bench-decoding bench-loadtest bench-image bench-tables try-python bento image lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-graph bench-decoding bench-loadtest bench-image bench-tables try-python bento image audit sbom lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -127,6 +127,14 @@ image: bento  ## build an image from the newest release, with its SBOM (needs do
 	$(BIN)/python deploy/inventory.py $(ENGINE) $(BENTO) > sbom.json
 	@echo "SBOM: sbom.json"
 
+audit: setup  ## look up what the service installs among known vulnerabilities
+	$(BIN)/python deploy/audit.py
+
+sbom: setup  ## describe what the service installs: sbom-service.json (CycloneDX)
+	$(BIN)/python -m cyclonedx_py requirements requirements/service.txt --pyproject pyproject.toml --output-reproducible \
+		--spec-version 1.6 --output-file sbom-service.json
+	@echo "SBOM: sbom-service.json"
+
 # Versions stay as they are unless pyproject.toml asks for others; add --upgrade to have newer ones.
 LOCK = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --no-header --no-annotate \
 	--no-emit-index-url
@@ -135,4 +143,4 @@ lock: setup  ## resolve the versions in requirements/ anew, for every Python and
 	$(LOCK) --group dev --constraint requirements/service.txt --output-file requirements/dev.txt
 
 clean:  ## remove what can be made again, but no results
-	rm -rf sbom.json $(VENV) .venv-peers .venv-mlserver .venv-tables .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf sbom.json sbom-service.json $(VENV) .venv-peers .venv-mlserver .venv-tables .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

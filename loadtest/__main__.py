@@ -17,6 +17,7 @@ from loadtest.report.outputs import save_report, show
 from loadtest.study.deadline import LONGEST
 from loadtest.study.plan import expect_rates, make_plan, run
 from loadtest.study.study import open_study
+from loadtest.target.connection import authorize
 
 DONE, FAILED, INPUT_WRONG, INTERRUPTED = 0, 1, 2, 130
 LINE_SECONDS = 20.0
@@ -42,20 +43,21 @@ def main() -> int:
 
 
 def _study(options: Options) -> int:
+    authorize(options.api_key_file)
     _make_folder(options.folder)
-    results, code = measure_study(options.settings, options.folder)
+    results, code = measure_study(options.settings, options.folder, options.api_key_file)
     _save(results, options.folder)
     if code == DONE and options.strict and not results.valid:
         return FAILED
     return code
 
 
-def measure_study(settings: Settings, folder: Path) -> tuple[Results, int]:
+def measure_study(settings: Settings, folder: Path, api_key_file: Path | None = None) -> tuple[Results, int]:
     """Return what was measured, all or a part, and the exit code that this means.
 
     Raises InputError, and MeasurementError or KeyboardInterrupt where nothing was measured.
     """
-    with show_progress() as progress, open_study(settings, folder, progress.tell) as study:
+    with show_progress() as progress, open_study(settings, folder, progress.tell, api_key_file) as study:
         plan = make_plan(study.settings, expect_rates(study))
         progress.announce(study.settings.architectures, plan.seconds, LONGEST * plan.seconds)
         try:

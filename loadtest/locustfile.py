@@ -84,6 +84,7 @@ def add_options(parser: Any) -> None:
     add("--warm-up", type=float, default=0.0, help="Open arrivals: seconds in which an answer is never late")
     add("--slo-p99-ms", type=float, default=50.0, help="Open arrivals: an answer that takes longer is late")
     add("--stop-after-late", type=int, default=0, help="Open arrivals: ends after so many late answers; 0 never")
+    add("--api-key-file", type=Path, metavar="FILE", help="Holds the service's API key", include_in_web_ui=False)
     add("--results", metavar="FILE", help="Write every request there (.npz)", include_in_web_ui=False)
 
 

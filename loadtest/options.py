@@ -21,6 +21,7 @@ class Options:
     """What was asked for. compare: the old and the new results, instead of a study."""
 
     settings: Settings
+    api_key_file: Path | None
     folder: Path
     strict: bool
     compare: tuple[Path, Path] | None
@@ -54,6 +55,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     return Options(
         settings=settings,
+        api_key_file=given.api_key_file,
         folder=given.output or Path("results") / f"{datetime.now(UTC):%Y%m%dt%H%M%S}",
         strict=given.strict,
         compare=tuple(given.compare) if given.compare else None,
@@ -81,6 +83,7 @@ def _parser() -> _Parser:
     add("--processes", type=_number("--processes", int, least=1), default=1, help="of the load generator (1)")
     price = _number("--price-per-core-hour", float, above=0)
     add("--price-per-core-hour", type=price, metavar="PRICE", help="adds the cost of a million predictions")
+    add("--api-key-file", type=Path, metavar="FILE", help="holds the API key of a service that asks for one")
     add("--output", type=Path, metavar="FOLDER", help="of the results (results/ and the time)")
     add("--strict", action="store_true", help="exit code 1 where a figure is invalid")
     add("--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="compare two results instead of measuring")

@@ -17,14 +17,16 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from service.access.key_file import KeyFileError, read_keys
 from service.answers.readiness import READINESS
 from service.contract.files import entry_name
 from service.contract.names import PREPROCESSING
 from service.http.tested import UntestedError, check_uvicorn
 from service.image import make_image
 from service.models.endpoints import make_endpoints
+from service.models.entry import ReleaseError
 from service.models.inference import Models, load_models
-from service.models.release import Release, ReleaseError, open_release
+from service.models.release import Release, open_release
 from service.settings import ServiceSettings, SettingsError, load_settings
 from service.web import parent, worker
 from service.web.apis import declare_apis
@@ -38,8 +40,10 @@ def _open() -> tuple[ServiceSettings, Release]:
     """Read the settings and open the release, or end this process with one line that says what to do."""
     try:
         settings = load_settings()
+        if settings.keys_file is not None:
+            read_keys(settings.keys_file)
         return settings, open_release(wanted=settings.release, only=settings.architectures)
-    except (SettingsError, ReleaseError) as error:
+    except (SettingsError, KeyFileError, ReleaseError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(USER_ERROR) from None
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ByteSize, Field, ValidationError, field_validator
+from pydantic import ByteSize, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.contract.names import check_name
@@ -77,6 +77,16 @@ class ServiceSettings(BaseSettings):
     """Of each worker with one client's address; 0 is no limit, as behind a proxy, which is one address."""
     access_log: float = Field(0.0, ge=0, le=1)
     """Share of the requests that are logged, one line of JSON each."""
+    keys_file: Path | None = None
+    """The digests of the keys of which every request must carry one, but for probes; None lets everybody in."""
+    rate_limit: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False)
+    """Requests per second that a key may send to the service; None is as many as it likes."""
+    show_metrics: bool = True
+    """Whether ``/metrics`` is answered."""
+    show_models: bool = True
+    """Whether ``/models`` and the examples below it are answered: what the models were trained on."""
+    show_documents: bool = True
+    """Whether ``/``, ``/docs.json`` and ``/schema.json`` are answered."""
 
     @field_validator("architectures", mode="before")
     @classmethod
@@ -87,6 +97,13 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _check_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(check_name(name) for name in names)
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_keys_are_told_apart(cls, rate: float | None, info: ValidationInfo) -> float | None:
+        if rate is not None and info.data.get("keys_file") is None:
+            raise ValueError(f"it is the rate of each key, and needs {PREFIX}KEYS_FILE")
+        return rate
 
 
 def load_settings() -> ServiceSettings:

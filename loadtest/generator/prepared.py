@@ -10,6 +10,7 @@ from loadtest.generator.client import encode_request
 from loadtest.record.errors import InputError
 from loadtest.record.results import Body
 from loadtest.target.catalogue import read_catalogue, read_examples
+from loadtest.target.connection import authorization, authorize
 from loadtest.target.payloads import Payload, RequestKind, make_request_kind
 from service.contract.routes import TIMING_HEADER
 
@@ -50,6 +51,7 @@ def requests_of(architecture: str | None, environment: Environment, *, timed: bo
     if not environment.host:
         raise InputError("a host must be given, however: there is none. Give --host URL.")
     with _one_at_a_time:  # a thousand users start at once, one of them fetches
+        authorize(options.api_key_file)
         return _requests(environment.host, architecture, options.body, options.rows, timed)
 
 
@@ -57,7 +59,7 @@ def requests_of(architecture: str | None, environment: Environment, *, timed: bo
 def _requests(host: str, architecture: str, body: Body, rows: int, timed: bool) -> tuple[RequestKind, Requests]:
     card = read_catalogue(host).card(architecture)
     kind = make_request_kind(architecture, read_examples(host, architecture), body, rows, card.target.scale)
-    headers = {"Content-Type": kind.media_type, "Accept": kind.media_type}
+    headers = {"Content-Type": kind.media_type, "Accept": kind.media_type, **authorization()}
     if timed:
         headers[TIMING_HEADER] = "1"
     return kind, tuple((payload, encode_request(host, kind.route, headers, payload.body)) for payload in kind.payloads)

@@ -29,6 +29,7 @@ def run_locust(
     stop_after_late: int,
     processors: list[int],
     processes: int,
+    api_key_file: Path | None,
     longest_seconds: float,
 ) -> Samples:
     """Offer ``load`` to ``host`` from ``processors``; the samples are kept in ``file``.
@@ -39,6 +40,8 @@ def run_locust(
     for left in files_of(file, processes):  # by an earlier study: it must not pass for what Locust writes now
         left.unlink(missing_ok=True)
     options = ["--results", str(file), "--slo-p99-ms", f"{slo_p99_ms:g}", "--stop-after-late", str(stop_after_late)]
+    if api_key_file is not None:
+        options += ["--api-key-file", str(api_key_file.absolute())]
     if processes > 1:
         options += ["--processes", str(processes)]
     limit = min(load.warm_up_seconds + load.seconds + START_SECONDS, longest_seconds)

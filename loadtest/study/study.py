@@ -208,7 +208,7 @@ def _read_differences(release: str) -> dict[str, Difference]:
 
 
 @contextmanager
-def open_study(settings: Settings, folder: Path, tell: Tell) -> Iterator[Study]:
+def open_study(settings: Settings, folder: Path, tell: Tell, api_key_file: Path | None = None) -> Iterator[Study]:
     """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError."""
     began = time.monotonic()
     service, generator = share(available(), settings.processes)
@@ -221,7 +221,7 @@ def open_study(settings: Settings, folder: Path, tell: Tell) -> Iterator[Study]:
         yield Study(
             settings=settings,
             catalogue=catalogue,
-            bench=Bench(host, server, samples, settings.slo_p99_ms, generator, settings.processes),
+            bench=Bench(host, server, samples, settings.slo_p99_ms, generator, settings.processes, api_key_file),
             service_processors=service,
             environment=describe(
                 service_processors=None if server is None or service == generator else len(service),

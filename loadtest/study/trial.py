@@ -26,6 +26,7 @@ class Bench:
     processors: list[int]
     """Of the load generator."""
     processes: int
+    api_key_file: Path | None = None
 
     def run(
         self, load: Load, host: str, name: str, *, stop_early: bool = False, longest_seconds: float = math.inf
@@ -42,6 +43,7 @@ class Bench:
             stop_after_late=certain_to_fail(count_planned(load, self.processes)) if stop_early else 0,
             processors=self.processors,
             processes=self.processes,
+            api_key_file=self.api_key_file,
             longest_seconds=longest_seconds,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from loadtest.record.errors import InputError
-from loadtest.target.connection import request_from
+from loadtest.target.connection import UNAUTHORIZED, request_from
 from service.contract.card import Examples, ModelCard
 from service.contract.routes import MODELS_ROUTE, examples_route
 
@@ -73,6 +73,11 @@ def _get(host: str, route: str) -> Any:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
+            if error.code == UNAUTHORIZED:
+                raise InputError(
+                    f"{host} must know the key that it is asked with, however: GET {route} was answered with 401. "
+                    "Give --api-key-file FILE."
+                ) from error
             raise InputError(f"{_not_this_service(host, route)[:-1]} (status {error.code}).") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)

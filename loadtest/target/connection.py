@@ -3,14 +3,47 @@
 import urllib.error
 import urllib.request
 from http.client import HTTPException, HTTPResponse, RemoteDisconnected
+from pathlib import Path
 
-from loadtest.record.errors import MeasurementError
+from loadtest.record.errors import InputError, MeasurementError
 
 ANSWER_SECONDS = 30.0
 """A prediction that takes longer than this is none."""
 TOO_LARGE = 413
+UNAUTHORIZED = 401
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_authorization: dict[str, str] = {}
+
+
+def authorize(file: Path | None) -> None:
+    """Send the API key that ``file`` holds with every request of this process; none without a file.
+
+    The key comes from a file, for everybody may read the command line of a process. Raises InputError.
+    """
+    _authorization.clear()
+    if file is not None:
+        _authorization["Authorization"] = f"Bearer {_read_key(file)}"
+
+
+def authorization() -> dict[str, str]:
+    """Return the header that carries the key, if there is one."""
+    return dict(_authorization)
+
+
+def _read_key(file: Path) -> str:
+    try:
+        key = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it holds other characters than a key's"
+        raise InputError(
+            f"--api-key-file must be a file that holds a key, however: {file}: {reason}. Correct it."
+        ) from None
+    if not key or not key.isprintable() or " " in key:
+        raise InputError(
+            f"--api-key-file must be a file that holds one key, however: {file} holds none or several. Correct it."
+        )
+    return key
 
 
 def request_from(
@@ -19,6 +52,8 @@ def request_from(
     """GET ``route``, or POST ``body``; close what is returned. host: a URL. Raises as ``urllib.request.urlopen``."""
     headers = {"Accept": media_type} if body is None else {"Accept": media_type, "Content-Type": media_type}
     request = urllib.request.Request(host.rstrip("/") + route, body, headers)
+    for name, value in _authorization.items():
+        request.add_unredirected_header(name, value)
     answer: HTTPResponse = _opener.open(request, timeout=seconds)
     return answer
 

@@ -11,9 +11,12 @@ from service.contract.routes import DEADLINE_HEADER
 
 Headers = dict[bytes, bytes]
 """Names in lower case; of a name that is sent twice the last value."""
+Fields = tuple[tuple[bytes, bytes], ...]
 DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
 MOST_DIGITS = 9
 READING = ("GET", "HEAD")
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+"""In every answer: no browser takes one for something that its media type does not say."""
 
 
 @dataclass(slots=True)
@@ -38,7 +41,7 @@ class Answer(NamedTuple):
     body: bytes
     media_type: str
     request_id: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: Fields = ()
 
 
 def wrong_method(method: str, allowed: Iterable[str]) -> Problem:

@@ -16,7 +16,7 @@ from service.answers.exchange import add_counts, check_encoding
 from service.answers.messages import Answer, Request
 from service.answers.metrics import Meter
 from service.answers.readiness import READINESS
-from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
+from service.answers.routes import AnyMethod, ComputingRoute, DocumentRoute, PlainRoute, Route
 from service.codec.column_tensors import ColumnsReader, describe_inputs, make_reader
 from service.codec.infer_request import Reader
 from service.codec.problems import Problem
@@ -54,7 +54,7 @@ def model_name(endpoint: Endpoint) -> str:
     return endpoint.architecture + (RAW_SUFFIX if endpoint.takes.key == RAW else "")
 
 
-def _refusal(problem: Problem, request_id: bytes) -> Answer:
+def refuse_v2(problem: Problem, request_id: bytes) -> Answer:
     """Return a problem in the protocol's form."""
     headers = tuple((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
     body = orjson.dumps({"error": problem.detail})
@@ -66,7 +66,7 @@ class V2Document(DocumentRoute):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return _refusal(problem, request_id)
+        return refuse_v2(problem, request_id)
 
 
 class ReadyDocument(V2Document):
@@ -81,16 +81,6 @@ class ReadyDocument(V2Document):
                 rule="ready",
             )
         return super().answer(request)
-
-
-class AnyMethod(tuple[str, ...]):
-    """All methods."""
-
-    __slots__ = ()
-
-    def __contains__(self, _: object) -> bool:
-        """Take any."""
-        return True
 
 
 class UnknownRoute(PlainRoute):
@@ -118,7 +108,7 @@ class UnknownRoute(PlainRoute):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return _refusal(problem, request_id)
+        return refuse_v2(problem, request_id)
 
 
 class InferRoute(ComputingRoute[InferAsked]):
@@ -150,7 +140,7 @@ class InferRoute(ComputingRoute[InferAsked]):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return _refusal(problem, request_id)
+        return refuse_v2(problem, request_id)
 
 
 def make_v2_routes(

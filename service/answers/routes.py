@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
 
 from service.answers.exchange import Asked, read_request, write_answer
-from service.answers.messages import READING, Answer, Request
+from service.answers.messages import READING, Answer, Fields, Request
 from service.answers.metrics import Meter
 from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.codec.rows import Rows
@@ -33,6 +33,16 @@ class Computable(Protocol):
 Read = TypeVar("Read", bound=Computable)
 
 
+class AnyMethod(tuple[str, ...]):
+    """All methods."""
+
+    __slots__ = ()
+
+    def __contains__(self, _: object) -> bool:
+        """Take any."""
+        return True
+
+
 class Route(ABC):
     """A path with an answer.
 
@@ -43,6 +53,8 @@ class Route(ABC):
     methods: tuple[str, ...] = READING
     architecture = ""
     computes = False
+    takes_body = True
+    """Whether bodies are kept for it."""
 
     @abstractmethod
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
@@ -65,15 +77,17 @@ class PlainRoute(Route):
 
 
 class DocumentRoute(PlainRoute):
-    """Answers with a document of JSON that never changes while the worker lives."""
+    """Answers with a document that never changes while the worker lives."""
 
-    def __init__(self, document: bytes, release: str) -> None:
+    def __init__(self, document: bytes, release: str, media_type: str = JSON_MEDIA_TYPE, headers: Fields = ()) -> None:
         self._document = document
         self._release = release
+        self._media_type = media_type
+        self._headers = headers
 
     def answer(self, request: Request) -> Answer:
         """Return the document."""
-        return Answer(HTTPStatus.OK.value, self._document, JSON_MEDIA_TYPE, request.request_id)
+        return Answer(HTTPStatus.OK.value, self._document, self._media_type, request.request_id, self._headers)
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem document."""

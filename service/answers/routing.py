@@ -8,10 +8,12 @@ import orjson
 from service.answers.metrics import Meter
 from service.answers.protocol_v2 import make_v2_routes
 from service.answers.routes import DocumentRoute, EndpointRoute, Route
-from service.contract.routes import MODELS_ROUTE, examples_route
+from service.contract.routes import METRICS_ROUTE, MODELS_ROUTE, examples_route
 from service.models.endpoints import Endpoint, make_endpoints
 from service.models.inference import Models
+from service.openapi.access import with_keys, without
 from service.openapi.document import DOCS_ROUTE, make_openapi
+from service.openapi.page import HTML_MEDIA_TYPE, PAGE, PAGE_HEADERS, PAGE_ROUTE
 from service.openapi.v2 import with_v2
 from service.settings import ServiceSettings
 
@@ -35,7 +37,10 @@ def make_routing(models: Models, settings: ServiceSettings) -> Routing:
         unknown_category=settings.unknown_category,
     )
     documents = _make_documents(models, endpoints, settings)
-    return route_endpoints(endpoints, release, documents)
+    routing = route_endpoints(endpoints, release, documents)
+    if settings.show_documents:
+        routing.routes[PAGE_ROUTE] = DocumentRoute(PAGE, release, HTML_MEDIA_TYPE, PAGE_HEADERS)
+    return routing
 
 
 def route_endpoints(
@@ -58,6 +63,13 @@ def _make_documents(models: Models, endpoints: list[Endpoint], settings: Service
     for name, card in release.cards.items():
         members = {"release": release.version, **card.examples.model_dump()}
         documents[examples_route(name)] = orjson.dumps(members)
-    document = make_openapi(release, endpoints, max_body_bytes=settings.max_body_bytes)
-    documents[DOCS_ROUTE] = orjson.dumps(with_v2(document, release, endpoints[0].takes))
+    hidden: set[str] = set() if settings.show_models else set(documents)
+    hidden |= set() if settings.show_metrics else {METRICS_ROUTE}
+    documents = {path: document for path, document in documents.items() if path not in hidden}
+    if settings.show_documents:
+        openapi = make_openapi(release, endpoints, max_body_bytes=settings.max_body_bytes)
+        openapi = without(with_v2(openapi, release, endpoints[0].takes), hidden)
+        if settings.keys_file is not None:
+            openapi = with_keys(openapi, limited=settings.rate_limit is not None)
+        documents[DOCS_ROUTE] = orjson.dumps(openapi)
     return documents

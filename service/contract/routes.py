@@ -14,6 +14,9 @@ DEADLINE_HEADER = "X-Archscale-Deadline-Ms"
 """Milliseconds that a request may wait before it is begun, where its client wants fewer than the service allows."""
 TRANSFORM_ROUTE = "/transform"
 MODELS_ROUTE = "/models"
+METRICS_ROUTE = "/metrics"
+PROBES = frozenset({"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"})
+"""Paths that are answered to everybody: orchestrators and load balancers have no key."""
 
 
 def predict_route(architecture: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
+from service.access.guard import Guard
 from service.answers.messages import DEADLINE_KEY, Headers, is_deadline, too_many_connections
 from service.answers.responder import Responder
 from service.answers.routes import Route
@@ -35,13 +36,16 @@ IDLE, HEAD, BODY = range(3)
 class Connections:
     """One instance for each worker."""
 
-    def __init__(self, responder: Responder, settings: ServiceSettings, *, cors: bool) -> None:
+    def __init__(
+        self, responder: Responder, settings: ServiceSettings, *, cors: bool, guard: Guard | None = None
+    ) -> None:
         self.responder = responder
         self.release = responder.release
         self.heads = Heads(responder.release)
         self.max_body_bytes = int(settings.max_body_bytes)
         self._settings = settings
         self._cors = cors
+        self._guard = guard
         self.settle_seconds = SETTLE_SECONDS if settings.drain_seconds else 0.0
         self._patience = settings.deadline_ms / 1000
         self._found: dict[bytes, tuple[Route | None, str, bytes]] = {
@@ -57,13 +61,16 @@ class Connections:
     def find(self, target: bytes, headers: Headers) -> tuple[Route | None, str, bytes]:
         """Return what answers, the path and the query. No route: that is for the ASGI application, which knows origins.
 
-        Raises HttpParserInvalidURLError.
+        A request that is not admitted gets a route of its own. Raises HttpParserInvalidURLError.
         """
         found = self._found.get(target)
         if found is None:
             path, query = _split_target(target)
             found = self.responder.find(path), path, query
-        return (None, found[1], found[2]) if self._cors and ORIGIN in headers else found
+        route, path, query = found
+        if route is None or (self._cors and ORIGIN in headers):
+            return None, path, query
+        return (self._guard and self._guard.refusal(path, headers)) or route, path, query
 
     def patience_of(self, headers: Headers) -> float:
         """Return the seconds that a request may wait: the setting's, or fewer if the client says so.

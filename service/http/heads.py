@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.answers.access_log import REQUEST_ID_KEY
-from service.answers.messages import Answer
+from service.answers.messages import NO_SNIFFING, Answer
 from service.contract.routes import RELEASE_HEADER
 
 Fields = Sequence[tuple[bytes, bytes]]
@@ -18,7 +18,8 @@ class Heads:
     """Writes the heads of a worker's answers."""
 
     def __init__(self, release: str) -> None:
-        self._named = b"\r\n%b: %b\r\n%b: " % (RELEASE_HEADER.lower().encode(), release.encode(), REQUEST_ID_KEY)
+        named = [(RELEASE_HEADER.lower().encode(), release.encode()), NO_SNIFFING, (REQUEST_ID_KEY, b"")]
+        self._named = b"".join([b"\r\n%b: %b" % field for field in named])
         self._defaults: Fields | None = None
         self._starts: dict[tuple[int, str], bytes] = {}
 

@@ -190,9 +190,10 @@ class ServiceProtocol(HttpToolsProtocol):
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
         size = int(headers.get(b"content-length", 0))
         self._is_hopeless = size > SHORT_BYTES and self.shared.turn.seconds_until(size) > patience
+        self._keeps_body = route.takes_body and not self._is_hopeless
         if size > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
-        elif self._is_hopeless and b"expect" in headers:
+        elif not self._keeps_body and b"expect" in headers:
             self._refuse_body(overloaded(self.shared.turn.seconds_until(size), closes=True))
         elif b"expect" in headers and not is_old and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
@@ -221,7 +222,7 @@ class ServiceProtocol(HttpToolsProtocol):
             super().on_body(body)
         elif self.body_bytes > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
-        elif not self._is_hopeless:
+        elif self._keeps_body:
             if self._body and isinstance(self._body, bytes):
                 self._body = bytearray(self._body)  # grows without a copy, and takes no object for each piece
             self._body += body

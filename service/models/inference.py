@@ -12,7 +12,8 @@ from service.contract.card import ModelCard
 from service.contract.files import GOLDEN_ROWS, NETWORK_FILE, PIPELINE_FILE, PREPROCESSING_ONNX_FILE, TRACE_FILE
 from service.contract.names import PREDICTION, PREPROCESSING, hidden_output
 from service.contract.policies import PARITY_TOLERANCE
-from service.models.release import Release, ReleaseError
+from service.models.entry import ReleaseError
+from service.models.release import Release
 
 Array = NDArray[np.float32]
 WARM_UP_ROWS = (1, 2, 64)

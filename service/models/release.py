@@ -4,7 +4,6 @@ A release is complete when its preprocessing entry, which is written last, and e
 lists are there. Architectures are taken by that list, never by their own ``latest``.
 """
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,24 +18,16 @@ from service.contract.card import CARD_FORMAT, ModelCard
 from service.contract.files import (
     CARD_FILE,
     GOLDEN_ROWS,
-    NETWORK_FILE,
-    PIPELINE_FILE,
-    PREPROCESSING_ONNX_FILE,
-    TRACE_FILE,
     ReleaseManifest,
     entry_name,
 )
 from service.contract.names import PREPROCESSING, check_name, count_features
+from service.models.entry import ReleaseError, check_entry
 
 logger = logging.getLogger("bentoml.archscale")
 PREPROCESSING_ENTRY = entry_name(PREPROCESSING)
 FORMATS = (1, CARD_FORMAT)
 """Of the cards that are read. The first is that of cards that name none."""
-ARCHITECTURE_FILES = (NETWORK_FILE, PIPELINE_FILE, TRACE_FILE, CARD_FILE)
-
-
-class ReleaseError(Exception):
-    """There is no release to serve, or it can't be trusted: one line that says what to do."""
 
 
 class UnknownFormatError(Exception):
@@ -71,7 +62,7 @@ def open_release(*, wanted: str | None = None, only: tuple[str, ...] = ()) -> Re
     architectures = _choose(manifest, only)
     folders = {part: _folder(part, manifest.release) for part in (*architectures, PREPROCESSING)}
     for part, folder in folders.items():
-        _verify(part, folder, manifest)
+        check_entry(part, folder, manifest.release, manifest.files.get(part, {}))
     cards = {name: _read_card(folders[name] / CARD_FILE, name, manifest) for name in architectures}
     return Release(manifest.release, architectures, manifest, folders, cards)
 
@@ -154,27 +145,6 @@ def _choose(manifest: ReleaseManifest, only: tuple[str, ...]) -> tuple[str, ...]
             f"({', '.join(manifest.architectures)}), however: {missing[0]!r}. Correct or unset it."
         )
     return tuple(name for name in manifest.architectures if not only or name in only)
-
-
-def _verify(part: str, folder: Path, manifest: ReleaseManifest) -> None:
-    digests = manifest.files.get(part, {})
-    read = (PREPROCESSING_ONNX_FILE,) if part == PREPROCESSING else ARCHITECTURE_FILES
-    if unlisted := [name for name in read if name not in digests]:
-        raise ReleaseError(
-            f"the manifest of release {manifest.release} must list every file of {entry_name(part)} that is served, "
-            f"however: {unlisted[0]} is not listed. Train again with: python -m training"
-        )
-    for name, expected in digests.items():
-        try:
-            digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        except OSError as error:
-            digest = f"unreadable ({error.strerror})"
-        if digest != expected:
-            raise ReleaseError(
-                f"{entry_name(part)}:{manifest.release}: {name} must have SHA-256 {expected[:12]}..., "
-                f"however: {digest[:40]}. The file was changed; train again or serve another release "
-                "with ARCHSCALE_RELEASE."
-            )
 
 
 def _read_card(path: Path, name: str, manifest: ReleaseManifest) -> ModelCard:

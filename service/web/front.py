@@ -16,47 +16,56 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
+from service.access.guard import Guard
 from service.answers import routes
 from service.answers.access_log import REQUEST_ID_KEY, request_id_of
-from service.answers.messages import READING, Answer, Request, wrong_method
+from service.answers.messages import NO_SNIFFING, READING, Answer, Request, wrong_method
 from service.answers.responder import Responder
 from service.codec.problems import Problem
 from service.contract.routes import RELEASE_HEADER
+from service.settings import ServiceSettings
 from service.web.body import ClientGoneError, read_body
 from service.web.tracing import traced
+
+DOCUMENTS = ("index", "schema", "openapi-spec", "static_content")
+METRICS = ("metrics",)
+"""BentoML's names of its routes."""
 
 
 class Front:
     """Messages of ASGI: requests read whole, answers sent. One instance for each worker."""
 
-    def __init__(self, app: Starlette, responder: Responder, *, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: Starlette, responder: Responder, settings: ServiceSettings, *, guard: Guard | None = None
+    ) -> None:
         self._app = app
         self._responder = responder
-        self._max_body_bytes = max_body_bytes
+        self._guard = guard
+        self._max_body_bytes = settings.max_body_bytes
         self._release_header = (RELEASE_HEADER.lower().encode(), responder.release.encode())
         self._respond = traced(self._answer)
-        self._routes = list(app.routes)
+        self._routes = [route for route in app.routes if not _is_hidden(route, settings)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML's application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._responder.find(get_route_path(scope)) is not None:
+            return
+        path = get_route_path(scope)
+        if self._guard is not None and (refused := self._guard.refusal(path, dict(scope["headers"]))) is not None:
+            await self._send(send, self._responder.answer(refused, _begin(scope)))
+        elif self._responder.find(path) is not None:
             await self._respond(scope, receive, send)
         else:
             await self._pass_on(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer at one of the contract's routes."""
-        path = get_route_path(scope)
-        route = self._responder.find(path)
+        request = _begin(scope)
+        route = self._responder.find(request.path)
         assert route is not None
-        headers = dict(scope["headers"])
-        request = Request(
-            scope["method"], path, scope["query_string"], headers, b"", request_id_of(headers), time.perf_counter()
-        )
         try:
-            request.body = await read_body(headers, receive, self._max_body_bytes)
+            request.body = await read_body(request.headers, receive, self._max_body_bytes)
         except Problem as problem:
             answer = self._responder.refuse(route, request, problem)
         except ClientGoneError:
@@ -88,6 +97,7 @@ class Front:
             (b"content-type", answer.media_type.encode()),
             (b"content-length", b"%d" % len(answer.body)),
             self._release_header,
+            NO_SNIFFING,
             (REQUEST_ID_KEY, answer.request_id),
             *answer.headers,
         ]
@@ -96,7 +106,7 @@ class Front:
 
     def _naming(self, send: Send, request_id: bytes) -> Send:
         """BentoML's own answers name the release and the request too."""
-        named = (self._release_header, (REQUEST_ID_KEY, request_id))
+        named = (self._release_header, NO_SNIFFING, (REQUEST_ID_KEY, request_id))
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -104,6 +114,19 @@ class Front:
             await send(message)
 
         return send_named
+
+
+def _begin(scope: Scope) -> Request:
+    """Make of a head a request whose body is still to come."""
+    headers = dict(scope["headers"])
+    path, query = get_route_path(scope), scope["query_string"]
+    return Request(scope["method"], path, query, headers, b"", request_id_of(headers), time.perf_counter())
+
+
+def _is_hidden(route: BaseRoute, settings: ServiceSettings) -> bool:
+    """Whether a route of BentoML's is switched off."""
+    name = getattr(route, "name", None)
+    return (name in DOCUMENTS and not settings.show_documents) or (name in METRICS and not settings.show_metrics)
 
 
 def _check_method(scope: Scope, allowed: Iterable[str], hint: str) -> None:

@@ -6,6 +6,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from service.access.guard import Guard
+from service.access.key_file import KeyFile
+from service.access.tally import Tally
 from service.answers.access_log import AccessLog
 from service.answers.responder import Responder
 from service.answers.routing import make_routing
@@ -22,11 +25,19 @@ def make_app(app: Starlette, models: Models, settings: ServiceSettings) -> ASGIA
     routing = make_routing(models, settings)
     log = AccessLog(settings.access_log, release=routing.release) if settings.access_log else None
     responder = Responder(routing, together=settings.turn_batching, log=log)
+    guard = _make_guard(settings, routing.release)
     cors = _take_cors(app)
     if not exports_spans():  # BentoML makes its spans of messages of ASGI
-        protocol.install(Connections(responder, settings, cors=cors is not None))
-    front: ASGIApp = Front(app, responder, max_body_bytes=settings.max_body_bytes)
+        protocol.install(Connections(responder, settings, cors=cors is not None, guard=guard))
+    front: ASGIApp = Front(app, responder, settings, guard=guard)
     return front if cors is None else cors.cls(front, *cors.args, **cors.kwargs)
+
+
+def _make_guard(settings: ServiceSettings, release: str) -> Guard | None:
+    if settings.keys_file is None:
+        return None
+    keys = KeyFile(settings.keys_file)
+    return Guard(keys, Tally(), release, rate=settings.rate_limit, workers=settings.workers)
 
 
 def _take_cors(app: Starlette) -> Middleware | None:

@@ -1,6 +1,9 @@
 """Which release of the model store is served, and what is wrong with those that are not."""
 
+import hashlib
 import json
+import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +14,14 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.models import ModelStore
 
 from service.contract.card import Examples, ModelCard
-from service.models.release import ReleaseError, open_release
+from service.models.entry import ReleaseError
+from service.models.release import open_release
 from tests.cards import make_card
 from tests.simulated import Profile
 from training.store import save_release
 
 SMALL = Profile("small", 2, 50, 14_151, fixed_ms=0.1, row_ms=0.01, accuracy=0.9, train_seconds=1, worker_mb=130)
+GRAPH = hashlib.sha256(b"graph").hexdigest()
 OLD, NEW = "20260101t000000-aaaaaa", "20260201t000000-bbbbbb"
 
 
@@ -182,4 +187,65 @@ def test_the_features_are_those_of_the_encoded_columns(models: Path) -> None:
 def test_levels_and_classes_must_be_there(models: Path, changes: dict[str, Any], reason: str) -> None:
     save(NEW, **changes)
     with pytest.raises(ReleaseError, match=reason):
+        open_release()
+
+
+def put_a_pickle(folder: Path) -> str:
+    (folder / "custom_objects.pkl").write_bytes(pickle.dumps({}))
+    return "'custom_objects.pkl' is not among them"
+
+
+def put_a_folder(folder: Path) -> str:
+    (folder / "more").mkdir()
+    (folder / "more/network.onnx").write_bytes(b"graph")
+    return "'more/network.onnx' is not among them"
+
+
+def put_a_link(folder: Path) -> str:
+    (folder / "network.onnx").rename(folder.parent / "elsewhere.onnx")
+    (folder / "network.onnx").symlink_to(folder.parent / "elsewhere.onnx")
+    return "'network.onnx' is a link"
+
+
+def put_a_linked_folder(folder: Path) -> str:
+    (folder / "more").symlink_to(folder.parent)
+    return "'more' is a link"
+
+
+def change_a_file(folder: Path) -> str:
+    (folder / "network.onnx").write_bytes(b"Graph")
+    return "network.onnx must have SHA-256"
+
+
+def lose_a_file(folder: Path) -> str:
+    (folder / "network.onnx").unlink()
+    return "unreadable"
+
+
+@pytest.mark.parametrize(
+    "harm", [put_a_pickle, put_a_folder, put_a_link, put_a_linked_folder, change_a_file, lose_a_file]
+)
+@pytest.mark.parametrize("part", ["small", "preprocessing"])
+def test_an_entry_that_holds_anything_but_its_files_is_refused(models: Path, part: str, harm: Any) -> None:
+    save(NEW)
+    folder = models / f"archscale-{part}" / NEW
+    if part == "preprocessing":
+        (folder / "preprocessing.onnx").rename(folder / "network.onnx")
+        edit_manifest(models, NEW, lambda manifest: manifest["files"][part].update({"network.onnx": GRAPH}))
+        (folder / "preprocessing.onnx").write_bytes(b"graph")
+    told = harm(folder)
+    with pytest.raises(ReleaseError, match=re.escape(told)) as caught:
+        open_release()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "content"), [("extra.pkl", b"harmless"), ("extra.json", pickle.dumps([1]))])
+def test_a_pickle_that_the_manifest_lists_is_refused_whatever_it_is_called(
+    models: Path, name: str, content: bytes
+) -> None:
+    save(NEW)
+    (models / "archscale-small" / NEW / name).write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    edit_manifest(models, NEW, lambda manifest: manifest["files"]["small"].update({name: digest}))
+    with pytest.raises(ReleaseError, match=rf"run no code when they are read, however: '{name}'"):
         open_release()

@@ -35,6 +35,10 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         ("ARCHSCALE_ARCHITECTURES", "Small"),
         ("ARCHSCALE_WORKER", "2"),
         ("ARCHSCALE_UNKNOWN_CATEGORY", "allow"),
+        ("ARCHSCALE_RATE_LIMIT", "0"),
+        ("ARCHSCALE_RATE_LIMIT", "inf"),
+        ("ARCHSCALE_RATE_LIMIT", "10"),  # of which key?
+        ("ARCHSCALE_SHOW_METRICS", "perhaps"),
     ],
 )
 def test_a_bad_setting_is_named_in_one_line(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
