@@ -162,7 +162,7 @@ def test_zeros_in_front_of_numbers_are_told_with_their_line() -> None:
 
 
 def words_of(levels: Sequence[str]) -> list[str]:
-    return RNG.choice(list(levels), ROWS).tolist()
+    return [str(word) for word in RNG.choice(list(levels), ROWS)]
 
 
 def test_spellings_of_yes_and_no_that_are_no_pair_are_named() -> None:
