@@ -69,9 +69,10 @@ bench: bench-training bench-serving bench-shape bench-decoding  ## time training
 bench-training: setup  ## time training against scikit-learn
 	$(BIN)/python -m tests.bench.bench_training
 
-# Needs two processors, a release in the store, and Debian's wrk.
-bench-serving: setup .venv-peers/.installed .venv-mlserver/.installed  ## compare the service with its peers
-	$(BIN)/python -m tests.bench.peers
+# Needs two processors that nobody else uses for twelve minutes, a release in the store, and Debian's wrk.
+PEERS := .venv-peers .venv-mlserver .venv-triton .venv-ray
+bench-serving: setup $(PEERS:%=%/.installed)  ## compare the service with its peers
+	$(BIN)/python -m tests.bench.peers $(BENCH_OPTIONS)
 
 bench-shape: setup  ## take the shape of the process apart: what each part does to throughput
 	$(BIN)/python -m tests.bench.bench_shape
@@ -109,7 +110,9 @@ try-python: setup  ## try the service with another Python: make try-python PYTHO
 
 .venv-peers/.installed: tests/bench/peers/requirements.txt
 .venv-mlserver/.installed: tests/bench/peers/requirements-mlserver.txt
-.venv-peers/.installed .venv-mlserver/.installed:
+.venv-triton/.installed: tests/bench/peers/requirements-triton.txt
+.venv-ray/.installed: tests/bench/peers/requirements-ray.txt
+$(PEERS:%=%/.installed):
 	$(PYTHON) -m venv $(@D)
 	@echo 'Installing peers into $(@D): a few minutes.'
 	$(INSTALL) -r $<
@@ -143,4 +146,8 @@ lock: setup  ## resolve the versions in requirements/ anew, for every Python and
 	$(LOCK) --group dev --constraint requirements/service.txt --output-file requirements/dev.txt
 
 clean:  ## remove what can be made again, but no results
+<<<<<<< HEAD
 	rm -rf sbom.json sbom-service.json $(VENV) .venv-peers .venv-mlserver .venv-tables .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+=======
+	rm -rf sbom.json $(VENV) $(PEERS) .venv-tables .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+>>>>>>> peers

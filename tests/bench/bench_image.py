@@ -4,7 +4,6 @@ Needs root, podman, runc and mmdebstrap (as the image's tests do), two processor
 Takes three minutes, most of them to build.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from pathlib import Path
 from loadtest.record.intervals import median, paired_ratio
 from loadtest.target.catalogue import read_examples
 from loadtest.target.server import link_models, serve_newest
-from service.contract.routes import JSON_MEDIA_TYPE, predict_route
+from service.contract.routes import predict_route
+from tests.bench.peers.bodies import as_json
 from tests.bench.peers.wrk import drive
 from tests.container import running
 from tests.podman import Podman, private_podman, run
@@ -93,11 +93,11 @@ def _show_throughput(podman: Podman, image: str) -> None:
         serve_newest(ARCHSCALE_WORKERS="1") as server,
     ):
         features = read_examples(server.url, "small").rows.features[:1]
-        body = json.dumps({"features": features}).encode()
+        body = as_json(features)
         for _ in range(ROUNDS):
             for found, url in ((inside, container.url), (outside, server.url)):
                 route = url + predict_route("small")
-                load = drive(route, body, JSON_MEDIA_TYPE, seconds=SECONDS, processor=driver)
+                load = drive(route, body, seconds=SECONDS, processor=driver)
                 found.append(load.requests_per_second)
     print(f"requests/s of one row: {median(inside):,.0f} inside; inside / outside {paired_ratio(inside, outside)}")
 

@@ -16,8 +16,10 @@ from rich.table import Table
 
 from loadtest.record.intervals import median, paired_ratio
 from loadtest.target.catalogue import read_examples
-from loadtest.target.server import link_models, serve
-from service.contract.routes import JSON_MEDIA_TYPE, predict_route
+from loadtest.target.server import link_models, serve, serve_newest
+from service.contract.routes import predict_route
+from tests.bench.peers.bodies import as_json
+from tests.bench.peers.servers import Peer, start
 from tests.bench.peers.wrk import drive
 
 ROUNDS = 5
@@ -44,6 +46,10 @@ def main() -> None:
         for name, settings in VARIANTS.items():
             _measure(figures[name], {"ARCHSCALE_WORKERS": "1", **settings}, driver)
     _show(figures)
+    at_once = _drive_at_once(driver)
+    from tests.bench.stack import tell_stack  # makes metrics in this process, of which no server may hear
+
+    print(tell_stack("small", at_once, median(figures["as it is"]["requests/s"])))
     print(json.dumps(figures))
 
 
@@ -53,11 +59,21 @@ def _measure(figures: dict[str, list[float]], settings: dict[str, str], driver: 
         link_models(home)
         with serve(home, "tests.bench.shapes:Shaped", log=Path(folder) / "log", **settings) as server:
             features = read_examples(server.url, "small").rows.features[:1]
-            body = json.dumps({"features": features}).encode()
+            body = as_json(features)
             url = server.url + predict_route("small")
-            load = drive(url, body, JSON_MEDIA_TYPE, seconds=SECONDS, processor=driver)
+            load = drive(url, body, seconds=SECONDS, processor=driver)
     for name, value in (("requests/s", load.requests_per_second), ("p50", load.p50_ms), ("p99", load.p99_ms)):
         figures[name].append(value)
+
+
+def _drive_at_once(driver: int) -> float:
+    """Return requests/s of a protocol that parses a request of one row and answers it at once."""
+    peer = Peer("uvloop and httptools", ("-m", "tests.bench.peers.at_once", "{port}"), ".venv")
+    with serve_newest(ARCHSCALE_WORKERS="1") as server:
+        body = as_json(read_examples(server.url, "small").rows.features[:1])
+    with start(peer, {}, "/", body) as running:
+        rates = [drive(running.url, body, seconds=SECONDS, processor=driver).requests_per_second for _ in range(ROUNDS)]
+    return median(rates)
 
 
 def _show(figures: Figures) -> None:

@@ -1,6 +1,5 @@
-"""The peers: how each is started, where it answers, and in which words."""
+"""The peers: how each is started, and where it answers."""
 
-import json
 import os
 import subprocess
 import time
@@ -15,19 +14,37 @@ import psutil
 
 from loadtest.record.errors import MeasurementError
 from loadtest.target.server import PROJECT, free_port, stop
+from tests.bench.peers.bodies import Body
 
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
+V2_ROUTE = "/v2/models/network/infer"
+PLACE = ("--host", "127.0.0.1", "--port", "{port}")
+# uvicorn gathers what its access log would say even at a log level that never prints it (0.54).
+ASGI = ("-m", "uvicorn", *PLACE, "--loop", "uvloop", "--http", "httptools", "--no-access-log")
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Another way to serve the same network. command: ``{port}`` stands for the port; route: of predictions."""
+    """Another way to serve the same network. command: ``{port}`` stands for the port; folder: of its environment."""
 
     name: str
     command: tuple[str, ...]
-    route: str
-    python: Path
+    folder: str = ".venv-peers"
+
+
+PEERS = (
+    Peer("uvloop and httptools", ("-m", "tests.bench.peers.at_once", "{port}")),
+    Peer("ASGI echo", (*ASGI, "tests.bench.peers.echo:app")),
+    Peer("bare ASGI", (*ASGI, "tests.bench.peers.bare:app")),
+    Peer("FastAPI", (*ASGI, "tests.bench.peers.with_fastapi:app")),
+    Peer("tutorial BentoML", ("-m", "bentoml", "serve", "tests.bench.peers.tutorial:Tutorial", *PLACE)),
+    Peer("LitServe", ("-m", "tests.bench.peers.with_litserve", "{port}")),
+    Peer("MLServer", ("-m", "tests.bench.peers.with_mlserver", "{port}"), ".venv-mlserver"),
+    Peer("Triton", ("-m", "tests.bench.peers.with_triton", "{port}", "batching"), ".venv-triton"),
+    Peer("Triton, no batching", ("-m", "tests.bench.peers.with_triton", "{port}"), ".venv-triton"),
+    Peer("Ray Serve", ("-m", "tests.bench.peers.with_ray", "{port}"), ".venv-ray"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,29 +60,11 @@ class Running:
         return max(int(part.memory_info().rss) for part in (self.process, *self.process.children(recursive=True)))
 
 
-def peers(python: Path, mlserver_python: Path) -> list[Peer]:
-    """All peers. python: the interpreter of their environment; mlserver_python: that of MLServer's."""
-    place = ("--host", "127.0.0.1", "--port", "{port}")
-    # uvicorn gathers what its access log would say even at a log level that never prints it (0.54).
-    asgi = ("-m", "uvicorn", *place, "--loop", "uvloop", "--http", "httptools", "--no-access-log")
-    tutorial = ("-m", "bentoml", "serve", "tests.bench.peers.tutorial:Tutorial", *place)
-    return [
-        Peer("ASGI echo", (*asgi, "tests.bench.peers.echo:app"), "/", python),
-        Peer("bare ASGI", (*asgi, "tests.bench.peers.bare:app"), "/predict", python),
-        Peer("FastAPI", (*asgi, "tests.bench.peers.with_fastapi:app"), "/predict", python),
-        Peer("tutorial BentoML", tutorial, "/predict", python),
-        Peer("LitServe", ("-m", "tests.bench.peers.with_litserve", "{port}"), "/predict", python),
-        Peer(
-            "MLServer", ("-m", "tests.bench.peers.with_mlserver", "{port}"), "/v2/models/network/infer", mlserver_python
-        ),
-    ]
-
-
 @contextmanager
-def start(peer: Peer, environment: dict[str, str], body: bytes) -> Iterator[Running]:
+def start(peer: Peer, environment: dict[str, str], route: str, body: Body) -> Iterator[Running]:
     """Start ``peer`` on the processors of this process; ready is when it answers ``body``. Raises MeasurementError."""
     port = free_port()
-    command = [str(peer.python), *(part.format(port=port) for part in peer.command)]
+    command = [str(_python_of(peer)), *(part.format(port=port) for part in peer.command)]
     path = {"PYTHONPATH": str(PROJECT), "BENTOML_DO_NOT_TRACK": "True"}
     began = time.monotonic()
     process = subprocess.Popen(
@@ -77,16 +76,26 @@ def start(peer: Peer, environment: dict[str, str], body: bytes) -> Iterator[Runn
         start_new_session=True,
     )
     try:
-        url = f"http://127.0.0.1:{port}{peer.route}"
-        _wait(url, body, process, peer.name)
+        url = f"http://127.0.0.1:{port}"
+        _wait(url + route, body, process, peer.name)
         yield Running(url, time.monotonic() - began, psutil.Process(process.pid))
     finally:
         stop(process)
 
 
-def _wait(url: str, body: bytes, process: subprocess.Popen[bytes], name: str) -> None:
+def _python_of(peer: Peer) -> Path:
+    """Return the interpreter of a peer's environment. Raises MeasurementError if there is none."""
+    python = PROJECT / peer.folder / "bin/python"
+    if not python.exists():
+        raise MeasurementError(
+            f"{peer.name} must be installed, however: {peer.folder} is not there. Run: make bench-serving"
+        )
+    return python
+
+
+def _wait(url: str, body: Body, process: subprocess.Popen[bytes], name: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(url, body.content, body.headers)
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(request, timeout=5):
@@ -94,20 +103,3 @@ def _wait(url: str, body: bytes, process: subprocess.Popen[bytes], name: str) ->
         except (OSError, urllib.error.URLError):
             time.sleep(POLL_SECONDS)
     raise MeasurementError(f"{name} must answer within {READY_SECONDS:g} s, however: it does not.")
-
-
-def body_for(peer: Peer, features: list[list[float]]) -> bytes:
-    """JSON of the rows, in the peer's words."""
-    if peer.name != "MLServer":
-        return json.dumps({"features": features}).encode()
-    flat = [value for row in features for value in row]
-    shape = [len(features), len(features[0])]
-    return json.dumps({"inputs": [{"name": "features", "shape": shape, "datatype": "FP32", "data": flat}]}).encode()
-
-
-def python_of(folder: str) -> Path:
-    """Return the interpreter of an environment in the project's folder. Raises MeasurementError if there is none."""
-    python = PROJECT / folder / "bin/python"
-    if not python.exists():
-        raise MeasurementError(f"the peers must be installed, however: {folder} is not there. Run: make bench-serving")
-    return python

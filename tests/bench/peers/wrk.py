@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.record.errors import MeasurementError
+from tests.bench.peers.bodies import Body
 
 CONNECTIONS = 16
 SCRIPT = """
 wrk.method = "POST"
 wrk.body = io.open("{body}", "rb"):read("*a")
-wrk.headers["Content-Type"] = "{media_type}"
-wrk.headers["Accept"] = "{media_type}"
+{headers}
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format('\\n{{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "failed": %d}}\\n',
@@ -33,14 +33,13 @@ class Load:
     p99_ms: float
 
 
-def drive(
-    url: str, body: bytes, media_type: str, *, seconds: int, processor: int, connections: int = CONNECTIONS
-) -> Load:
+def drive(url: str, body: Body, *, seconds: int, processor: int, connections: int = CONNECTIONS) -> Load:
     """POST ``body`` again and again. Raises MeasurementError if an answer has not status 2xx or wrk is missing."""
     with tempfile.TemporaryDirectory() as folder:
         file, script = Path(folder) / "body", Path(folder) / "script.lua"
-        file.write_bytes(body)
-        script.write_text(SCRIPT.format(body=file, media_type=media_type))
+        file.write_bytes(body.content)
+        headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in body.headers.items())
+        script.write_text(SCRIPT.format(body=file, headers=headers))
         command = ["taskset", "-c", str(processor), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
         try:
             ended = subprocess.run(
