@@ -12,7 +12,7 @@ from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Load
 from loadtest.record.samples import Samples, files_of, load_all
 from loadtest.study.machine import on
-from loadtest.target.server import PROJECT
+from loadtest.target.server import PROJECT, free_port
 
 LOCUSTFILE = PROJECT / "loadtest" / "locustfile.py"
 START_SECONDS = 60.0
@@ -43,7 +43,8 @@ def run_locust(
     if api_key_file is not None:
         options += ["--api-key-file", str(api_key_file.absolute())]
     if processes > 1:
-        options += ["--processes", str(processes)]
+        port = str(free_port())  # Locust's own, 5557, may be another study's
+        options += ["--processes", str(processes), "--master-bind-port", port, "--master-port", port]
     limit = min(load.warm_up_seconds + load.seconds + START_SECONDS, longest_seconds)
     with file.with_suffix(".log").open("w+b") as log:
         with on(processors):

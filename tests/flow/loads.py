@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from loadtest.target.server import free_port
 from tests.commands import ROOT
 from tests.patience import PATIENCE_SECONDS
 
@@ -19,6 +20,12 @@ SERVICE_SECONDS = 0.05
 TRUE_ANSWERS = 20
 LOCUSTFILE = "loadtest/locustfile.py"
 LOCUST = (sys.executable, "-m", "locust", "-f")
+
+
+def in_processes(count: int) -> tuple[str, ...]:
+    """Options for so many processes, whose master listens on a port of its own: other tests have one, too."""
+    port = str(free_port())
+    return ("--processes", str(count), "--master-bind-port", port, "--master-port", port)
 
 
 def locust(*arguments: str, locustfile: str = LOCUSTFILE) -> subprocess.CompletedProcess[str]:

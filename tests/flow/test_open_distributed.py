@@ -12,7 +12,7 @@ from loadtest.generator.arrivals import Schedule
 from loadtest.record.samples import Samples, file_of_worker, load_all, load_samples
 from loadtest.target.server import Server, free_port
 from tests.commands import ROOT
-from tests.flow.loads import locust, locust_beside
+from tests.flow.loads import in_processes, locust, locust_beside
 from tests.patience import PATIENCE_SECONDS
 
 RATE, SECONDS, SEED, WORKERS = 50, 1.0, 11, 2
@@ -39,7 +39,7 @@ def parts(file: Path) -> list[Samples]:
 
 def test_processes_of_one_machine_write_a_file_each_and_end_by_themselves(service: Server, tmp_path: Path) -> None:
     file = tmp_path / "samples.npz"
-    processes = ("--processes", str(WORKERS), *USERS, "--results", str(file))
+    processes = (*in_processes(WORKERS), *USERS, "--results", str(file))
     ended = locust("OpenLargeUser", "--host", service.url, *LOAD, *processes)
     assert ended.returncode == 0, ended.stderr
     assert_shares(file)
@@ -49,7 +49,7 @@ def test_a_master_that_hears_no_statistics_in_time_knows_that_its_workers_asked(
     service: Server, tmp_path: Path
 ) -> None:
     file = tmp_path / "samples.npz"
-    processes = ("--processes", str(WORKERS), *USERS, "--results", str(file))
+    processes = (*in_processes(WORKERS), *USERS, "--results", str(file))
     late = "tests/flow/late_reports.py"
     ended = locust("OpenLargeUser", "--host", service.url, *LOAD, *processes, locustfile=late)
     assert ended.returncode == 0, ended.stderr

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from loadtest.target.server import Server
-from tests.flow.loads import locust
+from tests.flow.loads import in_processes, locust
 
 AT_A_TIME = 2
 OPEN = ("OpenSmallUser", "--rate", "5", "--seconds", "1")
@@ -23,7 +23,7 @@ REFUSED = {
     "no architecture": (("OpenArchitectureUser", "--rate", "5"), "Give --architecture NAME."),
     "nobody there": ((*OPEN, "--host", "http://127.0.0.1:9"), "Start it or correct --host."),
     "a folder that does not exist": ((*OPEN, "--results", "nowhere/samples.npz"), "Make the folder."),
-    "the same in two processes": (("OpenSmallUser", "--processes", "2"), "Give --rate ARRIVALS_PER_SECOND."),
+    "the same in two processes": (("OpenSmallUser", *in_processes(2)), "Give --rate ARRIVALS_PER_SECOND."),
 }
 
 
