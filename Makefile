@@ -59,8 +59,9 @@ picture: setup  ## make the README's picture of the newest study in results/, or
 	$(BIN)/python -m tests.picture $(RESULTS)
 
 # Needs a release in the store.
-fuzz: setup  ## ask the service thousands of generated requests, and the decoders millions of broken bodies
+fuzz: setup  ## ask the service thousands of generated requests and random bytes, and the decoders millions of broken bodies
 	$(BIN)/python -m tests.bench.fuzz_contract
+	$(BIN)/python -m tests.bench.fuzz_protocol
 	$(BIN)/python -m tests.bench.fuzz_decoders
 
 bench: bench-training bench-serving bench-shape bench-decoding  ## time training and serving against their peers, interleaved

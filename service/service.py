@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from service.answers.readiness import READINESS
 from service.contract.files import entry_name
 from service.contract.names import PREPROCESSING
+from service.http.tested import UntestedError, check_uvicorn
 from service.image import make_image
 from service.models.endpoints import make_endpoints
 from service.models.inference import Models, load_models
@@ -109,9 +110,10 @@ class _Archscale:
     def prove() -> None:
         """Once, before any worker: prove the golden rows, and hold every worker to the release that was proven."""
         try:
+            check_uvicorn()
             load_models(RELEASE, threads=SETTINGS.threads)
             metrics_folder.make(HOME, SETTINGS.workers)
-        except (ReleaseError, metrics_folder.MetricsFolderError) as error:
+        except (UntestedError, ReleaseError, metrics_folder.MetricsFolderError) as error:
             print(error, file=sys.stderr)
             raise SystemExit(1) from None
         parent.prepare(SETTINGS.hang_seconds)

@@ -76,7 +76,7 @@ class Container:
 def running(podman: Podman, image: str, *options: str, **settings: str) -> Iterator[Container]:
     """Run ``image`` on a free port of 127.0.0.1 until it is ready, restricted; remove it afterwards."""
     port = str(free_port())
-    environment = {"BENTOML_HOST": "127.0.0.1", "BENTOML_PORT": port, **settings}
+    environment = {"BENTOML_HOST": "127.0.0.1", "BENTOML_PORT": port, "ARCHSCALE_DRAIN_SECONDS": "0", **settings}
     flags = [f"--env={name}={value}" for name, value in environment.items()]
     name = f"archscale-{port}"
     podman("run", "--detach", f"--name={name}", "--network=host", *RESTRICTIONS, *options, *flags, image)

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
 
-from service.codec.problems import Problem
+from service.codec.problems import Problem, malformed
+from service.contract.routes import DEADLINE_HEADER
 
 Headers = dict[bytes, bytes]
 """Names in lower case; of a name that is sent twice the last value."""
+DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
+MOST_DIGITS = 9
 READING = ("GET", "HEAD")
 
 
@@ -81,6 +84,21 @@ def too_many_connections(setting: str, most: int) -> Problem:
         rule="connections",
         headers={"Retry-After": "1"},
     )
+
+
+def is_deadline(given: bytes) -> bool:
+    """Whether a deadline is whole milliseconds."""
+    return given.isdigit() and len(given) <= MOST_DIGITS
+
+
+def check_deadline(given: bytes) -> None:
+    """Raise Problem 400 for a deadline that is none."""
+    if not is_deadline(given):
+        raise malformed(
+            f"{DEADLINE_HEADER} must be whole milliseconds, however: {given[:20].decode('latin-1')!r}. "
+            "Send digits, or leave it out.",
+            rule="deadline",
+        )
 
 
 def failure() -> Problem:

@@ -83,15 +83,24 @@ class ReadyDocument(V2Document):
         return super().answer(request)
 
 
+class AnyMethod(tuple[str, ...]):
+    """All methods."""
+
+    __slots__ = ()
+
+    def __contains__(self, _: object) -> bool:
+        """Take any."""
+        return True
+
+
 class UnknownRoute(PlainRoute):
-    """Any other path below ``/v2``."""
+    """Any other path below ``/v2``: 404 comes before 405."""
+
+    methods = AnyMethod()
 
     def __init__(self, models: Iterable[str], release: str) -> None:
         self._models = tuple(models)
         self._release = release
-
-    def check_method(self, method: str) -> None:
-        """Take any: 404 comes before 405."""
 
     def answer(self, request: Request) -> Answer:
         """Raise Problem 404, by the first part of the path that is not there."""

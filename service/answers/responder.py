@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from service.answers.access_log import AccessLog
-from service.answers.messages import Answer, Request, failure
+from service.answers.messages import DEADLINE_KEY, Answer, Request, check_deadline, failure, wrong_method
 from service.answers.metrics import STAGES
 from service.answers.protocol_v2 import is_v2
 from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
@@ -64,21 +64,31 @@ class Responder:
         return self.answer_all([(route, request)])[0]
 
     def answer_all(self, calls: Sequence[Call]) -> list[Answer]:
-        """Answer requests that arrived together, in their order."""
+        """Answer requests that arrived together, in their order. Never raises: somebody waits for each answer."""
+        try:
+            return self._answer_all(calls)
+        except Exception:  # of what counts and logs: what a route raises is answered below, alone
+            logger.exception("%d requests failed", len(calls))
+            return [route.refusal(failure(), request.request_id) for route, request in calls]
+
+    def _answer_all(self, calls: Sequence[Call]) -> list[Answer]:
         answers: list[Answer | None] = [None] * len(calls)
         groups: dict[str, list[Work]] = {}
         for place, (route, request) in enumerate(calls):
             begin = time.perf_counter()
             try:
-                route.check_method(request.method)
-                if isinstance(route, PlainRoute):
-                    answers[place] = route.answer(request)
-                    self._write_log(route, request, 0, HTTPStatus.OK)
+                if request.method not in route.methods:
+                    raise wrong_method(request.method, route.methods)
+                if DEADLINE_KEY in request.headers:
+                    check_deadline(request.headers[DEADLINE_KEY])
+                if route.computes:  # of an abstract class, isinstance takes longer
+                    computing = cast("ComputingRoute[Any]", route)
+                    asked = computing.read(request)
+                    work = Work(place, computing, request, asked, time.perf_counter() - begin)
+                    groups.setdefault(computing.endpoint.route, []).append(work)
                 else:
-                    assert isinstance(route, ComputingRoute)
-                    asked = route.read(request)
-                    work = Work(place, route, request, asked, time.perf_counter() - begin)
-                    groups.setdefault(route.endpoint.route, []).append(work)
+                    answers[place] = cast("PlainRoute", route).answer(request)
+                    self._write_log(route, request, 0, HTTPStatus.OK)
             except Problem as problem:
                 answers[place] = self.refuse(route, request, problem)
             except Exception:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
 
 from service.answers.exchange import Asked, read_request, write_answer
-from service.answers.messages import READING, Answer, Request, wrong_method
+from service.answers.messages import READING, Answer, Request
 from service.answers.metrics import Meter
 from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.codec.rows import Rows
@@ -34,15 +34,15 @@ Read = TypeVar("Read", bound=Computable)
 
 
 class Route(ABC):
-    """A path with an answer. methods: those that it takes; architecture: its name, or ''."""
+    """A path with an answer.
+
+    methods: those that it takes; architecture: its name, or ''; computes: whether it is a ComputingRoute, else it is a
+    PlainRoute.
+    """
 
     methods: tuple[str, ...] = READING
     architecture = ""
-
-    def check_method(self, method: str) -> None:
-        """Raise Problem 405 for a method that the route does not take."""
-        if method not in self.methods:
-            raise wrong_method(method, self.methods)
+    computes = False
 
     @abstractmethod
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
@@ -84,6 +84,7 @@ class ComputingRoute(Route, Generic[Read]):
     """Answers with what an endpoint computes."""
 
     methods = ("POST",)
+    computes = True
 
     def __init__(self, endpoint: Endpoint, meter: Meter) -> None:
         self.endpoint = endpoint

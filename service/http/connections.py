@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 
-from service.answers.messages import Headers, too_many_connections
+from service.answers.messages import DEADLINE_KEY, Headers, is_deadline, too_many_connections
 from service.answers.responder import Responder
 from service.answers.routes import Route
-from service.codec.problems import malformed
-from service.contract.routes import DEADLINE_HEADER
 from service.http.heads import Heads
 from service.http.metrics import CONNECTIONS, ENDED, WAITING
 from service.http.turn import Turn
@@ -28,8 +26,6 @@ BODY_BYTES_PER_SECOND = 64 * 1024
 SETTLE_SECONDS = 0.25
 """Workers that are asked to end at once close their listening sockets within so long."""
 ORIGIN = b"origin"
-DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
-MOST_DIGITS = 9
 
 
 IDLE, HEAD, BODY = range(3)
@@ -72,17 +68,11 @@ class Connections:
     def patience_of(self, headers: Headers) -> float:
         """Return the seconds that a request may wait: the setting's, or fewer if the client says so.
 
-        Raises Problem 400.
+        What it says may be no number: the responder refuses that.
         """
         given = headers.get(DEADLINE_KEY)
-        if given is None:
+        if given is None or not is_deadline(given):
             return self._patience
-        if not (given.isdigit() and 0 < len(given) <= MOST_DIGITS):
-            raise malformed(
-                f"{DEADLINE_HEADER} must be whole milliseconds, however: {given[:20].decode('latin-1')!r}. "
-                "Send digits, or leave it out.",
-                rule="deadline",
-            )
         return min(int(given) / 1000, self._patience)
 
     def opened(self, connection: "ServiceProtocol") -> None:
@@ -113,6 +103,7 @@ class Connections:
     def linger(self, connection: "ServiceProtocol") -> None:
         """Close a connection when its client has read the refusal, or soon."""
         assert self._loop is not None
+        connection.flow.resume_reading()
         if connection.transport.can_write_eof():
             connection.transport.write_eof()
             self._lingering[connection] = self._loop.time() + LINGER_SECONDS
@@ -145,7 +136,9 @@ class Connections:
             if connection not in self._stalled:
                 self.stalled(connection)
             return
-        if connection.stage is IDLE:
+        if connection.lets_wait():
+            connection.since = now
+        elif connection.stage is IDLE:
             if connection.is_idle() and waited > settings.keep_alive_seconds:
                 ENDED.labels("keep_alive_seconds").inc()
                 connection.transport.close()
@@ -182,4 +175,6 @@ def _address_of(connection: "ServiceProtocol") -> str:
 def _split_target(target: bytes) -> tuple[str, bytes]:
     """Return a request target's path, decoded, and its query. Raises HttpParserInvalidURLError."""
     parsed = httptools.parse_url(target)
-    return urllib.parse.unquote((parsed.path or b"").decode("ascii", "surrogateescape")), parsed.query or b""
+    if parsed.path is None:
+        raise httptools.HttpParserInvalidURLError(target)
+    return urllib.parse.unquote(parsed.path.decode("ascii")), parsed.query or b""

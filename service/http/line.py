@@ -6,7 +6,7 @@ next is begun, since others are read and answered between, from how the line mov
 
 import math
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 FIRST_GUESS_SECONDS = 0.0005
@@ -17,8 +17,6 @@ MEMORY_SECONDS = 1.0
 """So far back the line looks to tell how it moves."""
 
 Item = TypeVar("Item")
-Kind = tuple[Hashable, int]
-"""What answers a request, and the size of its body to the next power of two."""
 
 
 class Line(Generic[Item]):
@@ -28,7 +26,8 @@ class Line(Generic[Item]):
         self._items: deque[tuple[Item, float]] = deque()
         self._seconds = 0.0
         """Of all that wait, as expected."""
-        self._pace: dict[Kind, float] = {}
+        self._pace: dict[Hashable, float] = {}
+        """Seconds that a request of a kind takes."""
         self._passed = self._worked = MEMORY_SECONDS / 4
         """Seconds that passed while requests waited, and of these what the requests took: the last, mostly."""
         self._ended = 0.0
@@ -41,9 +40,9 @@ class Line(Generic[Item]):
         """Return how long a request would wait that came now."""
         return self._seconds * self._passed / self._worked
 
-    def add(self, item: Item, route: Hashable, size: int) -> None:
-        """Let a request wait. size: of its body, in bytes."""
-        expected = self._pace.get((route, size.bit_length()), FIRST_GUESS_SECONDS)
+    def add(self, item: Item, kind: Hashable = None) -> None:
+        """Let a request wait. kind: of all that take as long."""
+        expected = self._pace.get(kind, FIRST_GUESS_SECONDS)
         self._items.append((item, expected))
         self._seconds += expected
 
@@ -53,20 +52,15 @@ class Line(Generic[Item]):
         self._seconds = self._seconds - sum(expected for _, expected in taken) if self._items else 0.0
         return [item for item, _ in taken]
 
-    def learn(self, answered: Sequence[tuple[Hashable, int]], begin: float, end: float) -> None:
-        """Learn from requests that were answered together. begin, end: of ``time.perf_counter``."""
+    def learn(self, answered: int, begin: float, end: float, kind: Hashable = None) -> None:
+        """Learn from so many requests of a kind that were answered together. begin, end: ``time.perf_counter``."""
         if answered:
-            seconds = (end - begin) / len(answered)
-            for route, size in answered:
-                kind = (route, size.bit_length())
-                self._pace[kind] = _blend(self._pace.get(kind, seconds), seconds)
+            seconds = (end - begin) / answered
+            known = self._pace.get(kind, seconds)
+            self._pace[kind] = known + WEIGHT * (seconds - known)
             if self._ended:
                 passed = end - self._ended
                 kept = math.exp(-passed / MEMORY_SECONDS)
                 self._passed = self._passed * kept + passed
                 self._worked = self._worked * kept + end - begin
         self._ended = end if self._items else 0.0
-
-
-def _blend(known: float, found: float) -> float:
-    return known + WEIGHT * (found - known)

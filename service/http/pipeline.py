@@ -1,19 +1,25 @@
 """The requests of one connection that are not answered, in the order in which they came: so the answers leave."""
 
+import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.answers.messages import Answer, Request
 from service.answers.routes import Route
+from service.http.turn import SHORT_BYTES
 
 if TYPE_CHECKING:
     from service.http.protocol import ServiceProtocol
 
 MOST_WAITING = 64
 """Requests of one connection that wait for their answers: reading pauses beyond."""
+MOST_WAITING_BYTES = 1024 * 1024
+"""Of their bodies."""
 SMALL_BODY = 64 * 1024
 """Bodies up to this size are copied behind their heads; larger ones are written as they are."""
 
@@ -64,6 +70,19 @@ class Passed:
         self.started = False
 
 
+class Flow(FlowControl):
+    """Whether a connection is read and written. uvicorn reads on with every answer of an ASGI application."""
+
+    def __init__(self, transport: asyncio.Transport, is_full: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._is_full = is_full
+
+    def resume_reading(self) -> None:
+        """Read on, unless too much waits already: then, when all of that is answered."""
+        if not self._is_full():
+            super().resume_reading()
+
+
 class Pipeline:
     """The queue of one connection."""
 
@@ -75,23 +94,43 @@ class Pipeline:
         """Of these, the last, which the turn was not given yet."""
         self._given = 0
         """Of these, how many it was given."""
+        self._bytes = 0
+        """Of the bodies of all that it answers."""
         self.is_over = connection.transport.is_closing
         """Whether nobody waits for answers any more."""
 
     def __len__(self) -> int:
         return len(self._places)
 
+    def is_full(self) -> bool:
+        """Whether no more should be read."""
+        return len(self._places) > MOST_WAITING or self._bytes > MOST_WAITING_BYTES
+
     def add(self, route: Route, request: Request, *, closes: bool, is_hopeless: bool = False) -> None:
         """Queue a request that is whole. is_hopeless: it was refused before its body was read."""
         place = Computed(self, route, request, closes=closes, is_hopeless=is_hopeless)
         self._places.append(place)
-        self._held.append(place)
-        self.offer()
+        self._bytes += len(request.body)
+        if self._given or is_hopeless or self._connection.flow.write_paused:
+            self._held.append(place)
+            self.offer()
+        else:  # the only one of its connection, as mostly
+            self._given = 1
+            self._shared.turn.add(place)
 
     def pass_on(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Queue a request for the ASGI application, whose body may be still to come."""
+        cycle.keep_alive = cycle.keep_alive and not self._connection.stopping
         self._places.append(Passed(cycle, app))
         self.settle()
+
+    def take_back(self) -> bool:
+        """Forget the last request, which is for the ASGI application, and return True; False if that knows of it."""
+        last = self._places[-1] if self._places else None
+        if not isinstance(last, Passed) or last.started:
+            return False
+        self._places.pop()
+        return True
 
     def end_with(self, answer: Answer) -> None:
         """Queue the last answer."""
@@ -99,10 +138,10 @@ class Pipeline:
         self.settle()
 
     def stop(self) -> None:
-        """Let the ASGI application's answers end the connection too."""
-        for place in self._places:
-            if isinstance(place, Passed):
-                place.cycle.keep_alive = False
+        """Let the last answer end the connection if it is the ASGI application's, as it does if it is another's."""
+        last = self._places[-1] if self._places else None
+        if isinstance(last, Passed):
+            last.cycle.keep_alive = False
 
     def drop(self) -> None:
         """Forget all: the connection is lost."""
@@ -120,8 +159,10 @@ class Pipeline:
             self.settle()
 
     def offer(self) -> None:
-        """Give the turn what is whole, as long as the client reads what it is sent."""
+        """Give the turn what is whole, as long as the client reads what it is sent; one long body at a time."""
         while self._held and self._given < MOST_WAITING and not self._connection.flow.write_paused:
+            if self._given and len(self._held[0].request.body) > SHORT_BYTES:
+                return
             self._given += 1
             place = self._held.popleft()
             if place.is_hopeless:
@@ -136,9 +177,10 @@ class Pipeline:
             first = places[0]
             if isinstance(first, Computed):
                 if first.answer is None:
-                    return
+                    break
                 places.popleft()
                 self._given -= 1
+                self._bytes -= len(first.request.body)
                 closes = first.closes or (self._connection.stopping and self._connection.is_idle())
                 self._send(first.answer, closes=closes, only_head=first.request.method == "HEAD")
                 if closes:

@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
-import uvicorn
 import uvicorn.config
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -22,11 +21,12 @@ from service.answers.messages import Answer, Headers, Request, overloaded, too_l
 from service.answers.routes import Route
 from service.codec.problems import Problem, malformed
 from service.http.connections import BODY, HEAD, IDLE, Connections
-from service.http.pipeline import MOST_WAITING, Pipeline
+from service.http.pipeline import Flow, Pipeline
+from service.http.turn import SHORT_BYTES
 
-TESTED_UVICORN = "0.54.0"
-"""The class below overrides what is private to uvicorn."""
 MOST_HEAD_BYTES = 64 * 1024
+NAMES_OF_AGE = frozenset({b"connection", b"expect"})
+"""Headers that HTTP/1.0 and HTTP/1.1 take in different ways."""
 LAST_SECONDS = 1.0
 """So long an idle connection of a server that stops is answered what still comes."""
 
@@ -45,8 +45,10 @@ class ServiceProtocol(HttpToolsProtocol):
         self.since = 0.0
         """Time of the loop at which the stage began."""
         self.body_bytes = 0
+        self._first_bytes = 0
+        """Of the piece in which a head or a part of a body came last."""
         self._unread_bytes = 0
-        """Of a head that is not whole, or behind the last byte of a body."""
+        """Since then: of a head that is not whole, or behind the last byte of a body."""
         self._is_long = False
         """Whether what was read may hold a head that is too long."""
         self._began = False
@@ -59,6 +61,7 @@ class ServiceProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         self._pipeline = Pipeline(self)
+        self.flow = Flow(transport, self._pipeline.is_full)
         self.shared.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -71,19 +74,21 @@ class ServiceProtocol(HttpToolsProtocol):
         """Parse what came."""
         if self._deaf:
             return
-        self._is_long = self._unread_bytes + len(data) > MOST_HEAD_BYTES
+        self._is_long = self._first_bytes + self._unread_bytes + len(data) > MOST_HEAD_BYTES
         self._began = False
         self._feed(data)
-        if self.stage != IDLE and not self._began:
+        if self._began:
+            self._first_bytes = len(data)
+        elif self.stage != IDLE:
             self._unread_bytes += len(data)
             if self._unread_bytes > MOST_HEAD_BYTES and not self._deaf:
                 self._refuse(_head_too_large())
-        if len(self._pipeline) > MOST_WAITING:
+        if self._pipeline.is_full():
             self.flow.pause_reading()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Answer what is whole, then close: the client sends no more. A TLS connection can't stay half open."""
-        if self.stage == BODY and self._route is None:
+        if not self._deaf and self.stage == BODY and self._route is None and not self._pipeline.take_back():
             return None
         self._deaf = True
         self.stopping = True
@@ -114,7 +119,8 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _stop(self) -> None:
         self.stopping = True
-        self._pipeline.stop()
+        if self.stage == IDLE or (self.stage == BODY and self._route is None):  # nothing comes behind the last
+            self._pipeline.stop()
         if self.shared.settle_seconds:
             self.loop.call_later(LAST_SECONDS, self.close_if_idle)
 
@@ -126,13 +132,16 @@ class ServiceProtocol(HttpToolsProtocol):
     # --- the parser's calls: they collect, and never raise
 
     def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            if not self._deaf:
-                self._refuse(_not_http())
+        while data and not self._deaf:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade(data[upgrade.args[0] :])
+            except httptools.HttpParserError:
+                if not self._deaf:
+                    self._refuse(_not_http())
+                return
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -155,9 +164,11 @@ class ServiceProtocol(HttpToolsProtocol):
         if self._deaf or parser.should_upgrade():
             return
         headers = dict(self.headers)
-        version = parser.get_http_version()
+        # llhttp lets no HTTP/1.0 stay alive that does not ask for it, so that mostly there is no need to ask it.
+        is_old = not NAMES_OF_AGE.isdisjoint(headers) and parser.get_http_version() == "1.0"
         try:
-            self._check_head(headers, version)
+            if self._is_long or b"host" not in headers or len(headers) < len(self.headers):
+                self._check_head(headers)
             route, path, query = self.shared.find(self.url, headers)
             patience = self.shared.patience_of(headers)
         except Problem as problem:
@@ -173,26 +184,26 @@ class ServiceProtocol(HttpToolsProtocol):
             self._pass_on()
             return
         self._route = route
-        self._parts: list[bytes] = []
-        self._version = version
+        self._body: bytes | bytearray = b""
+        self._is_old = is_old
         method = parser.get_method().decode("ascii")
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
         size = int(headers.get(b"content-length", 0))
-        self._is_hopeless = self.shared.turn.seconds_until(size) > patience
+        self._is_hopeless = size > SHORT_BYTES and self.shared.turn.seconds_until(size) > patience
         if size > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
         elif self._is_hopeless and b"expect" in headers:
             self._refuse_body(overloaded(self.shared.turn.seconds_until(size), closes=True))
-        elif b"expect" in headers and headers[b"expect"].lower() == b"100-continue":
+        elif b"expect" in headers and not is_old and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
             self._send_continue()
 
-    def _check_head(self, headers: Headers, version: str) -> None:
+    def _check_head(self, headers: Headers) -> None:
         """Raise Problem for a head that is too long, or names no host or several."""
         if self._is_long and _size(self.url, self.headers) > MOST_HEAD_BYTES:
             raise _head_too_large()
         if b"host" not in headers:
-            if version != "1.0":
+            if self.parser.get_http_version() != "1.0":
                 raise _wrong_host(0)
         elif len(headers) < len(self.headers):
             hosts = sum(name == b"host" for name, _ in self.headers)
@@ -211,7 +222,9 @@ class ServiceProtocol(HttpToolsProtocol):
         elif self.body_bytes > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
         elif not self._is_hopeless:
-            self._parts.append(body)
+            if self._body and isinstance(self._body, bytes):
+                self._body = bytearray(self._body)  # grows without a copy, and takes no object for each piece
+            self._body += body
 
     def on_message_complete(self) -> None:
         """Give a whole request its place."""
@@ -220,12 +233,14 @@ class ServiceProtocol(HttpToolsProtocol):
         self.stage = IDLE
         if self._route is None:
             super().on_message_complete()
+            if not self._pipeline:  # it was answered before it was whole
+                self.rest()
             return
         self._owes_continue = False
         request = self._request
-        request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        request.body = bytes(self._body)
         request.arrived = time.perf_counter()
-        closes = self._version == "1.0" or not self.parser.should_keep_alive()
+        closes = self._is_old or not self.parser.should_keep_alive()
         self._deaf = closes
         self._pipeline.add(self._route, request, closes=closes, is_hopeless=self._is_hopeless)
 
@@ -255,6 +270,10 @@ class ServiceProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         self._pipeline.passed_is_answered()
 
+    def lets_wait(self) -> bool:
+        """Whether it is not the client that keeps a request from going on."""
+        return self._owes_continue or self._deaf or self.flow.read_paused
+
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
         return self.stage == IDLE and not self._pipeline
@@ -274,11 +293,12 @@ class ServiceProtocol(HttpToolsProtocol):
         """Tell a client that waits for it to send the body, once everything before is answered."""
         if not self._pipeline:
             self._owes_continue = False
+            self.since = self.loop.time()
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, problem: Problem) -> None:
         """End the connection with a problem, after the answers that are owed."""
-        if self.stage == BODY and self._route is None:
+        if self.stage == BODY and self._route is None and not self._pipeline.take_back():
             self.transport.close()  # the application waits for the body, and has the word
             return
         request_id = request_id_of(dict(self.headers or ()))
@@ -303,26 +323,28 @@ class ServiceProtocol(HttpToolsProtocol):
         """End the connection of a client that took too long over a request, and say so."""
         self._refuse(_too_slow())
 
-    def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """Read a request again as if it asked for no other protocol, which is not offered, and what follows it."""
+    def _without_upgrade(self, rest: bytes) -> bytes:
+        """Return what to read instead of a request for another protocol, which is not offered, and what follows it."""
         method = self.parser.get_method()
+        if self._deaf:
+            return b""
         if method == b"CONNECT":
             self._refuse(_not_http())
-            return
+            return b""
         fields = [(name, value) for name, value in self.headers if name not in (b"upgrade", b"http2-settings")]
-        fields = [(name, _without_upgrade(value) if name == b"connection" else value) for name, value in fields]
+        fields = [(name, _other_tokens(value) if name == b"connection" else value) for name, value in fields]
         head = b"".join([b"%b: %b\r\n" % field for field in fields])
         version = self.parser.get_http_version().encode()
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._feed(b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, head) + rest)
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, head) + rest
 
 
 def _size(target: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def _without_upgrade(connection: bytes) -> bytes:
+def _other_tokens(connection: bytes) -> bytes:
     tokens = [token.strip() for token in connection.split(b",")]
     return b", ".join([token for token in tokens if token.lower() not in (b"upgrade", b"http2-settings")])
 
@@ -359,12 +381,3 @@ def install(connections: Connections) -> None:
     """Make it the protocol of the uvicorn server that BentoML starts next: BentoML leaves uvicorn's choice 'auto'."""
     protocol: Any = functools.partial(ServiceProtocol, connections=connections)
     uvicorn.config.HTTP_PROTOCOLS["auto"] = protocol
-
-
-def check_uvicorn(version: str = uvicorn.__version__) -> None:
-    """Raise RuntimeError for a version of uvicorn that this was not tested with."""
-    if version != TESTED_UVICORN:
-        raise RuntimeError(
-            f"uvicorn must be {TESTED_UVICORN}, whose protocol the service extends, however: {version}. "
-            "Install what requirements/service.txt pins."
-        )

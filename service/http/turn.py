@@ -6,7 +6,7 @@ answered when that returns. What would wait longer than it may is refused at onc
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from service.answers.messages import Answer, Request, overloaded
@@ -54,12 +54,13 @@ class Turn:
 
     def add(self, place: Place) -> None:
         """Answer a request when this turn ends, or soon after; refuse it if that is not soon enough."""
-        size = len(place.request.body)
-        line = self._short if size <= SHORT_BYTES else self._long
+        is_short = len(place.request.body) <= SHORT_BYTES
+        line = self._short if is_short else self._long
         if line.seconds_until_last() > place.request.patience:
             self.refuse(place)
-        else:
-            line.add(place, place.route, size)
+            return
+        line.add(place, None if is_short else _kind_of(place))
+        if not self._scheduled:
             self._schedule()
 
     def refuse(self, place: Place) -> None:
@@ -95,6 +96,12 @@ class Turn:
         begin = time.perf_counter()
         wanted = [place for place in line.take(most) if place.is_wanted()]
         answers = self._responder.answer_all([(place.route, place.request) for place in wanted])
-        line.learn([(place.route, len(place.request.body)) for place in wanted], begin, time.perf_counter())
+        kind = _kind_of(wanted[0]) if wanted and line is self._long else None
+        line.learn(len(wanted), begin, time.perf_counter(), kind)
         for place, answer in zip(wanted, answers, strict=True):
             place.settle(answer)
+
+
+def _kind_of(place: Place) -> Hashable:
+    """Return what answers a long request, and the size of its body to the next power of two."""
+    return place.route, len(place.request.body).bit_length()

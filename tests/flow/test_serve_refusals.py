@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from service.http.tested import TESTED_UVICORN
 from tests.commands import bentoml as run_bentoml
 
 
@@ -72,6 +73,14 @@ def test_a_network_that_misses_its_golden_rows_is_not_served(own_home: Path, rel
     document["metadata"]["files"]["small"]["card.json"] = new
     manifest.write_text(yaml.safe_dump(document))
     assert "golden row 3" in refusal(own_home)
+
+
+def test_a_version_of_uvicorn_that_was_not_tested_is_named(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text('import uvicorn\nuvicorn.__version__ = "0.99.0"\n')
+    assert refusal(home, PYTHONPATH=str(tmp_path)) == (
+        f"uvicorn must be {TESTED_UVICORN}, whose protocol the service extends, however: 0.99.0. "
+        "Install what requirements/service.txt pins."
+    )
 
 
 def test_a_port_in_use_is_named(home: Path) -> None:
