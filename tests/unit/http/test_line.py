@@ -6,9 +6,6 @@ import pytest
 
 from service.http.line import FIRST_GUESS_SECONDS, MEMORY_SECONDS, Line
 
-SIZE = 5_000
-"""Of a body, in bytes."""
-
 
 class Server:
     """Answers a line, one request or several at once, on a clock of its own.
@@ -22,18 +19,18 @@ class Server:
         self.seconds, self.pause, self.at_once, self.error = seconds, pause, at_once, error
         self._random = random.Random(1)
 
-    def ask(self, requests: int = 1, size: int = SIZE) -> None:
+    def ask(self, requests: int = 1, kind: str = "usual") -> None:
         """Let requests wait, each with the time at which it came."""
         for _ in range(requests):
-            self.line.add(self.now, "route", size)
+            self.line.add(self.now, kind)
 
-    def answer(self, size: int = SIZE) -> list[float]:
+    def answer(self, kind: str = "usual") -> list[float]:
         """Answer the first; return how long each has waited until it was begun."""
         self.now += self.pause
         taken = self.line.take(self.at_once)
         begin = self.now
         self.now += len(taken) * self.seconds * self._random.uniform(1 - self.error, 1 + self.error)
-        self.line.learn([("route", size)] * len(taken), begin, self.now)
+        self.line.learn(len(taken), begin, self.now, kind)
         return [begin - asked for asked in taken]
 
     def answer_all(self) -> float:
@@ -110,16 +107,16 @@ def test_time_without_requests_teaches_nothing() -> None:
     assert told == pytest.approx(waited, rel=0.05)
 
 
-def test_bodies_of_other_sizes_are_other_requests() -> None:
+def test_requests_of_other_kinds_take_as_long_as_those() -> None:
     server = Server(0.001)
     told_and_waited(server, 100)
     server.seconds = 0.1
     for _ in range(100):
-        server.ask(size=100 * SIZE)
-        server.answer(size=100 * SIZE)
+        server.ask(kind="long")
+        server.answer(kind="long")
     server.ask(10)
     assert server.line.seconds_until_last() == pytest.approx(10 * 0.001, rel=0.05)
-    server.ask(10, size=100 * SIZE)
+    server.ask(10, kind="long")
     assert server.line.seconds_until_last() == pytest.approx(10 * 0.101, rel=0.05)
 
 
@@ -137,12 +134,12 @@ def test_requests_that_nobody_waits_for_any_more_make_the_wait_shorter() -> None
     server.ask(100)
     before = server.line.seconds_until_last()
     server.line.take(50)
-    server.line.learn([], server.now, server.now)
+    server.line.learn(0, server.now, server.now)
     assert server.line.seconds_until_last() == pytest.approx(before / 2)
 
 
 def test_first_come_first_served() -> None:
     line: Line[int] = Line()
     for number in range(5):
-        line.add(number, "route", SIZE)
+        line.add(number)
     assert (line.take(2), line.take(1), line.take(9), line.take(1)) == ([0, 1], [2], [3, 4], [])
