@@ -146,8 +146,4 @@ lock: setup  ## resolve the versions in requirements/ anew, for every Python and
 	$(LOCK) --group dev --constraint requirements/service.txt --output-file requirements/dev.txt
 
 clean:  ## remove what can be made again, but no results
-<<<<<<< HEAD
-	rm -rf sbom.json sbom-service.json $(VENV) .venv-peers .venv-mlserver .venv-tables .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
-=======
-	rm -rf sbom.json $(VENV) $(PEERS) .venv-tables .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
->>>>>>> peers
+	rm -rf sbom.json sbom-service.json $(VENV) $(PEERS) .venv-tables .venv-tried .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
