@@ -81,13 +81,13 @@ def serve_guarded(home: Path, folder: Path) -> Iterator[Guarded]:
 
 def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     """Read one answer with a length, byte for byte: what follows stays in the socket."""
-    stream = connection.makefile("rb", buffering=0)
-    status = int(stream.readline().split()[1])
-    headers = {}
-    while (line := stream.readline().decode().strip()) != "":
-        name, _, value = line.partition(": ")
-        headers[name.lower()] = value
-    body = b""
-    while len(body) < int(headers["content-length"]):
-        body += stream.read(int(headers["content-length"]) - len(body)) or b""
+    with connection.makefile("rb", buffering=0) as stream:
+        status = int(stream.readline().split()[1])
+        headers = {}
+        while (line := stream.readline().decode().strip()) != "":
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = value
+        body = b""
+        while len(body) < int(headers["content-length"]):
+            body += stream.read(int(headers["content-length"]) - len(body)) or b""
     return status, headers, body

@@ -197,7 +197,7 @@ def test_a_study_asks_with_the_key_that_a_file_holds(guarded: Guarded, tmp_path:
         blocks=1,
         seconds=1,
         warm_up_seconds=0.25,
-        arrivals="even",
+        arrivals="constant",
         seed=0,
         processes=1,
         price_per_core_hour=None,
