@@ -28,7 +28,7 @@ from service.models.entry import ReleaseError
 from service.models.inference import Models, load_models
 from service.models.release import Release, open_release
 from service.settings import ServiceSettings, SettingsError, load_settings
-from service.web import parent, worker
+from service.web import metrics_folder, parent, worker
 from service.web.apis import declare_apis
 from service.web.drain import drain_before_the_end
 from service.web.watchdog import end_when_the_loop_hangs
@@ -76,7 +76,7 @@ class FrontedService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """Wrap BentoML's application, in the process that is about to serve it."""
-        parent.take_metrics_folder(HOME)
+        metrics_folder.take()
         from service.web.stack import make_app  # the metrics that it makes belong to a worker alone
 
         app: Starlette = super().to_asgi(is_main)
@@ -116,10 +116,11 @@ class _Archscale:
         try:
             check_uvicorn()
             load_models(RELEASE, threads=SETTINGS.threads)
-        except (UntestedError, ReleaseError) as error:
+            metrics_folder.make(HOME, SETTINGS.workers)
+        except (UntestedError, ReleaseError, metrics_folder.MetricsFolderError) as error:
             print(error, file=sys.stderr)
             raise SystemExit(1) from None
-        parent.prepare(HOME)
+        parent.prepare(SETTINGS.hang_seconds)
         # A worker that is respawned after a newer release was saved would otherwise come back with that one.
         os.environ["ARCHSCALE_RELEASE"] = RELEASE.version
         # From 10,000 numbers on, OpenBLAS would share out even a dot product, and its threads spin on after it: 64 rows

@@ -56,7 +56,7 @@ class Turn:
         """Answer a request when this turn ends, or soon after; refuse it if that is not soon enough."""
         is_short = len(place.request.body) <= SHORT_BYTES
         line = self._short if is_short else self._long
-        if line.seconds_until_last() > place.request.patience:
+        if line.seconds_until_last() > place.request.patience and place.route.computes:
             self.refuse(place)
             return
         line.add(place, None if is_short else _kind_of(place))
@@ -89,8 +89,10 @@ class Turn:
     def _settle_refused(self) -> None:
         for _ in range(len(self._refused)):
             place = self._refused.popleft()
-            problem = overloaded(self.seconds_until(len(place.request.body)))
-            place.settle(self._responder.refuse(place.route, place.request, problem))
+            request = place.request
+            size = int(request.headers.get(b"content-length", len(request.body)))  # not every body was kept
+            problem = overloaded(self.seconds_until(size))
+            place.settle(self._responder.refuse(place.route, request, problem))
 
     def _answer(self, line: Line[Place], most: int) -> None:
         begin = time.perf_counter()

@@ -11,9 +11,10 @@ from service.answers.readiness import READINESS
 def drain_before_the_end(seconds: float) -> None:
     """On SIGTERM be not ready at once, and end so many seconds later. To be called in the loop of a worker.
 
-    SIGINT ends it as ever. A second SIGTERM changes nothing here: the parent decides.
+    SIGINT ends it at once, after the answers that are owed, however often it comes: from a terminal it comes twice. A
+    second SIGTERM changes nothing here: the parent decides.
     """
-    if not seconds or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()
     end = signal.getsignal(signal.SIGTERM)  # uvicorn's
@@ -24,4 +25,6 @@ def drain_before_the_end(seconds: float) -> None:
             READINESS.is_ready = False
             loop.call_soon_threadsafe(loop.call_later, seconds, end, number, None)
 
-    signal.signal(signal.SIGTERM, begin)
+    if seconds:
+        signal.signal(signal.SIGTERM, begin)
+    signal.signal(signal.SIGINT, lambda _number, _frame: end(signal.SIGTERM, None))

@@ -1,0 +1,126 @@
+"""What is refused because it would wait beyond its deadline, and how: before anything is known each waits 0.5 ms."""
+
+import pytest
+
+from service.answers.messages import overloaded
+from service.http.turn import SHORT_BYTES
+from tests.adding import Adder, echo
+from tests.hand_turned import Client, HandLoop, HandService
+from tests.http_messages import named, read_replies, request, rows_body
+
+SMALL, INFER = "/predict/small", "/v2/models/small/infer"
+BODY = rows_body([1, 2, 3])
+LONG = rows_body([1, 2, 3], padding=SHORT_BYTES)
+FAST, SLOW = request(SMALL, BODY), request(SMALL, LONG)
+NOW = "X-Archscale-Deadline-Ms: 0"
+"""Of a client that waits for nobody."""
+
+
+def statuses(client: Client) -> list[int]:
+    return [reply.status for reply in read_replies(client.received)]
+
+
+@pytest.fixture
+def busy(service: HandService) -> HandService:
+    """A service with 40 short and 40 long requests that it has not answered."""
+    for data in (FAST, SLOW):
+        for _ in range(40):
+            service.connect().send(data)
+    return service
+
+
+@pytest.mark.parametrize("chunk", [0, 1000])
+@pytest.mark.parametrize("body", [BODY, LONG], ids=["short", "long"])
+def test_what_would_wait_too_long_is_refused_and_counted(
+    busy: HandService, adder: Adder, body: bytes, chunk: int
+) -> None:
+    client = busy.connect()
+    client.send(request(SMALL, body, NOW, named("a"), chunk=chunk))
+    busy.loop.turn()
+    (refusal,) = read_replies(client.received)
+    assert (refusal.status, refusal.closes, refusal.request_id) == (503, False, "a")
+    assert (refusal.json()["rule"], refusal.headers["retry-after"]) == ("deadline", "1")
+    assert "0.02 s of work" in refusal.json()["detail"]
+    assert adder.refused == [503]
+    busy.settle()
+    client.send(request(SMALL, body, NOW))
+    busy.settle()
+    assert statuses(client) == [503, 200]
+
+
+def test_in_an_empty_service_nothing_waits(service: HandService) -> None:
+    client = service.connect()
+    for data in (request(SMALL, BODY, NOW), request(SMALL, LONG, NOW)):
+        client.send(data)
+        service.settle()
+    assert statuses(client) == [200, 200]
+
+
+def test_the_setting_bounds_what_a_client_may_ask_for(adder: Adder, loop: HandLoop) -> None:
+    service = HandService(adder.responder, echo, loop, deadline_ms=1)
+    asked = [(), ("X-Archscale-Deadline-Ms: 10000",), ("X-Archscale-Deadline-Ms: 1",)] * 2
+    clients = [service.connect() for _ in asked]
+    for client, more in zip(clients, asked, strict=True):
+        client.send(request(SMALL, BODY, *more))
+    service.settle()
+    assert [statuses(client) for client in clients] == [[200]] * 3 + [[503]] * 3  # the third waits 1 ms
+
+
+def test_short_requests_do_not_wait_for_all_the_long_ones(service: HandService) -> None:
+    for _ in range(40):
+        service.connect().send(SLOW)
+    client = service.connect()
+    client.send(request(SMALL, BODY, NOW))
+    service.loop.turn()
+    assert statuses(client) == [200]
+
+
+def test_refusals_keep_their_place_in_the_pipeline(service: HandService) -> None:
+    client = service.connect()
+    other = request(SMALL, BODY, NOW, named("b"))
+    client.send(request(SMALL, BODY, named("a")) + other + request(SMALL, BODY, named("c")))
+    service.settle()
+    replies = read_replies(client.received)
+    assert [(reply.status, reply.request_id) for reply in replies] == [(200, "a"), (503, "b"), (200, "c")]
+
+
+def test_a_refusal_has_the_form_of_its_route(busy: HandService) -> None:
+    client = busy.connect()
+    client.send(request(INFER, BODY, NOW))
+    busy.loop.turn()
+    (refusal,) = read_replies(client.received)
+    assert (refusal.status, list(refusal.json())) == (503, ["error"])
+
+
+@pytest.mark.parametrize("target", ["/models", "/v2/health/live", "/v2/health/ready", "/v2/models/small/ready"])
+def test_documents_and_probes_are_never_refused(busy: HandService, target: str) -> None:
+    client = busy.connect()
+    client.send(request(target, None, NOW))
+    busy.settle()
+    assert statuses(client) == [200]
+
+
+def test_a_client_that_waits_to_send_its_body_is_refused_at_once(busy: HandService) -> None:
+    client = busy.connect()
+    client.send(request(SMALL, LONG, NOW, "Expect: 100-continue").removesuffix(LONG))
+    (refusal,) = read_replies(client.received)
+    assert (refusal.status, refusal.closes, refusal.told_to_continue) == (503, True, False)
+    client.send(LONG)  # it had begun to send
+    busy.settle()
+    assert statuses(client) == [503]
+
+
+def test_a_long_body_that_is_hopeless_is_not_kept(busy: HandService) -> None:
+    client = busy.connect()
+    client.send(request(SMALL, LONG, NOW)[:-1])
+    assert len(client.protocol._body) == 0
+    busy.settle()
+    assert client.received == b""  # what follows it could not be told from it
+    client.send(LONG[-1:] + FAST)
+    busy.settle()
+    assert statuses(client) == [503, 200]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, "1"), (0.3, "1"), (1.0, "1"), (1.01, "2"), (7.5, "8")])
+def test_whoever_is_refused_is_told_when_to_come_again(seconds: float, told: str) -> None:
+    assert overloaded(seconds).headers["Retry-After"] == told
