@@ -106,13 +106,13 @@ def serve_newest(**settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Server]:
-    """Serve the project's folder, or the Bento named by ``target``, on a free port of 127.0.0.1.
+def serve(home: Path, *target: str, log: Path, port: int | None = None, **settings: str) -> Iterator[Server]:
+    """Serve the project's folder, or the Bento named by ``target``, on a port of 127.0.0.1, a free one unless told.
 
     home: the BENTOML_HOME; log: where the service's words go; settings: environment variables.
     Raises MeasurementError with the service's own last line if it ends or does not become ready.
     """
-    port = free_port()
+    port = port or free_port()
     started = time.monotonic()
     mark = uuid.uuid4().hex
     variables = {**UNDER_TEST, **settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", MARK: mark}

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,14 @@ from tests.patience import PATIENCE_SECONDS, get
 
 TOLERANCE = 1e-5
 """Of predictions: what goes through a graph together differs in the last digits."""
+
+
+class Listening(Protocol):
+    """A service, or a proxy before some."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens: http://127.0.0.1:PORT."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class Connection:
         self.writer = writer
 
     @classmethod
-    async def to(cls, server: Server, address: str = "127.0.0.1") -> "Connection":
+    async def to(cls, server: Listening, address: str = "127.0.0.1") -> "Connection":
         """Connect, from a local address. Raises OSError."""
         port = int(server.url.rpartition(":")[2])
         return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0)))
