@@ -1,0 +1,78 @@
+"""What befalls a service in ``tests.bench.chaos``: each trouble comes, is over, and says how long it may be felt."""
+
+import asyncio
+import random
+import signal
+import socket
+import struct
+
+import psutil
+
+from loadtest.target.server import Server
+from tests.flow.steady import Connection, Listening, fetch
+
+SLOW_CLIENTS, RESETS = 100, 100
+HEAD = b"POST /predict/small HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n"
+STOPPED_SECONDS = 0.5
+"""Shorter than a request may wait, and than what makes a worker a hung one."""
+SECONDS_BETWEEN_BYTES = 0.2
+
+
+async def find_workers(target: Listening, wanted: int, *, dead: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Ask on new connections until so many workers have answered, none of them ``dead``."""
+    names: frozenset[str] = frozenset()
+    while len(names) < wanted:
+        try:
+            async with await Connection.to(target) as connection:
+                reply = await connection.ask(fetch("/readyz"))
+            names |= {reply.headers["x-request-id"].partition("-")[0]} - dead
+        except (OSError, asyncio.IncompleteReadError):
+            await asyncio.sleep(0.02)
+    return names
+
+
+async def kill_a_worker(server: Server) -> None:
+    """SIGKILL one of the workers."""
+    _choose(server).kill()
+
+
+async def stop_a_worker(server: Server) -> None:
+    """Stop a worker for a moment."""
+    worker = _choose(server)
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(STOPPED_SECONDS)
+    finally:
+        worker.send_signal(signal.SIGCONT)
+
+
+async def connect_slowly(server: Server) -> None:
+    """Send heads byte by byte, from many clients, until the service has ended them all."""
+    await asyncio.gather(*(_send_slowly(server) for _ in range(SLOW_CLIENTS)))
+
+
+async def _send_slowly(server: Server) -> None:
+    async with await Connection.to(server) as connection:
+        for byte in HEAD:
+            try:
+                await connection.send(bytes([byte]))
+            except OSError:
+                return
+            if connection.reader.at_eof():
+                return
+            await asyncio.sleep(SECONDS_BETWEEN_BYTES)
+
+
+async def reset_in_the_middle(server: Server) -> None:
+    """Reset many connections in the middle of a head, of a body, or before the answer is read."""
+    for place in range(RESETS):
+        async with await Connection.to(server) as connection:
+            await connection.send((HEAD[:30], HEAD + b"\r\n{", fetch("/models"))[place % 3])
+            # Linger for no time: the connection ends with a reset (socket(7), SO_LINGER).
+            raw: socket.socket = connection.writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.writer.transport.abort()
+
+
+def _choose(server: Server) -> psutil.Process:
+    return random.choice(server.workers)
