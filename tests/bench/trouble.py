@@ -1,7 +1,6 @@
 """What befalls a service in ``tests.bench.chaos``: each trouble comes, is over, and says how long it may be felt."""
 
 import asyncio
-import random
 import signal
 import socket
 import struct
@@ -18,22 +17,24 @@ STOPPED_SECONDS = 0.5
 SECONDS_BETWEEN_BYTES = 0.2
 
 
-async def find_workers(target: Listening, wanted: int, *, dead: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Ask on new connections until so many workers have answered, none of them ``dead``."""
-    names: frozenset[str] = frozenset()
+async def find_workers(target: Listening, wanted: int) -> None:
+    """Ask on new connections until so many workers have answered, by the part of a request's id that names each."""
+    names: set[str] = set()
     while len(names) < wanted:
         try:
             async with await Connection.to(target) as connection:
                 reply = await connection.ask(fetch("/readyz"))
-            names |= {reply.headers["x-request-id"].partition("-")[0]} - dead
+            names.add(reply.headers["x-request-id"].partition("-")[0])
         except (OSError, asyncio.IncompleteReadError):
             await asyncio.sleep(0.02)
-    return names
 
 
 async def kill_a_worker(server: Server) -> None:
-    """SIGKILL one of the workers."""
-    _choose(server).kill()
+    """SIGKILL a worker, and wait until it answers no more."""
+    worker = _choose(server)
+    worker.kill()
+    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
+        await asyncio.sleep(0.01)
 
 
 async def stop_a_worker(server: Server) -> None:
@@ -75,4 +76,5 @@ async def reset_in_the_middle(server: Server) -> None:
 
 
 def _choose(server: Server) -> psutil.Process:
-    return random.choice(server.workers)
+    """Return the worker that holds the most connections."""
+    return max(server.workers, key=lambda worker: int(worker.num_fds()))

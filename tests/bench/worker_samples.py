@@ -70,4 +70,4 @@ NAMES = ("memory_bytes", "descriptors", "threads", "series")
 
 def _of(samples: list[Sample], share: tuple[float, float], name: str) -> float:
     low, high = (int(edge * len(samples)) for edge in share)
-    return median(getattr(sample, name) for sample in samples[low:high])
+    return float(median(getattr(sample, name) for sample in samples[low:high]))
