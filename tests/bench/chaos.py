@@ -41,7 +41,8 @@ SETTINGS = {
     # Several requests wait for a worker that was stopped, and on a busy machine all wait for a processor.
     "ARCHSCALE_DEADLINE_MS": "30000",
 }
-Trouble = Callable[[Server], Awaitable[None]]
+Trouble = Callable[[Server], Awaitable[int]]
+"""Returns how many requests may be lost."""
 TROUBLES: dict[str, Trouble] = {
     "a worker is killed": kill_a_worker,
     "a worker is stopped and goes on": stop_a_worker,
@@ -49,14 +50,14 @@ TROUBLES: dict[str, Trouble] = {
     "connections are reset": reset_in_the_middle,
 }
 RESTART = "the service restarts"
-MAY_LOSE = {"a worker is killed": CONNECTIONS}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trouble did. lost: requests; seconds: until all workers answered again."""
+    """What a trouble did. may_lose, lost: requests; seconds: until all workers answered again."""
 
     trouble: str
+    may_lose: int
     lost: int
     refused: int
     wrong: int
@@ -66,9 +67,10 @@ class Outcome:
     def bar(self) -> Bar:
         """What may be lost."""
         name = f"lost, refused or wrong: {self.trouble} (full strength after {self.seconds:.1f} s)"
-        limit = MAY_LOSE.get(self.trouble, 0)
         found = f"{self.lost}, {self.refused}, {self.wrong}"
-        return Bar(name, f"<= {limit}, 0, 0", found, self.lost <= limit and self.refused == self.wrong == 0)
+        return Bar(
+            name, f"<= {self.may_lose}, 0, 0", found, self.lost <= self.may_lose and self.refused == self.wrong == 0
+        )
 
 
 class Chaos:
@@ -101,15 +103,16 @@ class Chaos:
         """Stop the service."""
         self._running.__exit__(None, None, None)
 
-    def _restart(self) -> None:
+    def _restart(self) -> int:
         self.end()
         self._running = self._start()
         self.server = self._running.__enter__()
+        return 0
 
     async def _suffer(self, name: str, trouble: Trouble, loading: "asyncio.Task[None]") -> None:
         await self._go_on(loading)
         before = Tally(lost=self.tally.lost, refused=self.tally.refused, wrong=self.tally.wrong)
-        await trouble(self.server)
+        may_lose = await trouble(self.server)
         begin = time.monotonic()
         await find_workers(self.server, WORKERS)
         seconds = time.monotonic() - begin
@@ -117,7 +120,7 @@ class Chaos:
         lost, refused, wrong = (
             getattr(self.tally, kind) - getattr(before, kind) for kind in ("lost", "refused", "wrong")
         )
-        self.outcomes.append(Outcome(name, lost, refused, wrong, seconds))
+        self.outcomes.append(Outcome(name, may_lose, lost, refused, wrong, seconds))
 
     async def _go_on(self, loading: "asyncio.Task[None]") -> None:
         """Wait until the clients have asked for a while."""

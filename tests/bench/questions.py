@@ -15,8 +15,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from service.codec.tensors import BINARY_MEDIA_TYPE
 from service.contract.card import ModelCard
-from service.contract.routes import DEADLINE_HEADER, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE, predict_raw_route, predict_route
+from service.contract.routes import DEADLINE_HEADER, NPY_MEDIA_TYPE, predict_raw_route, predict_route
+from tests.flow.steady import post
 
 TOLERANCE = 1e-5
 """|a - b| <= TOLERANCE (1 + |b|): what goes through a graph together differs in the last digits."""
@@ -49,13 +51,6 @@ class Question:
         )
 
 
-def post(target: str, body: bytes, media_type: str = JSON_MEDIA_TYPE, **headers: str) -> bytes:
-    """Return a request, whole."""
-    fields = {"Host": "x", "Content-Type": media_type, "Content-Length": str(len(body)), **headers}
-    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode() + body
-
-
 def mix(home: Path, release: str, *, bad_share: float, seed: int = 0) -> Iterator[Question]:
     """Yield requests without end, ``bad_share`` of them bad ones of every kind. home: BENTOML_HOME of the release."""
     chance = np.random.default_rng(seed)
@@ -73,12 +68,12 @@ def good_questions(home: Path, release: str, chance: np.random.Generator) -> lis
     from_features, from_raw = _run(folder / "network.onnx"), _run(folder / "pipeline.onnx")
     questions = []
     for _ in range(OF_EACH_KIND):
-        one, many = _between(features, 1, chance), _between(features, MANY_ROWS, chance)
+        single, many = _between(features, 1, chance), _between(features, MANY_ROWS, chance)
         questions += [
-            _json("one row", "features", predict_route(ARCHITECTURE), one, from_features(one)),
+            _json("one row", "features", predict_route(ARCHITECTURE), single, from_features(single)),
             _json("64 rows", "features", predict_route(ARCHITECTURE), many, from_features(many)),
             _npy(many, from_features(many)),
-            _v2(one, from_features(one)),
+            _v2(single, from_features(single)),
             _v2_binary(many, from_features(many)),
         ]
         few = _between(raw, 3, chance)
@@ -96,12 +91,12 @@ def bad_questions() -> list[Question]:
         "a short row": (422, post(route, b'{"features": [[1, 2, 3]]}')),
         "text": (422, post(route, b'{"features": [["a"]]}')),
         "another member": (422, post(route, b'{"rows": [[1]]}')),
-        "no .npy": (400, post(route, b"\x00" * 64, NPY_MEDIA_TYPE)),
-        "another media type": (415, post(route, b"<a/>", "application/xml")),
+        "no .npy": (400, post(route, b"\x00" * 64, media_type=NPY_MEDIA_TYPE)),
+        "another media type": (415, post(route, b"<a/>", media_type="application/xml")),
         "no such model": (404, post("/v2/models/none/infer", b"{}")),
         "no such route": (404, post("/predict/none", b"{}")),
         "another method": (405, f"GET {route} HTTP/1.1\r\nHost: x\r\n\r\n".encode()),
-        "a deadline of nonsense": (400, post(route, b'{"features": [[1]]}', **{DEADLINE_HEADER: "soon"})),
+        "a deadline of nonsense": (400, post(route, b'{"features": [[1]]}', f"{DEADLINE_HEADER}: soon")),
         "a /v2 body of nonsense": (400, post(f"/v2/models/{ARCHITECTURE}/infer", b"[1, 2")),
     }
     return [Question(f"bad: {kind}", data, status) for kind, (status, data) in refused.items()]
@@ -121,7 +116,8 @@ def _run(graph: Path) -> Callable[[NDArray[Any]], Numbers]:
 def _between(rows: NDArray[Any], count: int, chance: np.random.Generator) -> NDArray[Any]:
     """Return so many new rows, each between two of those given."""
     first, second = rows[chance.integers(len(rows), size=(2, count))]
-    return (first + chance.random((count, 1)) * (second - first)).astype(rows.dtype)
+    mixed: NDArray[Any] = (first + chance.random((count, 1)) * (second - first)).astype(rows.dtype)
+    return mixed
 
 
 def _json(kind: str, member: str, route: str, rows: NDArray[Any], expected: Numbers) -> Question:
@@ -132,7 +128,7 @@ def _json(kind: str, member: str, route: str, rows: NDArray[Any], expected: Numb
 def _npy(rows: Numbers, expected: Numbers) -> Question:
     stream = io.BytesIO()
     np.save(stream, rows)
-    data = post(predict_route(ARCHITECTURE), stream.getvalue(), NPY_MEDIA_TYPE, Accept=NPY_MEDIA_TYPE)
+    data = post(predict_route(ARCHITECTURE), stream.getvalue(), f"Accept: {NPY_MEDIA_TYPE}", media_type=NPY_MEDIA_TYPE)
     return Question(".npy", data, expected=expected, read=lambda body, _: np.load(io.BytesIO(body)))
 
 
@@ -143,12 +139,11 @@ def _v2(rows: Numbers, expected: Numbers) -> Question:
 
 
 def _v2_binary(rows: Numbers, expected: Numbers) -> Question:
-    tensor = {"name": "features", "shape": rows.shape, "datatype": "FP32"}
-    tensor |= {"parameters": {"binary_data_size": rows.nbytes}}
-    asked = {"inputs": [tensor], "parameters": {"binary_data_output": True}}
-    head = json.dumps(asked).encode()
+    size = {"binary_data_size": rows.nbytes}
+    tensor = {"name": "features", "shape": rows.shape, "datatype": "FP32", "parameters": size}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
     route = f"/v2/models/{ARCHITECTURE}/infer"
-    data = post(route, head + rows.tobytes(), "application/octet-stream", **{HEADER_LENGTH: str(len(head))})
+    data = post(route, head + rows.tobytes(), f"{HEADER_LENGTH}: {len(head)}", media_type=BINARY_MEDIA_TYPE)
 
     def read(body: bytes, headers: dict[str, str]) -> Numbers:
         return np.frombuffer(body[int(headers[HEADER_LENGTH.lower()]) :], "<f4")

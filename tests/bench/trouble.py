@@ -1,4 +1,4 @@
-"""What befalls a service in ``tests.bench.chaos``: each trouble comes, is over, and says how long it may be felt."""
+"""What befalls a service in ``tests.bench.chaos``: each trouble comes, is over, and returns what it may cost."""
 
 import asyncio
 import signal
@@ -29,15 +29,18 @@ async def find_workers(target: Listening, wanted: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def kill_a_worker(server: Server) -> None:
-    """SIGKILL a worker, and wait until it answers no more."""
+async def kill_a_worker(server: Server) -> int:
+    """SIGKILL a worker, and wait until it answers no more. It may cost a request on each of its connections."""
     worker = _choose(server)
+    worker.send_signal(signal.SIGSTOP)  # so that it has as many when it ends as are counted
+    connections = sum(connection.status == psutil.CONN_ESTABLISHED for connection in worker.net_connections("tcp"))
     worker.kill()
     while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
         await asyncio.sleep(0.01)
+    return connections
 
 
-async def stop_a_worker(server: Server) -> None:
+async def stop_a_worker(server: Server) -> int:
     """Stop a worker for a moment."""
     worker = _choose(server)
     worker.send_signal(signal.SIGSTOP)
@@ -45,11 +48,13 @@ async def stop_a_worker(server: Server) -> None:
         await asyncio.sleep(STOPPED_SECONDS)
     finally:
         worker.send_signal(signal.SIGCONT)
+    return 0
 
 
-async def connect_slowly(server: Server) -> None:
+async def connect_slowly(server: Server) -> int:
     """Send heads byte by byte, from many clients, until the service has ended them all."""
     await asyncio.gather(*(_send_slowly(server) for _ in range(SLOW_CLIENTS)))
+    return 0
 
 
 async def _send_slowly(server: Server) -> None:
@@ -64,7 +69,7 @@ async def _send_slowly(server: Server) -> None:
             await asyncio.sleep(SECONDS_BETWEEN_BYTES)
 
 
-async def reset_in_the_middle(server: Server) -> None:
+async def reset_in_the_middle(server: Server) -> int:
     """Reset many connections in the middle of a head, of a body, or before the answer is read."""
     for place in range(RESETS):
         async with await Connection.to(server) as connection:
@@ -73,6 +78,7 @@ async def reset_in_the_middle(server: Server) -> None:
             raw: socket.socket = connection.writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.writer.transport.abort()
+    return 0
 
 
 def _choose(server: Server) -> psutil.Process:

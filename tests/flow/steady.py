@@ -67,9 +67,9 @@ def question(examples: Examples, rows: int, *headers: str) -> Question:
     return Question(post("/predict/small", body, *headers), [examples.prediction[place] for place in places])  # type: ignore[misc]
 
 
-def post(target: str, body: bytes, *headers: str) -> bytes:
+def post(target: str, body: bytes, *headers: str, media_type: str = JSON_MEDIA_TYPE) -> bytes:
     """Return a request, whole."""
-    fields = ["Host: x", f"Content-Type: {JSON_MEDIA_TYPE}", f"Content-Length: {len(body)}", *headers]
+    fields = ["Host: x", f"Content-Type: {media_type}", f"Content-Length: {len(body)}", *headers]
     return f"POST {target} HTTP/1.1\r\n".encode() + "".join(f"{line}\r\n" for line in fields).encode() + b"\r\n" + body
 
 
