@@ -64,6 +64,17 @@ fuzz: setup  ## ask the service thousands of generated requests and random bytes
 	$(BIN)/python -m tests.bench.fuzz_protocol
 	$(BIN)/python -m tests.bench.fuzz_decoders
 
+.PHONY: soak chaos rolling
+# These need a release in the store; rolling needs root, and Debian's haproxy and nginx.
+soak: setup  ## load the service for a quarter of an hour: nothing lost, nothing wrong, nothing that grows
+	$(BIN)/python -m tests.bench.soak --minutes 15 --share 0.7
+
+chaos: setup  ## kill workers, stop them, restart the service, send slow and rude clients, all under load
+	$(BIN)/python -m tests.bench.chaos
+
+rolling: setup  ## replace two services under load, behind HAProxy and behind nginx: 100,000 requests each
+	$(BIN)/python -m tests.bench.rolling --requests 100000
+
 bench: bench-training bench-serving bench-shape bench-decoding  ## time training and serving against their peers, interleaved
 
 bench-training: setup  ## time training against scikit-learn

@@ -109,10 +109,11 @@ def serve_newest(**settings: str) -> Iterator[Server]:
 def serve(home: Path, *target: str, log: Path, **settings: str) -> Iterator[Server]:
     """Serve the project's folder, or the Bento named by ``target``, on a free port of 127.0.0.1.
 
-    home: the BENTOML_HOME; log: where the service's words go; settings: environment variables.
+    home: the BENTOML_HOME; log: where the service's words go; settings: environment variables. BENTOML_PORT among them
+    is the port instead.
     Raises MeasurementError with the service's own last line if it ends or does not become ready.
     """
-    port = free_port()
+    port = int(settings["BENTOML_PORT"]) if "BENTOML_PORT" in settings else free_port()
     started = time.monotonic()
     mark = uuid.uuid4().hex
     variables = {**UNDER_TEST, **settings, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", MARK: mark}

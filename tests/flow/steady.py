@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,14 @@ from tests.patience import PATIENCE_SECONDS, get
 
 TOLERANCE = 1e-5
 """Of predictions: what goes through a graph together differs in the last digits."""
+
+
+class Listening(Protocol):
+    """A service, or a proxy before some."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens: http://127.0.0.1:PORT."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,9 @@ def question(examples: Examples, rows: int, *headers: str) -> Question:
     return Question(post("/predict/small", body, *headers), [examples.prediction[place] for place in places])  # type: ignore[misc]
 
 
-def post(target: str, body: bytes, *headers: str) -> bytes:
+def post(target: str, body: bytes, *headers: str, media_type: str = JSON_MEDIA_TYPE) -> bytes:
     """Return a request, whole."""
-    fields = ["Host: x", f"Content-Type: {JSON_MEDIA_TYPE}", f"Content-Length: {len(body)}", *headers]
+    fields = ["Host: x", f"Content-Type: {media_type}", f"Content-Length: {len(body)}", *headers]
     return f"POST {target} HTTP/1.1\r\n".encode() + "".join(f"{line}\r\n" for line in fields).encode() + b"\r\n" + body
 
 
@@ -78,7 +86,7 @@ class Connection:
         self.writer = writer
 
     @classmethod
-    async def to(cls, server: Server, address: str = "127.0.0.1") -> "Connection":
+    async def to(cls, server: Listening, address: str = "127.0.0.1") -> "Connection":
         """Connect, from a local address. Raises OSError."""
         port = int(server.url.rpartition(":")[2])
         return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0)))

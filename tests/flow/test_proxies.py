@@ -1,0 +1,50 @@
+"""Behind a real HAProxy and a real nginx, services are replaced and nobody notices."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench.rolling import Pair, pair, roll
+from tests.flow.steady import Connection, fetch, run
+from tests.patience import get
+from tests.proxies import KINDS, proxy, require
+
+REQUESTS = 2_000
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def services(store: Callable[[], Path], release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    require()
+    with pair(store(), tmp_path_factory.mktemp("pair"), release) as services:
+        yield services
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_rolling_restart_fails_no_request(
+    services: Pair, name: str, home: Path, release: str, tmp_path: Path
+) -> None:
+    with proxy(name, services.ports, tmp_path) as front:
+        rolled = asyncio.run(roll(services, front, home, release, requests=REQUESTS))
+    tally = rolled.tally
+    assert (tally.lost, tally.refused, tally.wrong, tally.knocks) == (0, 0, 0, 0), tally.remembered
+    assert tally.right == tally.sent >= REQUESTS
+    assert len(tally.workers) >= 4  # each service before and after
+    assert rolled.replaced >= 2
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_proxy_keeps_the_metrics_to_itself(services: Pair, name: str, tmp_path: Path) -> None:
+    with proxy(name, services.ports, tmp_path) as front:
+        assert get(f"{front.url}/metrics").status_code == 404
+        assert get(f"{front.url}/models").status_code == 200
+
+        async def scene() -> None:
+            async with await Connection.to(front) as connection:
+                for _ in range(4):
+                    assert (await connection.ask(fetch("/readyz"))).status == 200
+
+        run(scene())
