@@ -6,6 +6,7 @@ application as uvicorn does it, when its place is the first. Answers leave in th
 """
 
 import functools
+import io
 import time
 from typing import Any
 
@@ -184,7 +185,7 @@ class ServiceProtocol(HttpToolsProtocol):
             self._pass_on()
             return
         self._route = route
-        self._body: bytes | bytearray = b""
+        self._body: bytes | io.BytesIO = b""
         self._is_old = is_old
         method = parser.get_method().decode("ascii")
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
@@ -223,9 +224,7 @@ class ServiceProtocol(HttpToolsProtocol):
         elif self.body_bytes > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
         elif self._keeps_body:
-            if self._body and isinstance(self._body, bytes):
-                self._body = bytearray(self._body)  # grows without a copy, and takes no object for each piece
-            self._body += body
+            self._body = _grow(self._body, body)
 
     def on_message_complete(self) -> None:
         """Give a whole request its place."""
@@ -238,8 +237,10 @@ class ServiceProtocol(HttpToolsProtocol):
                 self.rest()
             return
         self._owes_continue = False
-        request = self._request
-        request.body = bytes(self._body)
+        request, body = self._request, self._body
+        request.body = body if isinstance(body, bytes) else body.getvalue()
+        self._body = b""
+        del self._request  # an idle connection holds on to nothing
         request.arrived = time.perf_counter()
         closes = self._is_old or not self.parser.should_keep_alive()
         self._deaf = closes
@@ -339,6 +340,17 @@ class ServiceProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, head) + rest
+
+
+def _grow(body: bytes | io.BytesIO, part: bytes) -> bytes | io.BytesIO:
+    """Append to a body: the first part is kept as it is, more are gathered without an object for each."""
+    if not body:
+        return part
+    if isinstance(body, bytes):
+        start, body = body, io.BytesIO()
+        body.write(start)
+    body.write(part)
+    return body
 
 
 def _size(target: bytes, headers: list[tuple[bytes, bytes]]) -> int:
