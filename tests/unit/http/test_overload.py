@@ -113,7 +113,7 @@ def test_a_client_that_waits_to_send_its_body_is_refused_at_once(busy: HandServi
 def test_a_long_body_that_is_hopeless_is_not_kept(busy: HandService) -> None:
     client = busy.connect()
     client.send(request(SMALL, LONG, NOW)[:-1])
-    assert len(client.protocol._body) == 0
+    assert client.protocol._body == b""
     busy.settle()
     assert client.received == b""  # what follows it could not be told from it
     client.send(LONG[-1:] + FAST)
