@@ -103,10 +103,10 @@ class Browser:
             case "Runtime.consoleAPICalled" if found["type"] in {"error", "warning", "assert"}:
                 self.errors.append(str(found["args"]))
 
-    def open(self, page: Path, screen: Screen, *, scheme: Scheme = "light", scale: float = 1) -> None:
+    def open(self, page: Path | str, screen: Screen, *, scheme: Scheme = "light", scale: float = 1) -> None:
         """Show a page on ``screen``, to a reader who prefers ``scheme``; forget what was noted before.
 
-        scale: pixels of a screenshot for each CSS pixel.
+        page: a file, or an address; scale: pixels of a screenshot for each CSS pixel.
         """
         self.requests.clear()
         self.errors.clear()
@@ -118,7 +118,7 @@ class Browser:
             mobile=screen.width < WIDEST_TELEPHONE,
         )
         self.prefer(scheme)
-        self.ask("Page.navigate", url=page.as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self.wait_for("Page.loadEventFired")
         self.settle()
 

@@ -22,7 +22,8 @@ from service.answers.access_log import REQUEST_ID_KEY, request_id_of
 from service.answers.messages import NO_SNIFFING, READING, Answer, Request, wrong_method
 from service.answers.responder import Responder
 from service.codec.problems import Problem
-from service.contract.routes import RELEASE_HEADER
+from service.contract.routes import MODELS_ROUTE, RELEASE_HEADER
+from service.openapi.page import PAGE_ROUTE
 from service.settings import ServiceSettings
 from service.web.body import ClientGoneError, read_body
 from service.web.tracing import traced
@@ -45,6 +46,9 @@ class Front:
         self._release_header = (RELEASE_HEADER.lower().encode(), responder.release.encode())
         self._respond = traced(self._answer)
         self._routes = [route for route in app.routes if not _is_hidden(route, settings)]
+        lists = {MODELS_ROUTE: "the architectures", PAGE_ROUTE: "the routes"}
+        shown = [f"GET {path} lists {what}." for path, what in lists.items() if responder.find(path) is not None]
+        self._lists = " ".join(shown) or "Correct it."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML's application."""
@@ -87,10 +91,10 @@ class Front:
             await self._app(scope, receive, self._naming(send, request_id))
 
     def _hint(self, path: str) -> str:
-        """Say what a path lacks to be a route, if it is only that it ends with a slash."""
+        """Say what a path lacks to be a route, if it is only that it ends with a slash, and where routes are listed."""
         shorter = path.rstrip("/")
         is_route = shorter != path and (self._responder.find(shorter) is not None or _methods_of(shorter, self._routes))
-        return "Without the slash at its end it is one. " if is_route else ""
+        return ("Without the slash at its end it is one. " if is_route else "") + self._lists
 
     async def _send(self, send: Send, answer: Answer) -> None:
         headers = [
@@ -134,8 +138,7 @@ def _check_method(scope: Scope, allowed: Iterable[str], hint: str) -> None:
     if not allowed:
         raise Problem(
             HTTPStatus.NOT_FOUND,
-            f"the path must be a route of this service, however: {scope['path'][:200]!r}. "
-            f"{hint}GET /models lists the architectures, GET / the routes.",
+            f"the path must be a route of this service, however: {scope['path'][:200]!r}. {hint}",
             rule="route",
         )
     if scope["method"] not in allowed:

@@ -10,6 +10,7 @@ from service.access.guard import Guard
 from service.access.key_file import KeyFile
 from service.access.tally import Tally
 from service.answers.access_log import AccessLog
+from service.answers.messages import NO_SNIFFING
 from service.answers.responder import Responder
 from service.answers.routing import make_routing
 from service.http import protocol
@@ -30,7 +31,14 @@ def make_app(app: Starlette, models: Models, settings: ServiceSettings) -> ASGIA
     if not exports_spans():  # BentoML makes its spans of messages of ASGI
         protocol.install(Connections(responder, settings, cors=cors is not None, guard=guard))
     front: ASGIApp = Front(app, responder, settings, guard=guard)
-    return front if cors is None else cors.cls(front, *cors.args, **cors.kwargs)
+    return front if cors is None else _answer_origins(cors, front)
+
+
+def _answer_origins(cors: Middleware, front: ASGIApp) -> ASGIApp:
+    before: CORSMiddleware = cors.cls(front, *cors.args, **cors.kwargs)  # type: ignore[assignment]
+    name, value = NO_SNIFFING
+    before.preflight_headers[name.decode()] = value.decode()  # what the front never sees
+    return before
 
 
 def _make_guard(settings: ServiceSettings, release: str) -> Guard | None:

@@ -145,6 +145,7 @@ def test_another_origin_may_ask_and_may_read_why_it_is_refused(guarded: Guarded,
     wants["Access-Control-Request-Headers"] = "authorization, content-type"
     allowed = guarded.ask("/predict/small", method="OPTIONS", headers=wants)
     assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (HTTPStatus.OK, ORIGIN)
+    assert allowed.headers["x-content-type-options"] == "nosniff"
     assert "Authorization" in allowed.headers["access-control-allow-headers"]
     for key, status in (("alice", HTTPStatus.OK), (None, HTTPStatus.UNAUTHORIZED)):
         answer = guarded.ask("/predict/small", key, method="POST", json={"features": rows}, headers={"Origin": ORIGIN})

@@ -50,6 +50,18 @@ def test_a_bad_setting_is_named(home: Path) -> None:
     assert "ARCHSCALE_WORKERS" in refusal(home, ARCHSCALE_WORKERS="none")
 
 
+def test_a_file_of_keys_that_is_not_its_owners_alone_is_named(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(f"alice {'a' * 64}\n")
+    file.chmod(0o644)
+    line = refusal(home, ARCHSCALE_KEYS_FILE=str(file))
+    assert line.endswith(f"Run: chmod 600 {file}")
+
+
+def test_a_rate_without_keys_is_refused(home: Path) -> None:
+    assert "ARCHSCALE_KEYS_FILE" in refusal(home, ARCHSCALE_RATE_LIMIT="10")
+
+
 def test_a_release_that_misses_an_architecture_is_not_served(own_home: Path, release: str) -> None:
     shutil.rmtree(own_home / "models/archscale-large" / release)
     assert "python -m training" in refusal(own_home)
