@@ -1,6 +1,7 @@
 """Start `bentoml serve` for a load test, measure its processes, and stop it by its process id."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -88,6 +89,8 @@ def _waited_seconds(pids: list[int]) -> float | None:
     return sum(int(file.read_text().split()[1]) for file in files) / 1e9
 
 
+PORTS = range(10_000, 32_768)
+"""Linux gives those from 32,768 on to clients, other systems higher ones."""
 UNDER_TEST = {"ARCHSCALE_DRAIN_SECONDS": "0", "ARCHSCALE_DEADLINE_MS": "3600000"}
 """No load balancer has to notice that a server of this program ends; and how long requests wait is what is measured."""
 
@@ -140,10 +143,15 @@ def models_folder() -> Path:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that nobody has now.
+
+    By chance, below those that the kernel gives to whoever connects: one of these may be gone before a server has it.
+    """
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _start(target: tuple[str, ...], port: int, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
