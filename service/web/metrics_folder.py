@@ -38,10 +38,10 @@ def make(home: Path, workers: int) -> None:
             fcntl.flock(door, fcntl.LOCK_EX)
             for old in shared.glob("*/"):
                 _remove_if_left(old)
+            _try_room(shared, workers * WORKER_BYTES)
             own = Path(tempfile.mkdtemp(dir=shared))
             lock = (own / LOCK).open("w")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        _try_room(own, workers * WORKER_BYTES)
     except OSError as error:
         raise MetricsFolderError(
             f"{shared} must be a folder with {workers * WORKER_BYTES >> 20} MiB of room for the workers' metrics, "
