@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-graph bench-decoding bench-loadtest bench-image bench-tables try-python bento image audit sbom lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-graph bench-decoding bench-loadtest bench-overload bench-image bench-tables try-python bento image audit sbom lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -97,6 +97,10 @@ bench-decoding: setup  ## time the reading of bodies, and its strictness
 # Needs two processors that nobody else uses for eight minutes.
 bench-loadtest: setup  ## load servers whose latencies and capacity are known, and measure what the load test costs
 	$(BIN)/python -m tests.bench.bench_loadtest
+
+# Needs two processors that nobody else uses for two minutes, Debian's wrk, and a release in the store.
+bench-overload: setup  ## offer more than a worker can do, and let 3,000 slow clients sit beside it
+	$(BIN)/python -m tests.bench.overload
 
 # Needs root, podman, runc, mmdebstrap, wrk, and a release in the store.
 bench-image: setup  ## build the image; size, start, stop, memory and throughput of it
