@@ -91,7 +91,11 @@ def _waited_seconds(pids: list[int]) -> float | None:
 
 PORTS = range(10_000, 32_768)
 """Linux gives those from 32,768 on to clients, other systems higher ones."""
-UNDER_TEST = {"ARCHSCALE_DRAIN_SECONDS": "0", "ARCHSCALE_DEADLINE_MS": "3600000"}
+UNDER_TEST = {
+    "ARCHSCALE_DRAIN_SECONDS": "0",
+    "ARCHSCALE_DEADLINE_MS": "3600000",
+    "ARCHSCALE_MAX_WAITING_BYTES": "2GiB",
+}
 """No load balancer has to notice that a server of this program ends; and how long requests wait is what is measured."""
 
 

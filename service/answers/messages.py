@@ -78,6 +78,18 @@ def overloaded(seconds: float, *, closes: bool = False) -> Problem:
     )
 
 
+def crowded(most: int, *, closes: bool) -> Problem:
+    """503: the bodies that wait take all the memory that they may, in bytes."""
+    closing = {"Connection": "close"} if closes else {}
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        f"at most {most} bytes of bodies may wait, however: with this one there are more. "
+        "Ask again later, less often, with fewer rows at once, or raise ARCHSCALE_MAX_WAITING_BYTES.",
+        rule="room",
+        headers={"Retry-After": "1", **closing},
+    )
+
+
 def too_many_connections(setting: str, most: int) -> Problem:
     """503: so many are open already."""
     return Problem(

@@ -86,7 +86,7 @@ class Connections:
         """Watch a connection."""
         if self._loop is not connection.loop:
             self._loop = connection.loop
-            self.turn = Turn(self._loop.call_soon, self.responder)
+            self.turn = Turn(self._loop.call_soon, self.responder, most_bytes=int(self._settings.max_waiting_bytes))
             self._open = connection.connections
             self._loop.call_later(SECONDS_BETWEEN_LOOKS, self._look)
         address = _address_of(connection)

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.answers import routes
 from service.answers.access_log import request_id_of
-from service.answers.messages import Answer, Headers, Request, overloaded, too_large
+from service.answers.messages import Answer, Headers, Request, too_large
 from service.answers.routes import Route
 from service.codec.problems import Problem
 from service.http import refusals
@@ -190,12 +190,12 @@ class ServiceProtocol(HttpToolsProtocol):
         method = parser.get_method().decode("ascii")
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
         size = int(headers.get(b"content-length", 0))
-        self._is_hopeless = size > SHORT_BYTES and self.shared.turn.seconds_until(size) > patience
+        self._is_hopeless = size > SHORT_BYTES and self.shared.turn.is_hopeless(size, patience)
         self._keeps_body = route.takes_body and not self._is_hopeless
         if size > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
         elif not self._keeps_body and b"expect" in headers:
-            self._refuse_body(overloaded(self.shared.turn.seconds_until(size), closes=True))
+            self._refuse_body(self.shared.turn.refusal(size, closes=True))
         elif b"expect" in headers and not is_old and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
             self._send_continue()

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
-from service.answers.messages import Answer, Request, overloaded
+from service.answers.messages import Answer, Request, crowded, overloaded
 from service.answers.responder import Responder
 from service.answers.routes import Route
+from service.codec.problems import Problem
 from service.http.line import Line
 
 SHORT_BYTES = 32 * 1024
@@ -36,30 +37,50 @@ class Place(Protocol):
 class Turn:
     """The requests of one event loop that are whole and not answered."""
 
-    def __init__(self, call_soon: Callable[[Callable[[], None]], object], responder: Responder) -> None:
+    def __init__(
+        self, call_soon: Callable[[Callable[[], None]], object], responder: Responder, *, most_bytes: int
+    ) -> None:
+        """most_bytes: of the bodies that wait."""
         self._call_soon = call_soon
         self._responder = responder
         self._short: Line[Place] = Line()
         self._long: Line[Place] = Line()
         self._refused: deque[Place] = deque()
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        """Of the bodies of all that wait."""
         self._scheduled = False
         self._short_were_last = False
 
     def __len__(self) -> int:
         return len(self._short) + len(self._long)
 
-    def seconds_until(self, size: int) -> float:
-        """Return how long a request with so many bytes of body would wait, if it came now."""
-        return (self._short if size <= SHORT_BYTES else self._long).seconds_until_last()
+    def is_hopeless(self, size: int, patience: float) -> bool:
+        """Whether a request with so many bytes of body would wait too long, or find no room, if it came now.
+
+        patience: seconds that it may wait. A body that nothing waits beside has room, however large.
+        """
+        line = self._short if size <= SHORT_BYTES else self._long
+        return line.seconds_until_last() > patience or (self._bytes > 0 and self._bytes + size > self._most_bytes)
+
+    def refusal(self, size: int, *, closes: bool = False) -> Problem:
+        """Return what to say to a request with so many bytes of body."""
+        if self._bytes + size > self._most_bytes:
+            return crowded(self._most_bytes, closes=closes)
+        line = self._short if size <= SHORT_BYTES else self._long
+        return overloaded(line.seconds_until_last(), closes=closes)
 
     def add(self, place: Place) -> None:
         """Answer a request when this turn ends, or soon after; refuse it if that is not soon enough."""
-        is_short = len(place.request.body) <= SHORT_BYTES
-        line = self._short if is_short else self._long
-        if line.seconds_until_last() > place.request.patience and place.route.computes:
+        size = len(place.request.body)
+        if place.route.computes and self.is_hopeless(size, place.request.patience):
             self.refuse(place)
             return
-        line.add(place, None if is_short else _kind_of(place))
+        self._bytes += size
+        if size <= SHORT_BYTES:
+            self._short.add(place)
+        else:
+            self._long.add(place, _kind_of(place))
         if not self._scheduled:
             self._schedule()
 
@@ -91,12 +112,13 @@ class Turn:
             place = self._refused.popleft()
             request = place.request
             size = int(request.headers.get(b"content-length", len(request.body)))  # not every body was kept
-            problem = overloaded(self.seconds_until(size))
-            place.settle(self._responder.refuse(place.route, request, problem))
+            place.settle(self._responder.refuse(place.route, request, self.refusal(size)))
 
     def _answer(self, line: Line[Place], most: int) -> None:
         begin = time.perf_counter()
-        wanted = [place for place in line.take(most) if place.is_wanted()]
+        taken = line.take(most)
+        self._bytes -= sum(len(place.request.body) for place in taken)
+        wanted = [place for place in taken if place.is_wanted()]
         answers = self._responder.answer_all([(place.route, place.request) for place in wanted])
         kind = _kind_of(wanted[0]) if wanted and line is self._long else None
         line.learn(len(wanted), begin, time.perf_counter(), kind)

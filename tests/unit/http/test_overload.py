@@ -48,6 +48,29 @@ def test_what_would_wait_too_long_is_refused_and_counted(
     assert statuses(client) == [503, 200]
 
 
+def test_bodies_that_wait_are_bounded_by_their_bytes_too(adder: Adder, loop: HandLoop) -> None:
+    service = HandService(adder.responder, echo, loop, max_waiting_bytes=2 * len(LONG) + 10)
+    clients = [service.connect() for _ in range(4)]
+    for client in clients:
+        client.send(SLOW)
+    service.settle()
+    assert sorted(statuses(client)[0] for client in clients) == [200, 200, 503, 503]
+    refused = next(client for client in clients if statuses(client) == [503])
+    (refusal,) = read_replies(refused.received)
+    assert (refusal.json()["rule"], refusal.headers["retry-after"], refusal.closes) == ("room", "1", False)
+    refused.send(SLOW)
+    service.settle()
+    assert statuses(refused) == [503, 200]
+
+
+def test_a_body_that_nothing_waits_beside_has_room_however_large(adder: Adder, loop: HandLoop) -> None:
+    service = HandService(adder.responder, echo, loop, max_waiting_bytes=10)
+    client = service.connect()
+    client.send(SLOW)
+    service.settle()
+    assert statuses(client) == [200]
+
+
 def test_in_an_empty_service_nothing_waits(service: HandService) -> None:
     client = service.connect()
     for data in (request(SMALL, BODY, NOW), request(SMALL, LONG, NOW)):
