@@ -11,7 +11,7 @@ from service.access.bucket import Bucket
 from service.access.key_file import SECONDS_BETWEEN_LOOKS, KeyFile, digest_of
 from service.answers import routes
 from service.answers.messages import Answer, Headers, Request
-from service.answers.protocol_v2 import is_v2, refuse_v2
+from service.answers.protocol_v2 import is_v2, problem_answer_v2
 from service.answers.routes import AnyMethod, PlainRoute
 from service.codec.problems import Problem
 from service.contract.routes import PROBES
@@ -54,8 +54,8 @@ class RefusedRoute(PlainRoute):
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return the problem for which the request was not admitted: a later one says nothing to a stranger."""
         if self._v2:
-            return refuse_v2(self._problem, request_id)
-        return routes.refuse(self._problem, self._release, request_id)
+            return problem_answer_v2(self._problem, request_id)
+        return routes.problem_answer(self._problem, self._release, request_id)
 
 
 class Guard:

@@ -1,7 +1,7 @@
 """A request as it came and the answer to it, whatever carries them: the protocol, or ASGI."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from service.contract.routes import DEADLINE_HEADER
 
 Headers = dict[bytes, bytes]
 """Names in lower case; of a name that is sent twice the last value."""
-Fields = tuple[tuple[bytes, bytes], ...]
+Fields = Sequence[tuple[bytes, bytes]]
 DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
 MOST_DIGITS = 9
 READING = ("GET", "HEAD")
@@ -66,39 +66,38 @@ def too_large(limit: int) -> Problem:
     )
 
 
-def overloaded(seconds: float, *, closes: bool = False) -> Problem:
+def overloaded(seconds: float) -> Problem:
     """503: there is more to do than time for it. seconds: until what waits is done."""
-    closing = {"Connection": "close"} if closes else {}
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
+    return _come_back(
         f"a request must be begun before its deadline, however: {seconds:.2f} s of work wait before it. "
         "Ask again later, or less often, or raise ARCHSCALE_DEADLINE_MS.",
         rule="deadline",
-        headers={"Retry-After": str(max(1, math.ceil(seconds))), **closing},
+        seconds=seconds,
     )
 
 
-def crowded(most: int, *, closes: bool) -> Problem:
+def crowded(most: int) -> Problem:
     """503: the bodies that wait take all the memory that they may, in bytes."""
-    closing = {"Connection": "close"} if closes else {}
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
+    return _come_back(
         f"at most {most} bytes of bodies may wait, however: with this one there are more. "
         "Ask again later, less often, with fewer rows at once, or raise ARCHSCALE_MAX_WAITING_BYTES.",
         rule="room",
-        headers={"Retry-After": "1", **closing},
     )
 
 
 def too_many_connections(setting: str, most: int) -> Problem:
     """503: so many are open already."""
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
+    return _come_back(
         f"at most {most} connections may be open, however: this is one more. "
         f"Keep connections open and use them again, or raise {setting}.",
         rule="connections",
-        headers={"Retry-After": "1"},
     )
+
+
+def _come_back(detail: str, *, rule: str, seconds: float = 0.0) -> Problem:
+    """503 that says when to ask again: after so many seconds, at least one."""
+    headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, rule=rule, headers=headers)
 
 
 def is_deadline(given: bytes) -> bool:

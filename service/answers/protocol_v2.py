@@ -54,11 +54,10 @@ def model_name(endpoint: Endpoint) -> str:
     return endpoint.architecture + (RAW_SUFFIX if endpoint.takes.key == RAW else "")
 
 
-def refuse_v2(problem: Problem, request_id: bytes) -> Answer:
+def problem_answer_v2(problem: Problem, request_id: bytes) -> Answer:
     """Return a problem in the protocol's form."""
-    headers = tuple((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
     body = orjson.dumps({"error": problem.detail})
-    return Answer(problem.status.value, body, JSON_MEDIA_TYPE, request_id, headers)
+    return Answer(problem.status.value, body, JSON_MEDIA_TYPE, request_id, problem.fields)
 
 
 class V2Document(DocumentRoute):
@@ -66,7 +65,7 @@ class V2Document(DocumentRoute):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return refuse_v2(problem, request_id)
+        return problem_answer_v2(problem, request_id)
 
 
 class ReadyDocument(V2Document):
@@ -108,7 +107,7 @@ class UnknownRoute(PlainRoute):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return refuse_v2(problem, request_id)
+        return problem_answer_v2(problem, request_id)
 
 
 class InferRoute(ComputingRoute[InferAsked]):
@@ -140,7 +139,7 @@ class InferRoute(ComputingRoute[InferAsked]):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""
-        return refuse_v2(problem, request_id)
+        return problem_answer_v2(problem, request_id)
 
 
 def make_v2_routes(

@@ -61,11 +61,10 @@ class Route(ABC):
         """Return a problem in the form of the route."""
 
 
-def refuse(problem: Problem, release: str, request_id: bytes) -> Answer:
+def problem_answer(problem: Problem, release: str, request_id: bytes) -> Answer:
     """Return a problem document."""
-    headers = tuple((name.lower().encode(), value.encode()) for name, value in problem.headers.items())
     body = problem.body(release=release, request_id=request_id)
-    return Answer(problem.status.value, body, PROBLEM_MEDIA_TYPE, request_id, headers)
+    return Answer(problem.status.value, body, PROBLEM_MEDIA_TYPE, request_id, problem.fields)
 
 
 class PlainRoute(Route):
@@ -91,7 +90,7 @@ class DocumentRoute(PlainRoute):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem document."""
-        return refuse(problem, self._release, request_id)
+        return problem_answer(problem, self._release, request_id)
 
 
 class ComputingRoute(Route, Generic[Read]):
@@ -132,4 +131,4 @@ class EndpointRoute(ComputingRoute[Asked]):
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem document."""
-        return refuse(problem, self._release, request_id)
+        return problem_answer(problem, self._release, request_id)

@@ -12,7 +12,7 @@ import numpy as np
 
 from service.codec.cells import ReadRow, code_closely, code_columns, place_cells
 from service.codec.columns import Column, Columns
-from service.codec.infer_request import INPUT_MEMBERS, Reader, Request, check_members, read_frame
+from service.codec.infer_request import INPUT_MEMBERS, Inference, Reader, check_members, read_frame
 from service.codec.problems import MOST_FAULTS, SHOWN_CHARACTERS, Fault, Problem, kind_of, unprocessable
 from service.codec.rows import Input, Rows, check_count, refuse
 from service.codec.tensors import BINARY_SIZE, DATATYPES, Members, none_for_nan, parameters_of, read_json, split_body
@@ -55,7 +55,7 @@ class ColumnsReader:
         self._expected = expected
         self._columns = columns
 
-    def read(self, body: bytes, header_length: bytes | None) -> Request:
+    def read(self, body: bytes, header_length: bytes | None) -> Inference:
         """Read a whole body. Raises Problem 400 or 422.
 
         header_length: value of ``Inference-Header-Content-Length``, where it was sent.
@@ -78,7 +78,7 @@ class ColumnsReader:
                 f"{len(behind)} follow the last.",
                 rule="data",
             )
-        return Request(self._code([cells[name] for name in self._columns.names], tensors), echo, binary)
+        return Inference(self._code([cells[name] for name in self._columns.names], tensors), echo, binary)
 
     def _by_name(self, tensors: object) -> dict[str, Members]:
         if not isinstance(tensors, list) or not all(isinstance(tensor, dict) for tensor in tensors):

@@ -37,7 +37,7 @@ class Envelope(NamedTuple):
     binary: bool
 
 
-class Request(NamedTuple):
+class Inference(NamedTuple):
     """What is asked: rows (n, width), the members that the answer repeats, and whether its output is binary."""
 
     rows: Rows
@@ -52,7 +52,7 @@ class Reader:
         self._expected = expected
         self._remember = functools.lru_cache(maxsize=REMEMBERED)(self._read_envelope)
 
-    def read(self, body: bytes, header_length: bytes | None) -> Request:
+    def read(self, body: bytes, header_length: bytes | None) -> Inference:
         """Read a whole body. Raises Problem 400 or 422.
 
         header_length: value of ``Inference-Header-Content-Length``, where it was sent.
@@ -63,9 +63,9 @@ class Reader:
             return quick
         envelope = self._open(head)
         rows = read_rows(envelope.tensor, envelope.rows, behind, self._expected)
-        return Request(rows, envelope.echo, envelope.binary)
+        return Inference(rows, envelope.echo, envelope.binary)
 
-    def _read_quickly(self, head: bytes) -> Request | None:
+    def _read_quickly(self, head: bytes) -> Inference | None:
         """Read a request whose numbers stand in its JSON and are easily told from the rest; None if they do not."""
         taken = take_numbers(head, self._expected)
         if taken is None:
@@ -76,7 +76,7 @@ class Reader:
             return None
         if envelope.tensor.get("data") != PLACE:
             return None
-        return Request(arrange(taken[1], envelope.rows, self._expected), envelope.echo, envelope.binary)
+        return Inference(arrange(taken[1], envelope.rows, self._expected), envelope.echo, envelope.binary)
 
     def _open(self, head: bytes) -> Envelope:
         """Read the JSON around the numbers. Raises Problem 400 or 422."""

@@ -74,6 +74,11 @@ class Problem(Exception):  # noqa: N818  (an answer to the client, not a fault o
         self.faults = faults
         self.headers = headers or {}
 
+    @property
+    def fields(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Its headers as they stand in a message: names in lower case."""
+        return tuple((name.lower().encode(), value.encode()) for name, value in self.headers.items())
+
     def body(self, *, release: str, request_id: bytes) -> bytes:
         """Return the problem document. Its member ``error`` is the one that BentoML's client shows."""
         members: dict[str, object] = {

@@ -145,11 +145,11 @@ class Connections:
             return
         if connection.lets_wait():
             connection.since = now
-        elif connection.stage is IDLE:
+        elif connection.stage == IDLE:
             if connection.is_idle() and waited > settings.keep_alive_seconds:
                 ENDED.labels("keep_alive_seconds").inc()
                 connection.transport.close()
-        elif connection.stage is HEAD:
+        elif connection.stage == HEAD:
             if waited > settings.head_seconds:
                 ENDED.labels("head_seconds").inc()
                 connection.time_out()

@@ -1,17 +1,12 @@
 """Heads of answers, as bytes: the parts that stay are made once, those with the date once a second."""
 
-from collections.abc import Sequence
-
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.answers.access_log import REQUEST_ID_KEY
-from service.answers.messages import NO_SNIFFING, Answer
+from service.answers.messages import NO_SNIFFING, Answer, Fields
 from service.contract.routes import RELEASE_HEADER
 
-Fields = Sequence[tuple[bytes, bytes]]
 CLOSE = b"connection: close\r\n"
-KEPT = 64
-"""Statuses and media types whose first lines are kept: more than the service has."""
 
 
 class Heads:
@@ -25,7 +20,7 @@ class Heads:
 
     def write(self, answer: Answer, defaults: Fields, *, closes: bool) -> bytes:
         """Return an answer's head. defaults: the server's own fields, another object when they change."""
-        if defaults is not self._defaults or len(self._starts) > KEPT:
+        if defaults is not self._defaults:
             self._defaults = defaults
             self._starts = {}
         key = (answer.status, answer.media_type)

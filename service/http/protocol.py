@@ -195,7 +195,7 @@ class ServiceProtocol(HttpToolsProtocol):
         if size > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
         elif not self._keeps_body and b"expect" in headers:
-            self._refuse_body(self.shared.turn.refusal(size, closes=True))
+            self._refuse_body(self.shared.turn.refusal(size))
         elif b"expect" in headers and not is_old and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
             self._send_continue()
@@ -304,7 +304,7 @@ class ServiceProtocol(HttpToolsProtocol):
             self.transport.close()  # the application waits for the body, and has the word
             return
         request_id = request_id_of(dict(self.headers or ()))
-        self._end_with(routes.refuse(problem, self.shared.release, request_id))
+        self._end_with(routes.problem_answer(problem, self.shared.release, request_id))
 
     def _refuse_body(self, problem: Problem) -> None:
         """Answer before the body was read."""

@@ -13,7 +13,7 @@ from service.answers.messages import Answer, Request, crowded, overloaded
 from service.answers.responder import Responder
 from service.answers.routes import Route
 from service.codec.problems import Problem
-from service.http.line import Line
+from service.http.queue import Queue
 
 SHORT_BYTES = 32 * 1024
 """A body of one row of features has 5 KB; one that is longer than this takes longer than a turn should."""
@@ -43,8 +43,8 @@ class Turn:
         """most_bytes: of the bodies that wait."""
         self._call_soon = call_soon
         self._responder = responder
-        self._short: Line[Place] = Line()
-        self._long: Line[Place] = Line()
+        self._short: Queue[Place] = Queue()
+        self._long: Queue[Place] = Queue()
         self._refused: deque[Place] = deque()
         self._most_bytes = most_bytes
         self._bytes = 0
@@ -60,15 +60,19 @@ class Turn:
 
         patience: seconds that it may wait. A body that nothing waits beside has room, however large.
         """
-        line = self._short if size <= SHORT_BYTES else self._long
-        return line.seconds_until_last() > patience or (self._bytes > 0 and self._bytes + size > self._most_bytes)
+        return self._queue_for(size).seconds_until_last() > patience or self._is_crowded(size)
 
-    def refusal(self, size: int, *, closes: bool = False) -> Problem:
-        """Return what to say to a request with so many bytes of body."""
-        if self._bytes + size > self._most_bytes:
-            return crowded(self._most_bytes, closes=closes)
-        line = self._short if size <= SHORT_BYTES else self._long
-        return overloaded(line.seconds_until_last(), closes=closes)
+    def refusal(self, size: int) -> Problem:
+        """Return what to say to a request with so many bytes of body that is hopeless."""
+        if self._is_crowded(size):
+            return crowded(self._most_bytes)
+        return overloaded(self._queue_for(size).seconds_until_last())
+
+    def _queue_for(self, size: int) -> Queue[Place]:
+        return self._short if size <= SHORT_BYTES else self._long
+
+    def _is_crowded(self, size: int) -> bool:
+        return self._bytes > 0 and self._bytes + size > self._most_bytes
 
     def add(self, place: Place) -> None:
         """Answer a request when this turn ends, or soon after; refuse it if that is not soon enough."""
@@ -114,14 +118,14 @@ class Turn:
             size = int(request.headers.get(b"content-length", len(request.body)))  # not every body was kept
             place.settle(self._responder.refuse(place.route, request, self.refusal(size)))
 
-    def _answer(self, line: Line[Place], most: int) -> None:
+    def _answer(self, queue: Queue[Place], most: int) -> None:
         begin = time.perf_counter()
-        taken = line.take(most)
+        taken = queue.take(most)
         self._bytes -= sum(len(place.request.body) for place in taken)
         wanted = [place for place in taken if place.is_wanted()]
         answers = self._responder.answer_all([(place.route, place.request) for place in wanted])
-        kind = _kind_of(wanted[0]) if wanted and line is self._long else None
-        line.learn(len(wanted), begin, time.perf_counter(), kind)
+        kind = _kind_of(wanted[0]) if wanted and queue is self._long else None
+        queue.learn(len(wanted), begin, time.perf_counter(), kind)
         for place, answer in zip(wanted, answers, strict=True):
             place.settle(answer)
 

@@ -86,7 +86,7 @@ class Front:
             path = get_route_path(scope)
             _check_method(scope, _methods_of(path, self._routes), self._hint(path))
         except Problem as problem:
-            await self._send(send, routes.refuse(problem, self._responder.release, request_id))
+            await self._send(send, routes.problem_answer(problem, self._responder.release, request_id))
         else:
             await self._app(scope, receive, self._naming(send, request_id))
 

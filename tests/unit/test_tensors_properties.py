@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from service.codec.decode import decode_json
-from service.codec.infer_request import Reader, Request
+from service.codec.infer_request import Inference, Reader
 from service.codec.problems import Problem
 from service.codec.tensors import write
 from tests.infer_bodies import FEATURES, FLAT, GOOD, WELL, binary, body, read
@@ -29,7 +29,7 @@ def test_flat_nested_binary_and_the_other_routes_bodies_are_the_same_rows(array:
 
 def answered_or_refused(data: bytes, header_length: bytes | None) -> None:
     try:
-        request: Request = READER.read(data, header_length)
+        request: Inference = READER.read(data, header_length)
         assert np.isfinite(request.rows).all()
         write(request.echo, "prediction", request.rows[:, 0], binary=request.binary)
     except Problem as problem:

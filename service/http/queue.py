@@ -1,7 +1,7 @@
 """Requests that wait to be answered one after the other, and how long the last of them will have waited.
 
 By time and not by count: what a request takes is learnt from those like it, and how much longer it takes until the
-next is begun, since others are read and answered between, from how the line moved.
+next is begun, since others are read and answered between, from how the queue moved.
 """
 
 import math
@@ -14,12 +14,12 @@ FIRST_GUESS_SECONDS = 0.0005
 WEIGHT = 0.1
 """Of what is new in what was learnt."""
 MEMORY_SECONDS = 1.0
-"""So far back the line looks to tell how it moves."""
+"""So far back the queue looks to tell how it moves."""
 
 Item = TypeVar("Item")
 
 
-class Line(Generic[Item]):
+class Queue(Generic[Item]):
     """First come, first served."""
 
     def __init__(self) -> None:
