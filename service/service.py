@@ -21,14 +21,13 @@ from service.access.key_file import KeyFileError, read_keys
 from service.answers.readiness import READINESS
 from service.contract.files import entry_name
 from service.contract.names import PREPROCESSING
-from service.http.tested import UntestedError, check_uvicorn
 from service.image import make_image
 from service.models.endpoints import make_endpoints
 from service.models.entry import ReleaseError
 from service.models.inference import Models, load_models
 from service.models.release import Release, open_release
 from service.settings import ServiceSettings, SettingsError, load_settings
-from service.web import metrics_folder, parent, worker
+from service.web import metrics_folder, worker
 from service.web.apis import declare_apis
 from service.web.drain import drain_before_the_end
 from service.web.watchdog import end_when_the_loop_hangs
@@ -113,6 +112,10 @@ class _Archscale:
     @staticmethod
     def prove() -> None:
         """Once, before any worker: prove the golden rows, and hold every worker to the release that was proven."""
+        # The parent's own: a worker imports this module too.
+        from service.http.tested import UntestedError, check_uvicorn
+        from service.web import parent
+
         try:
             check_uvicorn()
             load_models(RELEASE, threads=SETTINGS.threads)

@@ -24,6 +24,7 @@ from service.http import refusals
 from service.http.connections import BODY, HEAD, IDLE, Connections
 from service.http.pipeline import Flow, Pipeline
 from service.http.refusals import MOST_HEAD_BYTES
+from service.http.request_head import length_of, without_upgrade
 from service.http.turn import SHORT_BYTES
 
 NAMES_OF_AGE = frozenset({b"connection", b"expect"})
@@ -202,7 +203,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _check_head(self, headers: Headers) -> None:
         """Raise Problem for a head that is too long, or names no host or several."""
-        if self._is_long and _size(self.url, self.headers) > MOST_HEAD_BYTES:
+        if self._is_long and length_of(self.url, self.headers) > MOST_HEAD_BYTES:
             raise refusals.head_too_large()
         if b"host" not in headers:
             if self.parser.get_http_version() != "1.0":
@@ -333,13 +334,10 @@ class ServiceProtocol(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse(refusals.not_http())
             return b""
-        fields = [(name, value) for name, value in self.headers if name not in (b"upgrade", b"http2-settings")]
-        fields = [(name, _other_tokens(value) if name == b"connection" else value) for name, value in fields]
-        head = b"".join([b"%b: %b\r\n" % field for field in fields])
         version = self.parser.get_http_version().encode()
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, head) + rest
+        return without_upgrade(method, self.url, version, self.headers) + rest
 
 
 def _grow(body: bytes | io.BytesIO, part: bytes) -> bytes | io.BytesIO:
@@ -351,15 +349,6 @@ def _grow(body: bytes | io.BytesIO, part: bytes) -> bytes | io.BytesIO:
         body.write(start)
     body.write(part)
     return body
-
-
-def _size(target: bytes, headers: list[tuple[bytes, bytes]]) -> int:
-    return len(target) + sum(len(name) + len(value) + 4 for name, value in headers)
-
-
-def _other_tokens(connection: bytes) -> bytes:
-    tokens = [token.strip() for token in connection.split(b",")]
-    return b", ".join([token for token in tokens if token.lower() not in (b"upgrade", b"http2-settings")])
 
 
 def install(connections: Connections) -> None:

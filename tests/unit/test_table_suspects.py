@@ -8,7 +8,7 @@ import pytest
 
 from tests.read_tables import Value, decide, read_table
 from training.columns.decide import DecidedTable
-from training.columns.suspects import Suspect
+from training.columns.suspects.suspect import Suspect
 from training.table.values import ColumnOptions
 
 ROWS = 400

@@ -13,10 +13,10 @@ from training.columns.codes import as_numbers, code_column, describe_column
 from training.columns.data import DataTable
 from training.columns.digits import first_rounded
 from training.columns.kinds import decide_kind
-from training.columns.leaks import choose_rows, find_leak
-from training.columns.levels import find_odd_levels
 from training.columns.split import Split, split_target
-from training.columns.suspects import (
+from training.columns.suspects.leaks import choose_rows, find_leak
+from training.columns.suspects.levels import find_odd_levels
+from training.columns.suspects.suspect import (
     Duplicates,
     RepeatedRows,
     Suspect,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.card import RawFeature
-from training.columns.suspects import Suspect
+from training.columns.suspects.suspect import Suspect
 from training.errors import write_option
 
 SURE_AUC = 0.999

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from service.contract.policies import BOOLEAN_SPELLINGS
-from training.columns.suspects import Suspect
+from training.columns.suspects.suspect import Suspect
 from training.columns.words import plain_numbers
 from training.errors import quoted, write_option
 
