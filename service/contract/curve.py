@@ -10,7 +10,7 @@ from pydantic import Field
 from service.contract.card import Frozen, Metrics
 from service.contract.names import Task
 
-CURVE_FORMAT = 1
+CURVE_FORMAT: Literal[1] = 1
 CURVE_FILE = "curve.json"
 LATENCY_ROWS = (1, 64, 1024)
 
@@ -159,8 +159,8 @@ class Curve(Frozen):
     test_rows: int
     best_possible_accuracy: float | None = None
     points: list[CurvePoint]
-    failed: list[FailedPoint] = []
-    laws: list[Law] = []
+    failed: list[FailedPoint]
+    laws: list[Law]
     choice: Choice | None = None
     """None: fewer than two shapes, or a shape without a figure."""
     choice_lacks: str | None = None
