@@ -64,13 +64,16 @@ fuzz: setup  ## ask the service thousands of generated requests and random bytes
 	$(BIN)/python -m tests.bench.fuzz_protocol
 	$(BIN)/python -m tests.bench.fuzz_decoders
 
-.PHONY: soak chaos rolling
+.PHONY: soak chaos rolling drain
 # These need a release in the store; rolling needs root, and Debian's haproxy and nginx.
 soak: setup  ## load the service for a quarter of an hour: nothing lost, nothing wrong, nothing that grows
 	$(BIN)/python -m tests.bench.soak --minutes 15 --share 0.7
 
 chaos: setup  ## kill workers, stop them, restart the service, send slow and rude clients, all under load
 	$(BIN)/python -m tests.bench.chaos
+
+drain: setup  ## end the service at full load, ten times: nothing lost
+	$(BIN)/python -m tests.bench.drain
 
 rolling: setup  ## replace two services under load, behind HAProxy and behind nginx: 100,000 requests each
 	$(BIN)/python -m tests.bench.rolling --requests 100000

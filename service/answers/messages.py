@@ -15,6 +15,8 @@ Fields = Sequence[tuple[bytes, bytes]]
 DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
 MOST_DIGITS = 9
 READING = ("GET", "HEAD")
+OK = HTTPStatus.OK.value
+"""An enumeration's member and its value take 0.3 us to look up (Python 3.11)."""
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 """In every answer: no browser takes one for something that its media type does not say."""
 

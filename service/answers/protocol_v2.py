@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from service.answers.exchange import add_counts, check_encoding
-from service.answers.messages import Answer, Request
+from service.answers.messages import OK, Answer, Request
 from service.answers.metrics import Meter
 from service.answers.readiness import READINESS
 from service.answers.routes import AnyMethod, ComputingRoute, DocumentRoute, PlainRoute, Route
@@ -133,9 +133,9 @@ class InferRoute(ComputingRoute[InferAsked]):
             add_counts(parameters, self.endpoint.ranges, asked.out_of_range, asked.unknown_categories)
         body, json_bytes = write(members, PREDICTION, values, binary=asked.binary)
         if json_bytes is None:
-            return Answer(HTTPStatus.OK.value, body, JSON_MEDIA_TYPE, request_id)
+            return Answer(OK, body, JSON_MEDIA_TYPE, request_id)
         headers = ((HEADER_LENGTH_KEY, b"%d" % json_bytes),)
-        return Answer(HTTPStatus.OK.value, body, BINARY_MEDIA_TYPE, request_id, headers)
+        return Answer(OK, body, BINARY_MEDIA_TYPE, request_id, headers)
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the protocol's form."""

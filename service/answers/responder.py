@@ -8,13 +8,12 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, cast
 
 import numpy as np
 
 from service.answers.access_log import AccessLog
-from service.answers.messages import DEADLINE_KEY, Answer, Request, check_deadline, failure, wrong_method
+from service.answers.messages import DEADLINE_KEY, OK, Answer, Request, check_deadline, failure, wrong_method
 from service.answers.metrics import STAGES
 from service.answers.protocol_v2 import is_v2
 from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
@@ -88,7 +87,7 @@ class Responder:
                     groups.setdefault(computing.endpoint.route, []).append(work)
                 else:
                     answers[place] = cast("PlainRoute", route).answer(request)
-                    self._write_log(route, request, 0, HTTPStatus.OK)
+                    self._write_log(route, request, 0, OK)
             except Problem as problem:
                 answers[place] = self.refuse(route, request, problem)
             except Exception:
@@ -103,7 +102,7 @@ class Responder:
         """Answer with a problem, counted."""
         if isinstance(route, ComputingRoute):
             route.meter.refused(problem.status.value)
-        self._write_log(route, request, 0, problem.status)
+        self._write_log(route, request, 0, problem.status.value)
         return route.refusal(problem, request.request_id)
 
     def _fail(self, route: Route, request: Request) -> Answer:
@@ -161,17 +160,17 @@ class Responder:
             meter.met_unknown(asked.unknown_categories)
         if TIMING_KEY in request.headers:
             answer = answer._replace(headers=(*answer.headers, _server_timing(stages)))
-        self._write_log(work.route, request, rows, HTTPStatus.OK)
+        self._write_log(work.route, request, rows, OK)
         return answer
 
-    def _write_log(self, route: Route, request: Request, rows: int, status: HTTPStatus) -> None:
+    def _write_log(self, route: Route, request: Request, rows: int, status: int) -> None:
         if self._log is not None and not isinstance(route, DocumentRoute):
             self._log.write(
                 request_id=request.request_id,
                 route=request.path,
                 architecture=route.architecture,
                 rows=rows,
-                status=status.value,
+                status=status,
                 milliseconds=(time.perf_counter() - request.arrived) * 1000,
             )
 

@@ -1,11 +1,10 @@
 """What answers at a path: documents, and endpoints that compute. Each reads its requests and forms its answers."""
 
 from abc import ABC, abstractmethod
-from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
 
 from service.answers.exchange import Asked, read_request, write_answer
-from service.answers.messages import READING, Answer, Fields, Request
+from service.answers.messages import OK, READING, Answer, Fields, Request
 from service.answers.metrics import Meter
 from service.codec.problems import PROBLEM_MEDIA_TYPE, Problem
 from service.codec.rows import Rows
@@ -86,7 +85,7 @@ class DocumentRoute(PlainRoute):
 
     def answer(self, request: Request) -> Answer:
         """Return the document."""
-        return Answer(HTTPStatus.OK.value, self._document, self._media_type, request.request_id, self._headers)
+        return Answer(OK, self._document, self._media_type, request.request_id, self._headers)
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem document."""
@@ -127,7 +126,7 @@ class EndpointRoute(ComputingRoute[Asked]):
     def write(self, asked: Asked, values: Array, request_id: bytes) -> Answer:
         """Answer in the media type that was asked for."""
         body, media_type = write_answer(self.endpoint, asked, values)
-        return Answer(HTTPStatus.OK.value, body, media_type, request_id)
+        return Answer(OK, body, media_type, request_id)
 
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem document."""

@@ -11,7 +11,9 @@ from service.access.guard import Guard
 from service.answers.messages import DEADLINE_KEY, Headers, is_deadline, too_many_connections
 from service.answers.responder import Responder
 from service.answers.routes import Route
+from service.http.accepting import Acceptor
 from service.http.heads import Heads
+from service.http.known_heads import KnownHeads
 from service.http.metrics import CONNECTIONS, ENDED, WAITING
 from service.http.turn import Turn
 from service.settings import PREFIX, ServiceSettings
@@ -42,6 +44,7 @@ class Connections:
         self.responder = responder
         self.release = responder.release
         self.heads = Heads(responder.release)
+        self.known_heads = KnownHeads()
         self.max_body_bytes = int(settings.max_body_bytes)
         self._settings = settings
         self._cors = cors
@@ -56,7 +59,14 @@ class Connections:
         self._lingering: dict[Any, float] = {}
         self._stalled: dict[Any, tuple[float, int]] = {}
         self._of_address: Counter[str] = Counter()
+        self._acceptor: Acceptor | None = None
+        self._accepts = False
+        """Whether it is about to accept more."""
         self.turn: Turn
+
+    def accept_with(self, acceptor: Acceptor) -> None:
+        """Accept more connections with each that came."""
+        self._acceptor = acceptor
 
     def find(self, target: bytes, headers: Headers) -> tuple[Route | None, str, bytes]:
         """Return what answers, the path and the query. No route: that is for the ASGI application, which knows origins.
@@ -89,12 +99,19 @@ class Connections:
             self.turn = Turn(self._loop.call_soon, self.responder, most_bytes=int(self._settings.max_waiting_bytes))
             self._open = connection.connections
             self._loop.call_later(SECONDS_BETWEEN_LOOKS, self._look)
+        if self._acceptor is not None and not self._accepts:
+            self._accepts = True
+            self._loop.call_soon(self._accept_more, self._acceptor)
         address = _address_of(connection)
         self._of_address[address] += 1
         if len(self._open) > self._settings.max_connections:
             self._refuse(connection, "max_connections", self._settings.max_connections)
         elif 0 < self._settings.max_connections_per_address < self._of_address[address]:
             self._refuse(connection, "max_connections_per_address", self._settings.max_connections_per_address)
+
+    def _accept_more(self, acceptor: Acceptor) -> None:
+        self._accepts = False
+        acceptor.accept(self.turn.seconds)
 
     def closed(self, connection: "ServiceProtocol") -> None:
         """Forget a connection."""

@@ -54,6 +54,8 @@ class ServiceProtocol(HttpToolsProtocol):
         self._is_long = False
         """Whether what was read may hold a head that is too long."""
         self._began = False
+        self._piece = b""
+        """What came last, if nothing of a request had come before it."""
         self._route: Route | None = None
 
     # --- the transport's calls
@@ -76,9 +78,14 @@ class ServiceProtocol(HttpToolsProtocol):
         """Parse what came."""
         if self._deaf:
             return
+        begins = self.stage == IDLE
+        if begins and self._take_known(data):
+            return
+        self._piece = data if begins else b""
         self._is_long = self._first_bytes + self._unread_bytes + len(data) > MOST_HEAD_BYTES
         self._began = False
         self._feed(data)
+        self._piece = b""  # an idle connection holds on to nothing
         if self._began:
             self._first_bytes = len(data)
         elif self.stage != IDLE:
@@ -87,6 +94,23 @@ class ServiceProtocol(HttpToolsProtocol):
                 self._refuse(refusals.head_too_large())
         if self._pipeline.is_full():
             self.flow.pause_reading()
+
+    def _take_known(self, data: bytes) -> bool:
+        """Give a request its place whose head was parsed before, as ``on_message_complete`` does; False: parse it."""
+        known = self.shared.known_heads.find(data)
+        if known is None:
+            return False
+        head, body = known
+        headers = head.headers
+        route, path, query = self.shared.find(head.target, headers)
+        if route is None:
+            return False
+        arrived, patience = time.perf_counter(), self.shared.patience_of(headers)
+        request = Request(head.method, path, query, headers, body, request_id_of(headers), arrived, patience)
+        self._pipeline.add(route, request, closes=False)
+        if self._pipeline.is_full():
+            self.flow.pause_reading()
+        return True
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Answer what is whole, then close: the client sends no more. A TLS connection can't stay half open."""
@@ -241,10 +265,12 @@ class ServiceProtocol(HttpToolsProtocol):
         request, body = self._request, self._body
         request.body = body if isinstance(body, bytes) else body.getvalue()
         self._body = b""
-        del self._request  # an idle connection holds on to nothing
+        del self._request
         request.arrived = time.perf_counter()
         closes = self._is_old or not self.parser.should_keep_alive()
         self._deaf = closes
+        if self._piece and self._keeps_body and not closes:
+            self.shared.known_heads.learn(self._piece, self.url, request)
         self._pipeline.add(self._route, request, closes=closes, is_hopeless=self._is_hopeless)
 
     # --- what the pipeline asks for

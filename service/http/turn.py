@@ -51,6 +51,8 @@ class Turn:
         """Of the bodies of all that wait."""
         self._scheduled = False
         self._short_were_last = False
+        self.seconds = 0.0
+        """That it took last to find answers."""
 
     def __len__(self) -> int:
         return len(self._short) + len(self._long)
@@ -125,7 +127,9 @@ class Turn:
         wanted = [place for place in taken if place.is_wanted()]
         answers = self._responder.answer_all([(place.route, place.request) for place in wanted])
         kind = _kind_of(wanted[0]) if wanted and queue is self._long else None
-        queue.learn(len(wanted), begin, time.perf_counter(), kind)
+        end = time.perf_counter()
+        self.seconds = end - begin
+        queue.learn(len(wanted), begin, end, kind)
         for place, answer in zip(wanted, answers, strict=True):
             place.settle(answer)
 

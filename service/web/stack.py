@@ -1,10 +1,12 @@
 """What a worker runs: the protocol, behind it the front, and behind that BentoML's application."""
 
+import asyncio
+
 from bentoml._internal.configuration.containers import BentoMLContainer
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access.guard import Guard
 from service.access.key_file import KeyFile
@@ -14,6 +16,7 @@ from service.answers.messages import NO_SNIFFING
 from service.answers.responder import Responder
 from service.answers.routing import make_routing
 from service.http import protocol
+from service.http.accepting import accept_beside
 from service.http.connections import Connections
 from service.models.inference import Models
 from service.settings import ServiceSettings
@@ -28,10 +31,23 @@ def make_app(app: Starlette, models: Models, settings: ServiceSettings) -> ASGIA
     responder = Responder(routing, together=settings.turn_batching, log=log)
     guard = _make_guard(settings, routing.release)
     cors = _take_cors(app)
-    if not exports_spans():  # BentoML makes its spans of messages of ASGI
-        protocol.install(Connections(responder, settings, cors=cors is not None, guard=guard))
     front: ASGIApp = Front(app, responder, settings, guard=guard)
+    if not exports_spans():  # BentoML makes its spans of messages of ASGI
+        connections = Connections(responder, settings, cors=cors is not None, guard=guard)
+        protocol.install(connections)
+        front = _accept_more(front, connections)
     return front if cors is None else _answer_origins(cors, front)
+
+
+def _accept_more(front: ASGIApp, connections: Connections) -> ASGIApp:
+    """Prepare the loop when the application starts, which is before the server does."""
+
+    async def start(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            accept_beside(asyncio.get_running_loop(), connections.accept_with)
+        await front(scope, receive, send)
+
+    return start
 
 
 def _answer_origins(cors: Middleware, front: ASGIApp) -> ASGIApp:
