@@ -1,0 +1,233 @@
+"""The charts of a sweep: costs against weights, and quality against costs with the front of each."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from loadtest.analysis.growth import Size, Spread
+from loadtest.report.charts.base import Chart, colour, draw, label, log_axis, ring, symbol
+from loadtest.report.curve.swept import Swept
+from loadtest.report.curve.words import MEGABYTE, MILLISECOND, write_quality, write_spread
+from loadtest.report.wording import Words, Written, number, say
+from service.contract.curve import LATENCY_ROWS, Front
+
+WEIGHTS_TITLE = "weights and biases"
+HOVER = "%{customdata}<extra></extra>"
+FRONT_COLOUR = "rgba(128, 128, 128, 0.9)"
+"""Seen on light and dark ground, and no depth's."""
+LATENCY_DASHES = dict(zip(LATENCY_ROWS, ("dot", "dash", "solid"), strict=True))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs. title, column: with its unit; factor: brings what ``read`` returns to it."""
+
+    key: str
+    title: str
+    column: str
+    heading: str
+    unit: str
+    factor: float
+    read: Callable[[Size], Spread]
+    verb: str
+
+    def mean(self, size: Size) -> float:
+        """Return the mean over the seeds, in the unit."""
+        return self.factor * self.read(size).mean
+
+    def write(self, size: Size) -> Written:
+        """Write it with its spread."""
+        return write_spread(self.read(size), self.factor)
+
+
+TRAINING = Cost(
+    key="train_seconds",
+    title="processor seconds an epoch",
+    column="training, s an epoch",
+    heading="Training",
+    unit="s",
+    factor=1.0,
+    read=lambda size: size.processor_seconds,
+    verb="takes {} s of a processor for an epoch",
+)
+MEMORY = Cost(
+    key="network_memory_bytes",
+    title="memory of the network, MB",
+    column="memory, MB",
+    heading="Memory in training",
+    unit="MB",
+    factor=MEGABYTE,
+    read=lambda size: size.network_bytes,
+    verb="takes {} MB beside the data and the libraries",
+)
+LATENCY = Cost(
+    key="latency_seconds",
+    title="latency of one row, ms",
+    column="latency, ms",
+    heading="Latency",
+    unit="ms",
+    factor=MILLISECOND,
+    read=lambda size: size.latency[LATENCY_ROWS[0]],
+    verb="answers one row in {} ms",
+)
+COSTS = {cost.key: cost for cost in (TRAINING, MEMORY, LATENCY)}
+
+
+def draw_costs(swept: Swept) -> tuple[Chart, ...]:
+    """Draw what a network costs against its weights."""
+    return (
+        _cost_against_weights(swept, TRAINING),
+        _cost_against_weights(swept, MEMORY),
+        _latency_against_weights(swept),
+    )
+
+
+def _cost_against_weights(swept: Swept, cost: Cost) -> Chart:
+    traces = [
+        go.Scatter(
+            x=[size.weights for size in sizes],
+            y=[cost.mean(size) for size in sizes],
+            name=name,
+            mode="lines+markers",
+            line={"color": colour(place), "width": 2},
+            marker={"symbol": symbol(place), "size": 7},
+            customdata=[label(f"{size.name}: {cost.write(size)} {cost.unit}") for size in sizes],
+            hovertemplate=HOVER,
+        )
+        for place, name, sizes in swept.by_depth(swept.full)
+    ]
+    return Chart(
+        key=cost.key,
+        title=f"{cost.heading} against weights",
+        takeaway=_say_cost(swept, cost),
+        figure=draw(
+            traces,
+            x=log_axis(WEIGHTS_TITLE, [size.weights for size in swept.full]),
+            y=log_axis(cost.title, [cost.mean(size) for size in swept.full]),
+        ),
+        columns=("shape", WEIGHTS_TITLE, cost.title),
+        rows=tuple((size.name, f"{size.weights:,}", cost.write(size)) for size in swept.full),
+    )
+
+
+def _say_cost(swept: Swept, cost: Cost) -> Words:
+    """Say what the choice and the dearest cost; without a choice the cheapest and the dearest."""
+    dearest = max(swept.full, key=cost.mean)
+    first = swept.chosen or min(swept.full, key=cost.mean)
+    words = say(f"{{}} {cost.verb}", first.name, cost.write(first))
+    if first is dearest:
+        return say("{}.", words)
+    times = number(cost.mean(dearest) / cost.mean(first), 1) if cost.mean(first) > 0 else "many"
+    return say("{}, {} {} times as much.", words, dearest.name, times)
+
+
+def _latency_against_weights(swept: Swept) -> Chart:
+    traces = [
+        go.Scatter(
+            x=[size.weights for size in sizes],
+            y=[MILLISECOND * size.latency[rows].mean for size in sizes],
+            name=name,
+            legendgroup=name,
+            showlegend=dash == "solid",
+            mode="lines+markers",
+            line={"color": colour(place), "dash": dash, "width": 2},
+            marker={"symbol": symbol(place), "size": 7},
+            customdata=[
+                label(f"{size.name}: {write_spread(size.latency[rows], MILLISECOND)} ms for {rows:,} row(s)")
+                for size in sizes
+            ],
+            hovertemplate=HOVER,
+        )
+        for place, name, sizes in swept.by_depth(swept.full)
+        for rows, dash in LATENCY_DASHES.items()
+    ]
+    values = [MILLISECOND * spread.mean for size in swept.full for spread in size.latency.values()]
+    return Chart(
+        key="latency-weights",
+        title="Latency against weights",
+        takeaway=_say_cost(swept, LATENCY),
+        figure=draw(
+            traces,
+            x=log_axis(WEIGHTS_TITLE, [size.weights for size in swept.full]),
+            y=log_axis("latency, ms", values),
+        ),
+        columns=("shape", WEIGHTS_TITLE, *(f"{rows:,} row(s), ms" for rows in LATENCY_ROWS)),
+        rows=tuple(
+            (size.name, f"{size.weights:,}", *(write_spread(size.latency[rows], MILLISECOND) for rows in LATENCY_ROWS))
+            for size in swept.full
+        ),
+        note="1 row dotted, 64 rows dashed, 1,024 rows solid; ONNX Runtime on one thread.",
+    )
+
+
+def draw_fronts(swept: Swept) -> tuple[Chart, ...]:
+    """Draw quality against each cost, and the line of those that no other beats in both."""
+    return tuple(_draw_front(swept, front, COSTS[front.against]) for front in swept.fronts)
+
+
+def _draw_front(swept: Swept, front: Front, cost: Cost) -> Chart:
+    on_front = [size for shape in front.shapes for size in swept.full if size.shape == shape]
+    return Chart(
+        key=f"front-{cost.key}",
+        title=f"Front: quality against {cost.title.partition(',')[0]}",
+        takeaway=_say_front(swept, on_front, cost),
+        figure=draw(
+            [*_step(on_front, cost), *_points(swept, front, cost)],
+            x=log_axis(cost.title, [cost.mean(size) for size in swept.full]),
+            y={"title": {"text": f"{swept.quality} on held-out rows"}, "zeroline": False},
+        ),
+        columns=("shape", cost.title, f"{swept.quality} [seeds]", "on the front"),
+        rows=tuple(
+            (size.name, cost.write(size), write_quality(size.quality), "yes" if size in on_front else "no")
+            for size in sorted(swept.full, key=cost.mean)
+        ),
+        note="Grey: the front. Open: another is better and cheaper.",
+    )
+
+
+def _step(on_front: list[Size], cost: Cost) -> Iterator[go.Scatter]:
+    """Draw the front as what can be had up to each cost."""
+    yield go.Scatter(
+        x=[cost.mean(size) for size in on_front],
+        y=[size.quality.mean for size in on_front],
+        name="front",
+        showlegend=False,
+        mode="lines",
+        line={"color": FRONT_COLOUR, "shape": "hv", "width": 2},
+        hoverinfo="skip",
+    )
+
+
+def _points(swept: Swept, front: Front, cost: Cost) -> Iterator[go.Scatter]:
+    for place, name, sizes in swept.by_depth(swept.full):
+        markers = [symbol(place) if size.shape in front.shapes else f"{symbol(place)}-open" for size in sizes]
+        yield go.Scatter(
+            x=[cost.mean(size) for size in sizes],
+            y=[size.quality.mean for size in sizes],
+            name=name,
+            mode="markers",
+            marker={"color": colour(place), "symbol": markers, "size": 10, "line": {"width": 2}},
+            customdata=[
+                label(f"{size.name}: {write_quality(size.quality)} at {cost.write(size)} {cost.unit}") for size in sizes
+            ],
+            hovertemplate=HOVER,
+        )
+    chosen = swept.chosen
+    if chosen is not None:
+        yield go.Scatter(
+            x=[cost.mean(chosen)],
+            y=[chosen.quality.mean],
+            name=f"{label(chosen.name)}, the choice",
+            showlegend=False,
+            mode="markers",
+            marker={**ring(swept.depths.index(chosen.shape.depth)), "symbol": "circle-open", "size": 20},
+            hoverinfo="skip",
+        )
+
+
+def _say_front(swept: Swept, on_front: list[Size], cost: Cost) -> Words:
+    beaten = len(swept.full) - len(on_front)
+    names = ", ".join(size.name for size in on_front)
+    rest = f"; {beaten} of {len(swept.full)} shapes are beaten" if beaten else ""
+    return say("Worth their cost: {}{}.", names, rest)
