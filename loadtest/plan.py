@@ -85,6 +85,8 @@ def print_plan(options: PlanOptions, console: Console) -> None:
     results = load_results(options.results)
     curve = None if options.sweep is None else load_curve(options.sweep)
     plan = plan_fleets(results, options.ask, curve)
+    if not plan.fleets and any(left.obstacle == "too large" for left in plan.unplanned):
+        raise InputError("--memory-per-node must have room for a replica, however: no architecture's fits. Give more.")
     if not plan.fleets:
         reasons = "; ".join(map(say_obstacle, plan.unplanned)) or "no architecture was measured"
         raise InputError(f"a plan needs a capacity that can be believed, however: {reasons}. Measure again.")

@@ -23,6 +23,7 @@ from service.contract.curve import (
     Shape,
 )
 from service.contract.names import Task
+from tests.studies import HOSTILE
 
 Cost = Literal["latency_seconds", "network_memory_bytes", "train_seconds"]
 FEATURES = 230
@@ -211,3 +212,28 @@ def make_laws() -> list[Law]:
             sentence="Nothing is stated of memory against weights: the interval is wider than the figure.",
         ),
     ]
+
+
+def without_choice(curve: Curve) -> Curve:
+    """A curve whose sweep could not choose."""
+    return curve.model_copy(update={"choice": None, "choice_lacks": "there is one shape, and it takes two"})
+
+
+def hostile_curve() -> Curve:
+    """Names, words and reasons that would be markup."""
+    curve = make_curve(rows=(1_000, 10_000))
+    points = [point.model_copy(update={"name": f"{HOSTILE}{point.name}"}) for point in curve.points]
+    failed = [point.model_copy(update={"name": HOSTILE, "reason": HOSTILE}) for point in curve.failed]
+    laws = [law.model_copy(update={"sentence": HOSTILE, "held": HOSTILE}) for law in curve.laws]
+    choice = make_choice(points).model_copy(update={"sentence": HOSTILE, "command": HOSTILE})
+    update = {"points": points, "failed": failed, "laws": laws, "choice": choice, "source": HOSTILE, "target": HOSTILE}
+    return curve.model_copy(update=update)
+
+
+def with_latencies(curve: Curve, latency_seconds: Callable[[int], float]) -> Curve:
+    """A curve whose networks take so long, whatever the rows. latency_seconds: of so many weights."""
+    points = [
+        point.model_copy(update={"latency_seconds": dict.fromkeys(LATENCY_ROWS, latency_seconds(point.weights))})
+        for point in curve.points
+    ]
+    return curve.model_copy(update={"points": points})

@@ -27,6 +27,8 @@ LARGEST_EXPONENT = 700.0
 """Of exp in float64. A wait that needs more is a 150th of the service or less: nothing is left of the SLO."""
 SMALLEST_EXPONENT = 1e-3
 """Of the largest: the share that waits too long is then all but 1."""
+ROOM = 1.001
+"""For rounding, beyond the largest exponent."""
 NO_EXPONENT = 1e-6
 """Below it C is 1, as far as float64 can tell."""
 TRUSTED_SHARE = 0.4
@@ -89,7 +91,7 @@ def find_capacity(service_seconds: float, slo_seconds: float) -> float:
         return factor * math.exp(-exponent * wait / service_seconds)
 
     # C is at most 1: beyond ``most`` there are too few.
-    exponent = float(brentq(lambda at: late_share(at) - LATE_SHARE, SMALLEST_EXPONENT * most, most))
+    exponent = float(brentq(lambda at: late_share(at) - LATE_SHARE, SMALLEST_EXPONENT * most, ROOM * most))
     return exponent / math.expm1(exponent) / service_seconds
 
 

@@ -14,8 +14,8 @@ from loadtest.report.wording import ABSENT, Words, Written, brief, join, say, si
 from service.contract.curve import Estimate
 
 MEGABYTE = 1e6
-COLUMNS = ("", "sustains, requests/s", "planned, requests/s", "replicas", "cores", "memory, MB", "nodes", "a month")
-TITLES: dict[Source, str] = {"measured": "Measured: 95 % interval", "predicted": "Predicted from latency: range"}
+COLUMNS = ("", "requests/s", "replicas", "cores", "memory, MB", "nodes", "a month")
+TITLES: dict[Source, str] = {"measured": "Measured [95 %]", "predicted": "Predicted [range]"}
 OBSTACLES: dict[Obstacle, str] = {
     "invalid": "its capacity is INVALID",
     "none held": "it held the SLO at no rate that was tried",
@@ -80,7 +80,7 @@ def _say_fleets(plan: FleetPlan) -> Words:
     if predicted:
         clauses.append(f"{predicted} more architecture(s) are predicted")
     return say(
-        "At {} requests/s of {} row(s) as {}, with p99 <= {} ms and {} % of each replica kept free, {}.",
+        "At {} requests/s of {} row(s) ({}), with p99 <= {} ms and {} % of each replica kept free, {}.",
         f"{plan.rate:,.10g}",
         f"{plan.rows:,}",
         plan.body,
@@ -99,7 +99,6 @@ def _write_row(fleet: Fleet, plan: FleetPlan) -> Row:
     bound = ">= " if fleet.at_least else ""
     cells = [
         Written(bound + capacity.text, capacity.interval),
-        Written(brief(fleet.planned)),
         Written(f"{fleet.replicas:,}"),
         _write(fleet.cores),
         _write(None if fleet.memory_bytes is None else round(fleet.memory_bytes / MEGABYTE)),
@@ -141,8 +140,8 @@ def _caution(plan: FleetPlan) -> Iterator[str]:
 def _say_method(plan: FleetPlan) -> Iterator[str]:
     yield _say_replica(plan)
     yield (
-        f"Replicas: the rate over {100 * (1 - plan.headroom):g} % of the lower end of what one sustains, rounded up. "
-        "They are taken to share nothing, and to be asked alike."
+        f"Replicas: the rate over {100 * (1 - plan.headroom):g} % of the lower end of the requests/s that one "
+        "sustains, rounded up. They are taken to share nothing, and to be asked alike."
     )
     if plan.overheads:
         yield _say_overheads(plan)

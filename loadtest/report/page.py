@@ -15,7 +15,7 @@ from loadtest.report.document import Document
 from loadtest.report.wording import Words, Written, clean
 
 TEMPLATES = Path(__file__).parent / "templates"
-WIDE = ("latency", "training", "quality-weights")
+WIDE = ("latency", "training", "quality-weights", "quality-rows")
 """Charts that take the whole width."""
 
 

@@ -117,11 +117,11 @@ def _make_candidates(swept: Swept) -> ReportTable:
     columns = ("", swept.quality, "behind", "at most", "weights", *(cost.column for cost in COSTS.values()))
     if choice is None:
         rows = [
-            Row(size.name, (write_quality(size.quality), ABSENT, ABSENT, *_write_price(size))) for size in swept.full
+            Row(_name(size), (write_quality(size.quality), ABSENT, ABSENT, *_write_price(size))) for size in swept.full
         ]
     else:
         by_shape = {size.shape: size for size in swept.full}
-        rows = [_write_candidate(candidate, choice, by_shape[candidate.shape]) for candidate in choice.candidates]
+        rows = [_write_candidate(candidate, choice, by_shape.get(candidate.shape)) for candidate in choice.candidates]
     return ReportTable(tuple(map(Written, columns)), (Group("", tuple(rows)),))
 
 
@@ -129,15 +129,19 @@ def _write_price(size: Size) -> tuple[Written, ...]:
     return (Written(f"{size.weights:,}"), *(cost.write(size) for cost in COSTS.values()))
 
 
-def _write_candidate(candidate: Candidate, choice: Choice, size: Size) -> Row:
+def _name(found: Size | Candidate) -> str:
+    return f"{found.name} (linear)" if found.shape.depth == 0 else found.name
+
+
+def _write_candidate(candidate: Candidate, choice: Choice, size: Size | None) -> Row:
     quality = Interval(candidate.quality.value, candidate.quality.low, candidate.quality.high)
     cells = (
         fixed(quality, QUALITY_DECIMALS),
         Written(number(candidate.behind, QUALITY_DECIMALS)),
         Written(number(candidate.behind_at_most, QUALITY_DECIMALS)),
-        *_write_price(size),
+        *((Written(f"{candidate.weights:,}"), *[ABSENT] * len(COSTS)) if size is None else _write_price(size)),
     )
-    return Row(f"{candidate.name}{_judge(candidate, choice)}", cells)
+    return Row(f"{_name(candidate)}{_judge(candidate, choice)}", cells)
 
 
 def _judge(candidate: Candidate, choice: Choice) -> str:
@@ -154,6 +158,7 @@ def _say_candidates(swept: Swept) -> Iterator[str]:
             f"Behind: what it lacks to the best, and at most so much with 95 % confidence, corrected for the "
             f"{len(choice.candidates)} that were looked at; up to {choice.margin:g} is near enough."
         )
+        yield f"{swept.quality[0].upper()}{swept.quality[1:]}: with its 95 % interval."
     yield "Costs: the mean of the seeds, [lowest, highest]."
 
 
