@@ -1,13 +1,11 @@
 """The points of a sweep, averaged over seeds: what a network of one shape reaches and costs after so many rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from service.contract.curve import LATENCY_ROWS, Curve, CurvePoint, Shape
-
-Read = Callable[[CurvePoint], float | None]
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,8 @@ class Spread:
 class Size:
     """One shape after so many rows. seeds: how many; disturbed: of how many the times can't be trusted.
 
-    Seconds are those of an epoch, the median of a training's; latency: rows in a request -> seconds.
+    Seconds are those of an epoch, the median of a training's; latency: rows in a request -> seconds. Both are of the
+    seeds that nothing disturbed, where there are any.
     """
 
     shape: Shape
@@ -55,11 +54,7 @@ def average_seeds(curve: Curve) -> tuple[Size, ...]:
 
 def _average(points: Sequence[CurvePoint]) -> Size:
     first = points[0]
-
-    def spread(read: Callable[[CurvePoint], float]) -> Spread:
-        values = [read(point) for point in points]
-        return Spread(float(np.mean(values)), min(values), max(values))
-
+    calm = [point for point in points if not point.disturbed] or points
     aucs = [point.test.auc for point in points if point.test.auc is not None]
     return Size(
         shape=first.shape,
@@ -69,16 +64,20 @@ def _average(points: Sequence[CurvePoint]) -> Size:
         disturbed=sum(point.disturbed for point in points),
         weights=first.weights,
         bytes=first.bytes,
-        quality=spread(read_quality),
-        loss=spread(lambda point: point.test.loss),
-        auc=Spread(float(np.mean(aucs)), min(aucs), max(aucs)) if len(aucs) == len(points) else None,
-        processor_seconds=spread(lambda point: _median(point.processor_seconds)),
-        wall_seconds=spread(lambda point: _median(point.wall_seconds)),
-        network_bytes=spread(lambda point: point.memory.network_bytes),
-        data_bytes=spread(lambda point: point.memory.data_bytes),
-        peak_bytes=spread(lambda point: point.memory.peak_bytes),
-        latency={rows: spread(lambda point, rows=rows: point.latency_seconds[rows]) for rows in LATENCY_ROWS},  # type: ignore[misc]
+        quality=_spread([read_quality(point) for point in points]),
+        loss=_spread([point.test.loss for point in points]),
+        auc=_spread(aucs) if len(aucs) == len(points) else None,
+        processor_seconds=_spread([_median(point.processor_seconds) for point in calm]),
+        wall_seconds=_spread([_median(point.wall_seconds) for point in calm]),
+        network_bytes=_spread([point.memory.network_bytes for point in points]),
+        data_bytes=_spread([point.memory.data_bytes for point in points]),
+        peak_bytes=_spread([point.memory.peak_bytes for point in points]),
+        latency={rows: _spread([point.latency_seconds[rows] for point in calm]) for rows in LATENCY_ROWS},
     )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(float(np.mean(values)), min(values), max(values))
 
 
 def read_quality(point: CurvePoint) -> float:

@@ -1,18 +1,22 @@
 """The charts of a sweep: what a network costs against its weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
 from loadtest.analysis.growth import Size, Spread
 from loadtest.report.charts.base import Chart, colour, draw, label, log_axis, symbol
-from loadtest.report.curve.marks import HOVER, WEIGHTS_TITLE
+from loadtest.report.curve.marks import GREY, HOVER, WEIGHTS_TITLE
 from loadtest.report.curve.swept import Swept
 from loadtest.report.curve.words import MEGABYTE, MILLISECOND, write_spread
 from loadtest.report.wording import Words, Written, number, say
 from service.contract.curve import LATENCY_ROWS
 
+LAW_POINTS = 60
+"""Of a law's line: enough to look smooth."""
+LAW_NOTE = "Grey and dotted: the law."
 LATENCY_DASHES = dict(zip(LATENCY_ROWS, ("dot", "dash", "solid"), strict=True))
 
 
@@ -94,18 +98,38 @@ def _cost_against_weights(swept: Swept, cost: Cost) -> Chart:
         )
         for place, name, sizes in swept.by_depth(swept.full)
     ]
+    law = list(_draw_law(swept, cost))
     return Chart(
         key=cost.key,
         title=f"{cost.heading} against weights",
         takeaway=_say_cost(swept, cost),
         figure=draw(
-            traces,
+            [*law, *traces],
             x=log_axis(WEIGHTS_TITLE, [size.weights for size in swept.full]),
             y=log_axis(cost.title, [cost.mean(size) for size in swept.full]),
         ),
         columns=("shape", WEIGHTS_TITLE, cost.title),
         rows=tuple((size.name, f"{size.weights:,}", cost.write(size)) for size in swept.full),
+        note=LAW_NOTE if law else "",
     )
+
+
+def _draw_law(swept: Swept, cost: Cost) -> Iterator[go.Scatter]:
+    """Draw the law of a cost against weights, where one is stated. That of training is of all epochs."""
+    epochs = {point.epochs for point in swept.curve.points} if cost is TRAINING else {1}
+    for law in swept.curve.laws:
+        if law.of == cost.key and law.against == "weights" and law.floor and law.coefficient and law.exponent:
+            weights = np.geomspace(swept.full[0].weights, swept.full[-1].weights, LAW_POINTS)
+            values = law.floor.value + law.coefficient.value * weights**law.exponent.value
+            yield go.Scatter(
+                x=weights.tolist(),
+                y=(cost.factor * values / max(epochs)).tolist(),
+                name="law",
+                showlegend=False,
+                mode="lines",
+                line={"color": GREY, "dash": "dot", "width": 2},
+                hoverinfo="skip",
+            )
 
 
 def _say_cost(swept: Swept, cost: Cost) -> Words:
@@ -139,13 +163,14 @@ def _latency_against_weights(swept: Swept) -> Chart:
         for place, name, sizes in swept.by_depth(swept.full)
         for rows, dash in LATENCY_DASHES.items()
     ]
+    law = list(_draw_law(swept, LATENCY))
     values = [MILLISECOND * spread.mean for size in swept.full for spread in size.latency.values()]
     return Chart(
         key="latency-weights",
         title="Latency against weights",
         takeaway=_say_cost(swept, LATENCY),
         figure=draw(
-            traces,
+            [*law, *traces],
             x=log_axis(WEIGHTS_TITLE, [size.weights for size in swept.full]),
             y=log_axis("latency, ms", values),
         ),
@@ -154,5 +179,5 @@ def _latency_against_weights(swept: Swept) -> Chart:
             (size.name, f"{size.weights:,}", *(write_spread(size.latency[rows], MILLISECOND) for rows in LATENCY_ROWS))
             for size in swept.full
         ),
-        note="1 row dotted, 64 rows dashed, 1,024 rows solid; ONNX Runtime on one thread.",
+        note=f"1 row dotted, 64 rows dashed, 1,024 rows solid; ONNX Runtime on one thread. {LAW_NOTE if law else ''}",
     )

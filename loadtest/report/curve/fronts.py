@@ -7,14 +7,11 @@ import plotly.graph_objects as go
 from loadtest.analysis.growth import Size
 from loadtest.report.charts.base import Chart, colour, draw, label, log_axis, symbol
 from loadtest.report.curve.costs import COSTS, Cost
-from loadtest.report.curve.marks import HOVER, quality_axis, ring_choice
+from loadtest.report.curve.marks import GREY, HOVER, quality_axis, ring_choice
 from loadtest.report.curve.swept import Swept
 from loadtest.report.curve.words import write_quality
 from loadtest.report.wording import Words, say
 from service.contract.curve import Front
-
-FRONT_COLOUR = "rgba(128, 128, 128, 0.9)"
-"""Seen on light and dark ground, and no depth's."""
 
 
 def draw_fronts(swept: Swept) -> tuple[Chart, ...]:
@@ -50,7 +47,7 @@ def _step(on_front: list[Size], cost: Cost) -> Iterator[go.Scatter]:
         name="front",
         showlegend=False,
         mode="lines",
-        line={"color": FRONT_COLOUR, "shape": "hv", "width": 2},
+        line={"color": GREY, "shape": "hv", "width": 2},
         hoverinfo="skip",
     )
 

@@ -10,6 +10,8 @@ from loadtest.report.curve.swept import Swept
 
 WEIGHTS_TITLE = "weights and biases"
 HOVER = "%{customdata}<extra></extra>"
+GREY = "rgba(128, 128, 128, 0.9)"
+"""Of fronts and laws: seen on light and dark ground, and no depth's."""
 ROOM = 0.12
 """Of the range of the values, above and below them: for markers, and for the name of the best possible."""
 NARROWEST = 0.002

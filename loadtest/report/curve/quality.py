@@ -108,8 +108,12 @@ def quality_against_rows(swept: Swept) -> Chart | None:
         figure=figure,
         columns=("shape", "rows", f"{swept.quality} [seeds]"),
         rows=tuple((size.name, f"{size.rows:,}", write_quality(size.quality)) for sizes in grown for size in sizes),
-        note=f"A line is a shape{'' if swept.chosen is None else ', the thick one the choice'}. {SPREAD_NOTE}",
+        note=f"A line is a shape{', the thick one the choice' if _has_choice(swept, grown) else ''}. {SPREAD_NOTE}",
     )
+
+
+def _has_choice(swept: Swept, grown: Sequence[Sequence[Size]]) -> bool:
+    return swept.chosen is not None and any(swept.chosen in sizes for sizes in grown)
 
 
 def _rows_axis(counts: Sequence[int]) -> dict[str, object]:

@@ -12,9 +12,9 @@ MILLISECOND = 1e3
 
 MEASURES: dict[Measure, tuple[str, float]] = {
     "loss": ("loss", 1.0),
-    "train_seconds": ("training, s an epoch", 1.0),
+    "train_seconds": ("training, processor s", 1.0),
     "network_memory_bytes": ("memory, MB", MEGABYTE),
-    "latency_seconds": ("latency, ms", MILLISECOND),
+    "latency_seconds": ("latency of one row, ms", MILLISECOND),
 }
 """Measure -> what it is called, with its unit, and the factor that brings it there."""
 
