@@ -114,6 +114,8 @@ def _interval(estimate: Estimate) -> Interval:
 
 def _name(fleet: Fleet) -> str:
     shape = str(fleet.shape)
+    if fleet.shape.depth == 0:
+        return f"{fleet.architecture} (linear)"
     return shape if fleet.architecture == shape else f"{fleet.architecture} ({shape})"
 
 
