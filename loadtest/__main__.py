@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from loadtest.compare import compare_results
+from loadtest.curve import draw_curve, parse_curve
 from loadtest.options import Options, parse
+from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError, MeasurementError
 from loadtest.record.results import Results, Settings, save_results
 from loadtest.report.outputs import save_report, show
@@ -25,12 +27,9 @@ LINE_SECONDS = 20.0
 
 
 def main() -> int:
-    """Run a study, or compare two; return the exit code."""
+    """Run a study, compare two, plan with one, or draw a sweep; return the exit code."""
     try:
-        options = parse()
-        if options.compare is not None:
-            return compare_results(*options.compare, tolerance=options.tolerance, console=Console(highlight=False))
-        return _study(options)
+        return _run(sys.argv[1:])
     except InputError as error:
         print(error, file=sys.stderr)
         return INPUT_WRONG
@@ -40,6 +39,21 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Stopped by Ctrl-C before anything was measured.", file=sys.stderr)
         return INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
+    console = Console(highlight=False)
+    match arguments:
+        case ["plan", *rest]:
+            print_plan(parse_plan(rest), console)
+            return DONE
+        case ["curve", *rest]:
+            draw_curve(parse_curve(rest), console)
+            return DONE
+    options = parse(arguments)
+    if options.compare is not None:
+        return compare_results(*options.compare, tolerance=options.tolerance, console=console)
+    return _study(options)
 
 
 def _study(options: Options) -> int:

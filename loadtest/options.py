@@ -28,11 +28,12 @@ class Options:
     tolerance: float
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}. See: python -m loadtest --help")
+        """Raise InputError (called by argparse)."""
+        raise InputError(f"{message}. See: {self.prog} --help")
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -63,31 +64,41 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="python -m loadtest", description="Find out which architecture scales, and say it with evidence."
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m loadtest",
+        description="Find out which architecture scales, and say it with evidence.",
+        epilog="python -m loadtest plan: how many replicas hold a rate. python -m loadtest curve: the page of a sweep.",
     )
     add = parser.add_argument
     add("--host", metavar="URL", help="a service that runs; without it one is started from the model store")
     add("--architecture", action="append", default=[], metavar="NAME", help="measure this one; may be repeated (all)")
     add("--quick", action="store_true", help="two minutes: no search for the capacity and no sweeps")
     add(
-        "--slo-p99-ms", type=_number("--slo-p99-ms", float, above=0), default=50.0, help="99 of 100 answers within (50)"
+        "--slo-p99-ms",
+        type=read_number("--slo-p99-ms", float, above=0),
+        default=50.0,
+        help="99 of 100 answers within (50)",
     )
     add("--body", "--bodies", choices=BODIES, default="json", help="features as JSON or .npy, or raw values (json)")
-    add("--rows", type=_number("--rows", int, least=1), default=64, help="rows in each request (64)")
-    add("--blocks", type=_number("--blocks", int, least=1), help="repeats of every measurement (5; quick: 3)")
-    add("--seconds", type=_number("--seconds", float, least=1), default=4.0, help="of a trial, after its warm-up (4)")
+    add("--rows", type=read_number("--rows", int, least=1), default=64, help="rows in each request (64)")
+    add("--blocks", type=read_number("--blocks", int, least=1), help="repeats of every measurement (5; quick: 3)")
+    add(
+        "--seconds",
+        type=read_number("--seconds", float, least=1),
+        default=4.0,
+        help="of a trial, after its warm-up (4)",
+    )
     add("--arrivals", choices=ARRIVALS, default="poisson", help="independent of each other, or even (poisson)")
-    add("--seed", type=_number("--seed", int, least=0), default=0, help="of the arrivals and of the order (0)")
-    add("--processes", type=_number("--processes", int, least=1), default=1, help="of the load generator (1)")
-    price = _number("--price-per-core-hour", float, above=0)
+    add("--seed", type=read_number("--seed", int, least=0), default=0, help="of the arrivals and of the order (0)")
+    add("--processes", type=read_number("--processes", int, least=1), default=1, help="of the load generator (1)")
+    price = read_number("--price-per-core-hour", float, above=0)
     add("--price-per-core-hour", type=price, metavar="PRICE", help="adds the cost of a million predictions")
     add("--api-key-file", type=Path, metavar="FILE", help="holds the API key of a service that asks for one")
     add("--output", type=Path, metavar="FOLDER", help="of the results (results/ and the time)")
     add("--strict", action="store_true", help="exit code 1 where a figure is invalid")
     add("--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="compare two results instead of measuring")
-    tolerance = _number("--tolerance", float, least=0)
+    tolerance = read_number("--tolerance", float, least=0)
     add(
         "--tolerance",
         type=tolerance,
@@ -97,20 +108,26 @@ def _parser() -> _Parser:
     return parser
 
 
-def _number(
-    option: str, kind: Callable[[str], float], *, least: float = -math.inf, above: float = -math.inf
+def read_number(
+    option: str,
+    kind: Callable[[str], float],
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
 ) -> Callable[[str], float]:
-    """Make a reader of numbers of at least ``least`` and of more than ``above``."""
+    """Make a reader of numbers of at least ``least``, of more than ``above`` and of less than ``below``."""
 
     def read(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
             value = math.nan
-        if not (least <= value < math.inf and value > above):
+        if not (least <= value < below and value > above):
             what = "a whole number" if kind is int else "a number"
             bound = f"of at least {least:g}" if least > -math.inf else f"above {above:g}"
-            raise InputError(f"{option} must be {what} {bound}, however: {text!r}. Correct it.")
+            end = f" and below {below:g}" if below < math.inf else ""
+            raise InputError(f"{option} must be {what} {bound}{end}, however: {text!r}. Correct it.")
         return value
 
     return read

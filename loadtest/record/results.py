@@ -295,8 +295,9 @@ def load_results(path: Path) -> Results:
     file = path / RESULTS_FILE if path.is_dir() else path
     try:
         return Results.model_validate_json(file.read_text())
-    except OSError as error:
-        raise InputError(f"results must be a file that can be read, however: {file}: {error.strerror}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"results must be a file that can be read, however: {file}: {reason}.") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole file"

@@ -83,27 +83,27 @@ def _defuse(found: re.Match[str]) -> str:
 
 def show_document(document: Document, console: Console) -> None:
     """Print the verdict, the recommendation, the table, the gates that failed, and where it was measured."""
-    console.print(_text(document.verdict[0], "bold"))
+    console.print(plain(document.verdict[0], "bold"))
     for sentence in document.verdict[1:]:
-        console.print(_text(sentence))
+        console.print(plain(sentence))
     for notice in document.notices:
         console.print(Text.assemble((f"{notice.label}: ", STYLES[notice.kind]), clean(notice.text)))
     console.print()
-    console.print(_text(f"Recommendation: {document.recommendation.headline}", "bold"))
+    console.print(plain(f"Recommendation: {document.recommendation.headline}", "bold"))
     for words in (document.recommendation.reason, document.recommendation.change):
-        console.print(Padding(_text(words), (0, 0, 0, 2), expand=False))
-    _print_table(document.table, console)
+        console.print(Padding(plain(words), (0, 0, 0, 2), expand=False))
+    print_table(document.table, console)
     for note in (*document.table_notes, *document.gate_words):
-        console.print(_text(note))
-    console.print(_text(document.environment, "dim"))
+        console.print(plain(note))
+    console.print(plain(document.environment, "dim"))
 
 
-def _text(text: str | Words, style: str = "") -> Text:
+def plain(text: str | Words, style: str = "") -> Text:
     """Keep what others chose from being read as markup or as control characters."""
     return Text(clean(str(text)), style)
 
 
-def _print_table(table: ReportTable, console: Console) -> None:
+def print_table(table: ReportTable, console: Console) -> None:
     """Print the table; where it is too wide, with the intervals on lines of their own."""
     grid = _make_grid(table, " ")
     if console.measure(grid, options=console.options.update(width=10_000)).maximum > console.width:
@@ -117,10 +117,10 @@ def _make_grid(table: ReportTable, before_interval: str) -> Table:
     for column in table.columns[1:]:
         grid.add_column(_cell(column, before_interval), justify="right", overflow="fold")
     for group in table.groups:
-        grid.add_row(_text(group.title, "bold"))
+        grid.add_row(plain(group.title, "bold"))
         for index, row in enumerate(group.rows, start=1):
             cells = [_cell(cell, before_interval) for cell in row.cells]
-            grid.add_row(_text(f"  {row.label}"), *cells, end_section=index == len(group.rows))
+            grid.add_row(plain(f"  {row.label}"), *cells, end_section=index == len(group.rows))
     return grid
 
 

@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs no network, and says so to the browser."""
+"""The pages: each one HTML file that needs no network, and says so to the browser."""
 
 import base64
 import hashlib
@@ -15,12 +15,25 @@ from loadtest.report.document import Document
 from loadtest.report.wording import Words, Written, clean
 
 TEMPLATES = Path(__file__).parent / "templates"
-WIDE = ("latency", "training")
+WIDE = ("latency", "training", "quality-weights", "quality-rows")
 """Charts that take the whole width."""
 
 
 def write_page(document: Document, summary: StudySummary, charts: Sequence[Chart]) -> str:
-    """Return the page."""
+    """Return the page of a study."""
+    return render(
+        "report.html.j2",
+        charts,
+        title=document.title,
+        footer=document.environment,
+        document=document,
+        colours={found.name: colour(index) for index, found in enumerate(summary.architectures)},
+        release=summary.release,
+    )
+
+
+def render(template: str, charts: Sequence[Chart], *, title: str, footer: str, **values: object) -> str:
+    """Return a page. template: one that extends ``page.html.j2``; values: what else it names."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -30,17 +43,17 @@ def write_page(document: Document, summary: StudySummary, charts: Sequence[Chart
         finalize=typeset,
     )
     library, script = get_plotlyjs(), (TEMPLATES / "report.js").read_text()
-    return environment.get_template("report.html.j2").render(
-        document=document,
+    return environment.get_template(template).render(
+        title=title,
+        footer=footer,
         charts=charts,
-        colours={found.name: colour(index) for index, found in enumerate(summary.architectures)},
-        release=summary.release,
         wide=WIDE,
         css=Markup((TEMPLATES / "report.css").read_text()),
         figures=_as_json(charts),
         library=Markup(library),
         script=Markup(script),
         policy=_policy(library, script),
+        **values,
     )
 
 

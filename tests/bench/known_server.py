@@ -9,6 +9,7 @@ import asyncio
 import gc
 import heapq
 import itertools
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -45,6 +46,19 @@ class Queue:
         (working,) = self._line.working(np.array([arrival]))
         self._last = max(float(working), self._last) + next(self._services)
         return float(self._line.instants(np.array([self._last]))[0])
+
+
+class Workers:
+    """The queues of one line: a request goes to one of them at random."""
+
+    def __init__(self, line: Line) -> None:
+        self._queues = [Queue(line) for _ in range(line.workers)]
+        self._random = random.Random(line.name)
+
+    def departure(self, arrival: float) -> float:
+        """Return when a request that is whole at ``arrival`` leaves; both are seconds since the epoch."""
+        queue = self._queues[0] if len(self._queues) == 1 else self._random.choice(self._queues)
+        return queue.departure(arrival)
 
 
 class Departures:
@@ -86,7 +100,7 @@ class Site:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.departures = Departures(loop)
-        self.queues = {name: Queue(line) for name, line in LINES.items()}
+        self.queues = {name: Workers(line) for name, line in LINES.items()}
         names = [*self.queues, AT_ONCE]
         self.answered = dict.fromkeys(names, 0)
         self.routes = {predict_route(name): name for name in names}

@@ -11,6 +11,7 @@ from loadtest.record.results import Results
 from loadtest.report.charts.base import COLOURS
 from loadtest.report.outputs import save_report
 from tests.browser import Browser, Scheme, Screen, open_browser, require
+from tests.sights import CUT_LABELS, NOT_DRAWN, unfold
 from tests.studies import (
     LARGE,
     SMALL,
@@ -37,17 +38,6 @@ BELIEVABLE = [name for name in STUDIES if name != "hostile"]
 # Of text, and of what is drawn: Web Content Accessibility Guidelines 2.2, criteria 1.4.3 and 1.4.11, level AA.
 TEXT_CONTRAST, DRAWN_CONTRAST = 4.5, 3.0
 BOTTOM = "document.querySelector('{}').getBoundingClientRect().bottom"
-NOT_DRAWN = """[...document.querySelectorAll(".chart")]
-    .filter((chart) => chart.querySelectorAll(".trace path").length < chart.data.length)
-    .map((chart) => chart.dataset.figure)"""
-CUT_LABELS = """[...document.querySelectorAll(".chart")].flatMap((chart) => {
-    const room = chart.getBoundingClientRect();
-    const outside = (box) => box.left < room.left - 1 || box.right > room.right + 1
-        || box.top < room.top - 1 || box.bottom > room.bottom + 1;
-    return [...chart.querySelectorAll("text")]
-        .filter((text) => text.textContent && outside(text.getBoundingClientRect()))
-        .map((text) => text.textContent);
-})"""
 DRAWN_COLOURS = """[...document.querySelectorAll(".chart")].flatMap((chart) => chart.data)
     .filter((trace) => trace.line?.color && trace.name)
     .map((trace) => [trace.name.split(" ")[0], trace.line.color])"""
@@ -104,12 +94,6 @@ def look(browser: Browser, pages: dict[str, Path]) -> Look:
         )
 
     return look
-
-
-def unfold(browser: Browser) -> None:
-    browser.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-    browser.settle()
-    browser.settle()  # a chart is given its size in one frame and drawn in the next
 
 
 @pytest.mark.parametrize("name", STUDIES)

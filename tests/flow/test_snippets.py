@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from loadtest import options as loadtest_options
+from loadtest.curve import parse_curve
+from loadtest.plan import parse_plan
 from loadtest.target.server import Server, serve
 from service.settings import PREFIX, load_settings
 from tests.bench.tables.copy_out import read_file
@@ -118,6 +120,10 @@ def test_modules_take_the_options_that_are_typed() -> None:
         match module:
             case "training":
                 training_options.parse_options(words)
+            case "loadtest" if words[:1] == ["plan"]:
+                parse_plan(words[1:])
+            case "loadtest" if words[:1] == ["curve"]:
+                parse_curve(words[1:])
             case "loadtest":
                 loadtest_options.parse(words)
             case _:

@@ -93,7 +93,7 @@ def log_axis(title: str, values: Sequence[float]) -> dict[str, object]:
         "type": "log",
         "range": [math.log10(low), math.log10(high)],
         "tickvals": ticks,
-        "ticktext": [brief(tick) if tick < 1 else f"{tick:,.0f}" for tick in ticks],
+        "ticktext": [f"{tick:,.12f}".rstrip("0").rstrip(".") for tick in ticks],
         "zeroline": False,
     }
 
