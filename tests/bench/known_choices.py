@@ -26,6 +26,7 @@ HELD_OUT = 40_000
 """Rows cost nothing here; with 20,000 two equal shapes are told to be equal in fewer of the draws."""
 
 Floats = NDArray[np.float64]
+Draw = Callable[[np.random.Generator, int], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class KnownTable:
     """
 
     name: str
-    draw: Callable[[np.random.Generator, int], tuple[Floats, Floats]]
+    draw: Draw
     rows: int
     shapes: tuple[Shape, ...]
     answer: Shape
@@ -45,11 +46,18 @@ class KnownTable:
 
     def make(self, seed: int) -> MadeTable:
         """Draw rows and classes."""
-        return make_table(self._draw_classes, task="classification", rows=self.rows, held_out=HELD_OUT, seed=seed)
+        draw = draw_classes(self.draw)
+        return make_table(draw, task="classification", rows=self.rows, held_out=HELD_OUT, seed=seed)
 
-    def _draw_classes(self, rng: np.random.Generator, rows: int) -> tuple[Floats, Floats]:
-        raw, logit = self.draw(rng, rows)
+
+def draw_classes(draw: Draw) -> Draw:
+    """Turn one that draws logits into one that draws classes."""
+
+    def drawn(rng: np.random.Generator, rows: int) -> tuple[Floats, Floats]:
+        raw, logit = draw(rng, rows)
         return raw, (rng.random(rows) < 1 / (1 + np.exp(-logit))).astype(np.float64)
+
+    return drawn
 
 
 def _shape(depth: int, width: int) -> Shape:
@@ -92,7 +100,7 @@ TABLES = (
         "needs depth",
         draw_deep,
         10_000,
-        (LINEAR, _shape(1, 50), _shape(1, 200), _shape(1, 800), _shape(3, 50), _shape(3, 100)),
+        (LINEAR, _shape(1, 50), _shape(1, 200), _shape(1, 800), _shape(3, 50), _shape(4, 50)),
         _shape(3, 50),
     ),
     KnownTable(

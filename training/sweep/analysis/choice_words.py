@@ -25,13 +25,18 @@ def word_choice(
         at_most = _points(max(take.behind_at_most, POINT / 10))
         savings = _compare(points[chosen], points[best])
         return f"{start}, {behind} behind the best ({name_of(points[best][0])}; at most {at_most}), {savings}."
+    if take.behind_at_most > margin:
+        at_most = _points(take.behind_at_most)
+        return f"{start}, the best measured, though another may be {at_most} points better: more seeds would tell."
     if best == 0:
         return f"{start}, the best measured and the smallest."
     near = min(range(best), key=lambda place: candidates[place].behind_at_most)
+    shortfall, at_most = candidates[near].behind, _points(candidates[near].behind_at_most)
+    doubt = f", and may be {at_most}" if shortfall <= margin else ""
+    shown = "shown to be " if shortfall <= margin else ""
     return (
-        f"{start}, the best measured. No smaller one is shown to be within {_points(margin)} points: the nearest, "
-        f"{name_of(points[near][0])}, is {_points(candidates[near].behind)} behind, "
-        f"and may be {_points(candidates[near].behind_at_most)}."
+        f"{start}, the best measured. No smaller one is {shown}within {_points(margin)} points: "
+        f"{name_of(points[near][0])} is {_points(shortfall)} behind{doubt}."
     )
 
 

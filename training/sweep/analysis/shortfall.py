@@ -11,6 +11,11 @@ from scipy.optimize import brentq
 CONFIDENCE = 0.95
 DRAWS = 20_000
 """Of the largest of several normal deviates: its 95 % quantile is right to 0.01 then."""
+ERRATIC = 0.9
+"""Quantile of what luck makes of a variance: a shape that varies by more gets its own, else what is typical."""
+NEAR = 0.02
+"""Shapes that are less behind, by what was measured, say how much seeds matter: a poor shape is erratic, the good ones
+are not, and two points are four margins."""
 
 Floats = NDArray[np.float64]
 
@@ -35,10 +40,10 @@ def bound_shortfall(scores: Sequence[NDArray[np.floating]]) -> Shortfall:
     """
     means = np.array([part.mean(axis=1, dtype=np.float64) for part in scores])
     found = means.mean(axis=0)
-    rows = _row_covariance(scores)
-    own, noise = _seed_variance(means, scores)
-    variance = rows + np.diag(own / len(scores))
-    spread, freedom = _differences(variance, (own + noise) / len(scores), freedom=(len(scores) - 1) * (len(found) - 1))
+    near = found >= min(found.max() - NEAR, np.sort(found)[-2])
+    seed = _seed_variance(means, scores, near=near)
+    variance = _row_covariance(scores) + np.diag(seed.beyond_rows / len(scores))
+    spread, freedom = _differences(variance, seed, seeds=len(scores))
     behind = found[None, :] - found[:, None]  # (shape, best)
     bounds = behind + _critical(variance, freedom) * spread
     np.fill_diagonal(bounds, 0.0)
@@ -59,30 +64,51 @@ def _row_covariance(scores: Sequence[NDArray[np.floating]]) -> Floats:
     return np.asarray(np.sum(parts, axis=0) / len(parts) ** 2)
 
 
-def _seed_variance(means: Floats, scores: Sequence[NDArray[np.floating]]) -> tuple[Floats, Floats]:
-    """Return a shape's variance over seeds beyond that of the rows, (k,), and what the rows give of it, (k,).
+@dataclass(frozen=True)
+class _SeedVariance:
+    """By how much a shape's mean varies with the seed, beside that of the shapes near the best. Arrays: (k,).
 
-    means: (seeds, k). A few seeds say little of one shape, so that it gets at least what is typical of all: the median,
-    which a shape that some seeds spoil does not move.
+    beyond_rows: what is more than the rows explain; rows: what these explain; freedom: degrees of freedom.
     """
-    seeds, shapes = means.shape
-    left = means - means.mean(axis=1, keepdims=True)
+
+    beyond_rows: Floats
+    rows: Floats
+    freedom: Floats
+
+
+def _seed_variance(means: Floats, scores: Sequence[NDArray[np.floating]], *, near: NDArray[np.bool_]) -> _SeedVariance:
+    """Estimate it for each shape. means: (seeds, k); near: (k,), two shapes at least.
+
+    A few seeds say little of one shape, so that it gets what is typical of those near the best, by their median, which
+    one that some seeds spoil does not move; unless it is erratic beyond doubt.
+    """
+    seeds = len(means)
+    left = means - means[:, near].mean(axis=1, keepdims=True)
     left -= left.mean(axis=0)
-    seen = (left**2).sum(axis=0) / (seeds - 1) * shapes / (shapes - 1)
-    noise = _row_noise(scores) * shapes / (shapes - 1)
-    middle = float(stats.chi2.median(seeds - 1)) / (seeds - 1)
+    unit = 1 + np.where(near, -1, 1) / near.sum()  # what the mean of those near it adds or takes away
+    seen = (left**2).sum(axis=0) / (seeds - 1) / unit
+    rows = _row_noise(scores, near=near) / unit
+    typical = _typical(seen[near], rows[near], freedom=seeds - 1)
+    freedom = (seeds - 1) * np.where(near, near.sum() - 1, 1)
+    erratic = seen > (typical + rows) * float(stats.chi2.ppf(ERRATIC, seeds - 1)) / (seeds - 1)
+    return _SeedVariance(np.where(erratic, seen - rows, typical), rows, freedom)
+
+
+def _typical(seen: Floats, rows: Floats, *, freedom: int) -> float:
+    """Return the variance beyond that of the rows with which the median of what was seen is as it must be."""
+    middle = float(stats.chi2.median(freedom)) / freedom
+    tiny = np.finfo(np.float64).tiny
 
     def excess(typical: float) -> float:
-        return float(np.median(seen / np.maximum(typical + noise, np.finfo(np.float64).tiny))) - middle
+        return float(np.median(seen / np.maximum(typical + rows, tiny))) - middle
 
-    most = float(seen.max()) / middle
-    typical = float(brentq(excess, 0.0, most)) if excess(0.0) > 0 and excess(most) < 0 else 0.0
-    return np.asarray(np.maximum(seen - noise, typical)), noise
+    most = float(seen.max()) / middle + tiny
+    return float(brentq(excess, 0.0, most)) if excess(0.0) > 0 else 0.0
 
 
-def _row_noise(scores: Sequence[NDArray[np.floating]]) -> Floats:
-    """Variance of a shape's mean beside those of all shapes, from seed to seed, that comes of the rows: (k,)."""
-    parts = [part - part.mean(axis=0, dtype=np.float64) for part in scores]
+def _row_noise(scores: Sequence[NDArray[np.floating]], *, near: NDArray[np.bool_]) -> Floats:
+    """Variance of a shape's mean beside those near the best, from seed to seed, that comes of the rows: (k,)."""
+    parts = [part - part[near].mean(axis=0, dtype=np.float64) for part in scores]
     if len({part.shape[1] for part in parts}) == 1:
         shared = np.mean(parts, axis=0)  # the same rows, if they are: what they share does not vary with the seed
         within = np.sum([np.var(part - shared, axis=1) for part in parts], axis=0)
@@ -90,17 +116,17 @@ def _row_noise(scores: Sequence[NDArray[np.floating]]) -> Floats:
     return np.asarray(np.mean([np.var(part, axis=1) / part.shape[1] for part in parts], axis=0))
 
 
-def _differences(variance: Floats, estimated: Floats, *, freedom: int) -> tuple[Floats, Floats]:
+def _differences(variance: Floats, seed: _SeedVariance, *, seeds: int) -> tuple[Floats, Floats]:
     """Return standard errors of all differences, (k, k), and their degrees of freedom (Satterthwaite, 1946), (k, k).
 
-    estimated: (k,) the part that seeds were taken for; what the rows give is as good as known.
+    What the rows give is as good as known: the uncertainty is that of the few seeds.
     """
     diagonal = np.diag(variance)
     squares = np.maximum(diagonal[:, None] + diagonal[None, :] - 2 * variance, 0.0)
-    known = (estimated[:, None] ** 2 + estimated[None, :] ** 2) / freedom
+    known = ((seed.beyond_rows + seed.rows) / seeds) ** 2 / seed.freedom
     with np.errstate(divide="ignore", invalid="ignore"):
-        degrees = np.where(known > 0, squares**2 / known, np.inf)
-    return np.sqrt(squares), np.maximum(degrees, 1.0)
+        freedom = np.where(known[:, None] + known > 0, squares**2 / (known[:, None] + known), np.inf)
+    return np.sqrt(squares), np.maximum(freedom, 1.0)
 
 
 def _critical(variance: Floats, freedom: Floats) -> Floats:
@@ -117,6 +143,6 @@ def _critical(variance: Floats, freedom: Floats) -> Floats:
         varies = spread > 0
         varies[best] = False
         largest = (off[:, varies] / spread[varies]).max(axis=1, initial=0.0)
-        level = stats.norm.sf(np.quantile(largest, CONFIDENCE))
+        level = float(stats.norm.sf(np.quantile(largest, CONFIDENCE)))
         critical[:, best] = stats.t.isf(min(level, 1 - CONFIDENCE), freedom[:, best])
     return critical
