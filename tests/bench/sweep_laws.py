@@ -23,13 +23,14 @@ from service.contract.names import Task
 from tests.bench.bars import Bar, show
 from tests.bench.known_choices import draw_classes, draw_deep, draw_quadratic, draw_simple
 from tests.bench.trained_points import make_table, train_point, use_one_thread
-from training.sweep.analysis.power import Repeats, fit_power
+from training.sweep.analysis.power import fit_power
+from training.sweep.analysis.repeats import Repeats
 from training.sweep.laws import WIDEST, fit_laws
 
 SIMULATIONS = 300
 COVERED = (0.92, 0.98)
 INSIDE_AT_LEAST = 0.95
-"""Share of the laws: of intervals that cover in exactly 95 %, 300 simulations show less or more in 2 %, by luck alone."""
+"""Share of the laws: of intervals that cover in exactly 95 %, 300 simulations show less or more in 2 %, by luck."""
 SEEDS = 3
 SEED_SPREAD = 0.02
 """By how much one seed's rows are harder than another's, at every size: standard deviation of the logarithm."""

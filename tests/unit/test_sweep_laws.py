@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from service.contract.curve import CurvePoint, Law, Measure, Shape, Size
 from tests.made_points import count_weights, made_point, points_by_rows
-from training.sweep.analysis.power import Repeats, fit_power
+from training.sweep.analysis.power import fit_power
+from training.sweep.analysis.repeats import Repeats
 from training.sweep.laws import fit_laws
 
 ROWS = (500, 1000, 2000, 4000, 8000)
@@ -148,7 +149,7 @@ def test_a_law_that_leaves_ten_times_the_rows_uncertain_is_not_stated() -> None:
     assert law.exponent is None
     assert law.at_ten_times is None
     assert "at ten times the rows it might be" in law.sentence
-    assert "the seeds differ too much" in law.sentence
+    assert "The seeds differ too much" in law.sentence
 
 
 def test_a_loss_that_settled_at_once_has_no_exponent_but_a_prediction() -> None:
@@ -184,3 +185,19 @@ def test_a_grid_of_one_point_and_none_have_laws_that_say_why_not() -> None:
         laws = fit_laws(points)
         assert laws
         assert all(law.exponent is None and "is stated: a law needs" in law.sentence for law in laws)
+
+
+def test_depths_that_differ_make_no_law_of_weights_but_five_widths_of_one_do() -> None:
+    def point(depth: int, width: int, seed: int) -> CurvePoint:
+        shape = Shape(depth=depth, width=width)
+        return made_point(shape, seed=seed, loss=(1 + 10 * count_weights(shape) ** -0.4) / depth)
+
+    widths = (10, 30, 100, 300, 1000)
+    few = [point(depth, width, seed) for depth in (1, 2) for width in widths[:4] for seed in range(3)]
+    mixed = found(few, "loss", "weights")
+    assert mixed.exponent is None
+    assert mixed.held == "10,000 rows"
+    deep = found([*few, *(point(2, widths[4], seed) for seed in range(3))], "loss", "weights")
+    assert deep.exponent is not None
+    assert deep.exponent.value == pytest.approx(-0.4, abs=0.01)
+    assert deep.held == "10,000 rows, depth 2"

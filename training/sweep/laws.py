@@ -11,7 +11,8 @@ from scipy import stats
 from service.contract.curve import CurvePoint, Estimate, Law, Measure, Size
 from training.sweep.analysis.figures import FIGURES, at_full_rows, by_shape, name_of
 from training.sweep.analysis.law_words import Subject
-from training.sweep.analysis.power import PowerLaw, Repeats, fit_power
+from training.sweep.analysis.power import PowerLaw, fit_power
+from training.sweep.analysis.repeats import Repeats
 
 FEWEST_SIZES = 5
 WIDEST: dict[Measure, float] = {
@@ -34,21 +35,30 @@ def fit_laws(points: Sequence[CurvePoint]) -> list[Law]:
     ``floor + coefficient * size ** exponent`` (Kaplan et al., 2020, section 3; Hoffmann et al., 2022, section 3.3: the
     floor is the loss that no size removes), seeds as repeats.
 
-    Against weights: of all networks at the full number of rows, whatever their depth, as in Kaplan et al.; where depth
-    matters as much as size the points stray from the law, and its interval says so. The linear model is left out: no
-    width leads from it to a network. Against rows: of each shape with five numbers of rows and more, since a small
-    network reaches its floor where a large one still learns. Memory and latency against rows: of the largest such shape
-    alone, since they are the same at any number of rows.
+    Against weights, at the full number of rows: of the networks of each depth that has five sizes; where none has, of
+    all networks, whatever their depth, as in Kaplan et al. Where depth matters as much as size, as on the default
+    table, the points stray from that law and its interval says so. The linear model is left out: no width leads from it
+    to a network. Against rows: of each shape with five numbers of rows and more, since a small network reaches its
+    floor where a large one still learns. Memory and latency against rows: of the largest such shape alone, since they
+    are the same at any number of rows.
     """
     full = at_full_rows(points)
-    networks = [point for point in full if point.shape.depth > 0]
     held = f"{full[0].rows:,} rows" if full else "no row"
-    laws = [_find_law(networks, of, "weights", held) for of in FIGURES]
+    laws = [_find_law(family, of, "weights", held + depth) for depth, family in _families(full) for of in FIGURES]
     learning = [found for found in by_shape(points).values() if _count_rows(found) >= FEWEST_SIZES]
     for found in learning or [max(by_shape(points).values(), key=_count_rows, default=[])]:
         measures: Iterable[Measure] = FIGURES if learning and found is learning[-1] else ("loss", "train_seconds")
         laws += [_find_law(found, of, "rows", name_of(found[0]) if found else "no shape") for of in measures]
     return laws
+
+
+def _families(points: Sequence[CurvePoint]) -> list[tuple[str, list[CurvePoint]]]:
+    """Return the networks of each depth that has enough sizes, with how to say that; all, where none has."""
+    networks = [point for point in points if point.shape.depth > 0]
+    depths = sorted({point.shape.depth for point in networks})
+    families = [(f", depth {depth}", [point for point in networks if point.shape.depth == depth]) for depth in depths]
+    enough = [(words, family) for words, family in families if len(by_shape(family)) >= FEWEST_SIZES]
+    return enough or [("", networks)]
 
 
 def _count_rows(points: Sequence[CurvePoint]) -> int:
@@ -66,7 +76,8 @@ def _find_law(points: Sequence[CurvePoint], of: Measure, against: Size, held: st
         return subject.unstated(sizes, f"a law needs at least {FEWEST_SIZES} {_sizes_of(against)}, however: {sizes}")
     if min(value for _, _, value in entries) <= 0:
         return subject.unstated(sizes, "a figure is 0, of which a law of ratios can say nothing")
-    return _Growth(subject, Repeats.of(entries)).law
+    mixed = len({point.shape.depth for point in calm}) > 1
+    return _Growth(subject, Repeats.of(entries), mixed=mixed).law
 
 
 def _size(point: CurvePoint, against: Size) -> int:
@@ -83,6 +94,8 @@ class _Growth:
 
     subject: Subject
     repeats: Repeats
+    mixed: bool
+    """Whether the points are of several depths."""
 
     @property
     def law(self) -> Law:
@@ -97,7 +110,7 @@ class _Growth:
             return self._say(self.subject.misfit())
         ten = fitted.predict(TEN * float(self.repeats.distinct[-1]))
         if (ten.high - ten.low) > WIDEST[self.subject.of] * ten.value:
-            return self._say(self.subject.wide(ten, strays=fitted.strays))
+            return self._say(self.subject.wide(ten, strays=fitted.strays, mixed=self.mixed))
         if fitted.is_open:
             return self._say(self.subject.settled(ten, self._at_largest), ten)
         return self._state(fitted, ten)

@@ -11,6 +11,7 @@ NAMES: dict[Measure, str] = {
     "latency_seconds": "latency of one row",
 }
 MEGABYTE = 1e6
+SMALLEST_GAIN = 0.01
 SMALLEST_FLOOR = 0.01
 """Of the figure at the largest size: a smaller floor is not worth a word."""
 
@@ -18,7 +19,7 @@ SMALLEST_FLOOR = 0.01
 def show(of: Measure, value: float) -> str:
     """Write a figure with its unit, three digits."""
     if of == "loss":
-        return f"{value:.3g}"
+        return _digits(value)
     if of == "network_memory_bytes":
         return f"{_digits(value / MEGABYTE)} MB"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
@@ -28,7 +29,7 @@ def show(of: Measure, value: float) -> str:
 
 
 def _digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Subject:
     def _range(self, estimate: Estimate) -> str:
         return f"{self._show(estimate.low)} to {self._show(estimate.high)}"
 
+    def _show_with_range(self, estimate: Estimate) -> str:
+        value = self._show(estimate.value)
+        is_sharp = value == self._show(estimate.low) == self._show(estimate.high)
+        return value if is_sharp else f"{value} ({self._range(estimate)})"
+
     def unstated(self, sizes: int, reason: str) -> Law:
         """Return a law for which too little was measured."""
         return Law(
@@ -72,43 +78,44 @@ class Subject:
     def flat(self) -> str:
         """Say that the size changes nothing that can be told from luck."""
         if self.of == "loss":
-            return f"{self._capital()} does not fall with the {self.against}: more of them would buy nothing."
-        return f"{self._capital()} does not grow with the {self.against}: more of them would cost nothing."
+            return (
+                f"{self._capital()} does not fall with the {self.against}: more of them would buy nothing that shows."
+            )
+        return f"{self._capital()} does not grow with the {self.against}: more of them would cost nothing that shows."
 
     def misfit(self) -> str:
         """Say that no power law comes near."""
         return f"{self._capital()} follows no power law of the {self.against}: no law is stated."
 
-    def wide(self, ten: Estimate, *, strays: bool) -> str:
-        """Say that what follows at ten times the size is too uncertain."""
-        why = (
-            "shapes differ by more than their size"
-            if strays and self.against == "weights"
-            else "the points stray from a power law"
-            if strays
-            else "the seeds differ too much"
-        )
-        return (
-            f"No law of the {self._name} is stated: at ten times the {self.against} it might be {self._range(ten)}, "
-            f"since {why}. Measure more sizes, or more seeds."
-        )
+    def wide(self, ten: Estimate, *, strays: bool, mixed: bool) -> str:
+        """Say that what follows at ten times the size is too uncertain. mixed: the points are of several depths."""
+        remedy = "The seeds differ too much: measure more of them."
+        if strays:
+            remedy = "The points stray from a power law: measure more sizes."
+            if mixed:
+                remedy = "Networks of one size differ with their depth: measure five widths of one depth."
+        might_be = f"at ten times the {self.against} it might be {self._range(ten)}"
+        return f"No law of the {self._name} is stated: {might_be}. {remedy}"
 
     def settled(self, ten: Estimate, largest: float) -> str:
         """Say that a figure keeps still at the larger sizes, so that no exponent can be told."""
         return (
             f"{self._capital()} has settled: ten times the {self.against} would take it from {self._show(largest)} to "
-            f"{self._show(ten.value)} ({self._range(ten)}). How it came there is too steep for an exponent."
+            f"{self._show_with_range(ten)}. How it came there is too steep for an exponent."
         )
 
     def stated(self, *, floor: Estimate, exponent: Estimate, ten: Estimate, largest: float) -> str:
         """State the law and what ten times the size buys or costs."""
         power = f"{self.against} to the power of {exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f})"
         ten_times = f"ten times the {self.against}"
-        at_ten = f"{self._show(ten.value)} ({self._range(ten)})"
+        at_ten = self._show_with_range(ten)
         beside_floor = floor.value > SMALLEST_FLOOR * largest
         if self.of == "loss":
             verb = f"falls towards {self._show(floor.value)}" if beside_floor else "falls"
-            change = f"would take it from {self._show(largest)} to {at_ten}, {1 - ten.value / largest:.0%} less"
+            gain = 1 - ten.value / largest
+            change = f"would take it from {self._show(largest)} to {at_ten}, {gain:.0%} less"
+            if gain < SMALLEST_GAIN:
+                change = f"would buy next to nothing, {at_ten} instead of {self._show(largest)}"
             return f"{self._capital()} {verb} as {power}: {ten_times} {change}."
         above = f" above {self._show(floor.value)}" if beside_floor else ""
         change = f"would cost {ten.value / largest:.1f} times as much, {at_ten} instead of {self._show(largest)}"

@@ -102,7 +102,7 @@ def _typical(seen: Floats, rows: Floats, *, freedom: int) -> float:
     def excess(typical: float) -> float:
         return float(np.median(seen / np.maximum(typical + rows, tiny))) - middle
 
-    most = float(seen.max()) / middle + tiny
+    most = 2 * float(seen.max()) / middle + tiny
     return float(brentq(excess, 0.0, most)) if excess(0.0) > 0 else 0.0
 
 
