@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export BENTOML_DO_NOT_TRACK ?= True
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-graph bench-decoding bench-loadtest bench-overload bench-image bench-tables try-python bento image audit sbom lock clean
+.PHONY: help setup run test check train serve loadtest fuzz bench bench-training bench-serving bench-shape bench-graph bench-decoding bench-laws bench-choices bench-loadtest bench-overload bench-image bench-tables try-python bento image audit sbom lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -96,6 +96,12 @@ bench-graph: setup  ## time the raw graph against the network alone, for numbers
 
 bench-decoding: setup  ## time the reading of bodies, and its strictness
 	$(BIN)/python -m tests.bench.bench_decoding
+
+bench-laws: setup  ## fit laws to 23,000 simulated sweeps and to ten trained tables: how often their intervals hold; eight minutes
+	$(BIN)/python -m tests.bench.sweep_laws
+
+bench-choices: setup  ## sweep tables whose best size is known, ten times each: how often it is chosen; three minutes
+	$(BIN)/python -m tests.bench.known_choices
 
 # Needs two processors that nobody else uses for eight minutes.
 bench-loadtest: setup  ## load servers whose latencies and capacity are known, and measure what the load test costs
