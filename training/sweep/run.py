@@ -113,13 +113,13 @@ def _fill(
     return failed
 
 
-def _make_trials(planned: Sequence[Planned], tables: SweepTables) -> Iterator[tuple[Planned, bytes]]:
-    """Make each job when it is handed out. A point whose rows can't be had is answered as a failed trial would be."""
+def _make_trials(planned: Sequence[Planned], tables: SweepTables) -> Iterator[tuple[Planned, bytes | PointFailure]]:
+    """Make each job when it is handed out. A point whose rows can't be had fails as a trial would."""
     for entry in planned:
         try:
             job, rows = tables.job(entry.point)
         except TrainingError as error:
-            yield entry, pickle.dumps(PointFailure(str(error)))
+            yield entry, PointFailure(str(error))
             continue
         yield entry, pickle.dumps(PointJob(training=job, test=rows.test), protocol=pickle.HIGHEST_PROTOCOL)
 

@@ -49,8 +49,8 @@ class SweepProgress:
     def show_grid(self, planned: Sequence[Planned], there: int) -> None:
         """Say how many points there are to be trained, and begin to count."""
         self.points, self.seconds_left = len(planned), sum(entry.seconds for entry in planned)
-        found = f", {there} are there already" if there else ""
-        self.bars.console.print(f"{len(planned) + there} points{found}.", highlight=False)
+        found = f", of which {there} are there already" if there else ""
+        self._print_line(f"{len(planned) + there} points{found}")
         self.bars.update(self.bar, total=self.seconds_left, note=f"0 of {self.points} points")
         self.started = time.monotonic()
 
@@ -65,7 +65,7 @@ class SweepProgress:
         self.bars.update(self.bar, advance=ended.seconds, note=note)
         if self.ended == self.points or time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
             left = (time.monotonic() - self.started) / self.seconds_done * self.seconds_left
-            self._print_line(f"{note}, about {left:.0f} s left" if self.seconds_left > 0 else note)
+            self._print_line(f"{note}, about {left:.0f} s left" if self.ended < self.points else note)
 
     def _print_line(self, line: str) -> None:
         if self.bars.disable:

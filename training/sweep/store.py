@@ -44,17 +44,31 @@ Key = tuple[int, int, int, int]
 """Depth, width, rows and seed: what makes two points the same."""
 
 
+WORDS = {
+    "version": "version",
+    "source": "the table",
+    "task": "a",
+    "target": "the target",
+    "first_seed": "--seed",
+    "epochs": "--epochs",
+    "batch_size": "--batch-size",
+    "learning_rate": "--learning-rate",
+    "test_fraction": "--test-fraction",
+}
+"""How a message calls the fields of ``Conditions``."""
+
+
 class Conditions(Frozen):
     """What all points of a folder have in common; with another one they could not be compared."""
 
     version: str
     """Of archscale."""
     source: str
-    fingerprint: str
     task: Task
     target: str
     first_seed: int
     """Whose table ``fingerprint`` is of."""
+    fingerprint: str
     epochs: int
     batch_size: int | None
     learning_rate: float | None
@@ -151,10 +165,10 @@ class SweepFolder:
         for field in Conditions.model_fields:
             there, here = getattr(conditions, field), getattr(self.conditions, field)
             if there != here:
-                shown = ("another", "this") if field == "fingerprint" else (there, here)
+                another = "another table" if field == "fingerprint" else f"{WORDS[field]} {there}, not {here}"
                 raise UserError(
-                    f"{self.folder} must hold results of one table, version and recipe, however: {POINTS}/{path.name} "
-                    f"is of {field.replace('_', ' ')} {shown[0]}, and this sweep of {shown[1]}. Give another --output."
+                    f"{self.folder} must hold results of one version, table and recipe, however: {POINTS}/{path.name} "
+                    f"is of {another}. Give another --output."
                 )
 
 

@@ -3,6 +3,7 @@
 import _thread
 import logging
 import os
+import pickle
 import signal
 import threading
 import time
@@ -17,14 +18,16 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from training.cost.seconds import count_processors
 from training.errors import TrainingError, UserError, first_line
 from training.sweep.options import SweepOptions
-from training.sweep.trial.start import WorkerFacts, describe_worker, run_trial
+from training.sweep.trial.start import PointFailure, WorkerFacts, describe_worker, run_trial
 
 if TYPE_CHECKING:
     from distributed import Client
 
 Key = TypeVar("Key")
-Trial = tuple[Key, bytes]
-"""What a trial is for, and its pickled ``PointJob``; what comes back is the same with its pickled answer."""
+Trial = tuple[Key, bytes | PointFailure]
+"""What a trial is for, and its pickled ``PointJob``, or why there is none."""
+Ended = tuple[Key, bytes]
+"""What a trial was for, and its pickled answer."""
 PENDING = "n_jobs + 1"
 """Trials handed out at once: one waits, so that no worker does. More would be bound to workers too early."""
 CONNECT_SECONDS = 10.0
@@ -33,15 +36,15 @@ WORKERLESS_SECONDS = 20.0
 LOOK_SECONDS = 0.5
 
 
-def run_trials(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Trial[Key]]:
+def run_trials(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Ended[Key]]:
     """Run all trials; yield each as it ends. Raise UserError for a cluster of no use, TrainingError if it dies."""
     run = _on_cluster if options.backend == "dask" else _on_this_machine
     return run(trials, options)
 
 
-def _on_this_machine(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Trial[Key]]:
+def _on_this_machine(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Ended[Key]]:
     jobs = options.jobs or count_processors()
-    of_loky = {"initializer": _ignore_interrupts} if jobs > 1 else {}
+    of_loky = {"initializer": _begin_worker, "initargs": (os.getpid(),)} if jobs > 1 else {}
     try:
         with joblib.parallel_config(backend="loky" if jobs > 1 else "sequential", **of_loky):
             yield from _collect(trials, jobs=jobs)
@@ -52,23 +55,33 @@ def _on_this_machine(trials: Iterable[Trial[Key]], options: SweepOptions) -> Ite
         ) from None
 
 
-def _collect(trials: Iterable[Trial[Key]], *, jobs: int) -> Iterator[Trial[Key]]:
-    calls = (joblib.delayed(_run_named)(key, job, sweep=os.getpid()) for key, job in trials)
+def _collect(trials: Iterable[Trial[Key]], *, jobs: int) -> Iterator[Ended[Key]]:
+    calls = (joblib.delayed(_run_named)(key, job) for key, job in trials)
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=PENDING)
-    ended: Iterator[Trial[Key]] = parallel(calls)
+    ended: Iterator[Ended[Key]] = parallel(calls)
     yield from ended
 
 
-def _run_named(key: Key, job: bytes, *, sweep: int) -> Trial[Key]:
-    return key, run_trial(job, sweep=sweep)
+def _run_named(key: Key, job: bytes | PointFailure) -> Ended[Key]:
+    return key, pickle.dumps(job) if isinstance(job, PointFailure) else run_trial(job)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches all processes of a terminal: the sweep answers for these, and ends them."""
+def _begin_worker(sweep: int) -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the sweep; end with it, whatever ends it.
+
+    Of itself a worker of loky (joblib 1.6) whose sweep was killed would wait for ever to hand over its result.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(sweep,), daemon=True).start()
 
 
-def _on_cluster(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Trial[Key]]:
+def _end_with(sweep: int) -> None:
+    while os.getppid() == sweep:
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)
+
+
+def _on_cluster(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Ended[Key]]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
     with _connect(options) as client:
         _check_workers(client, address=options.address)

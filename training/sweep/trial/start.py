@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import selectors
 import subprocess
 import sys
 import tempfile
@@ -17,8 +16,6 @@ ROOT = Path(__file__).parents[3]
 """Where ``training`` is found from: a worker need not have been started there."""
 LENGTH_BYTES = 8
 PIECE_BYTES = 2**20
-LOOK_SECONDS = 1.0
-"""How often is looked whether the sweep is still there."""
 LONGEST_LINE = 200
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -43,25 +40,22 @@ def describe_worker() -> WorkerFacts:
     return WorkerFacts(version=__version__, python=sys.version_info[:2])
 
 
-def run_trial(job: bytes, *, sweep: int) -> bytes:
-    """Train and measure a pickled ``PointJob``; return a pickled ``PointResult`` or ``PointFailure``, never raise one.
-
-    sweep: process number of the sweep. Where that started this worker and is gone, the trial ends too.
-    """
+def run_trial(job: bytes) -> bytes:
+    """Train and measure a pickled ``PointJob``; return a pickled ``PointResult`` or ``PointFailure``, raise neither."""
     try:
-        return _run(job, watched=os.getppid() == sweep)
+        return _run(job)
     except OSError as error:
         return pickle.dumps(PointFailure(f"its process must start, however: {error.strerror or error}. Free memory."))
 
 
-def _run(job: bytes, *, watched: bool) -> bytes:
+def _run(job: bytes) -> bytes:
     with tempfile.TemporaryFile() as errors, _child(errors.fileno()) as process:
         if process.stdin is None or process.stdout is None:
             raise OSError("no pipes")
         with suppress(BrokenPipeError):  # it says below why it ended
             _write_all(process.stdin.fileno(), len(job).to_bytes(LENGTH_BYTES, "big"), job)
         # It stays open: its end tells the process that nobody waits any more.
-        answer = _read_all(process.stdout.fileno(), watched=watched)
+        answer = process.stdout.read()
         code = process.wait()
         if code == 0 and answer:
             return answer
@@ -97,18 +91,3 @@ def _write_all(target: int, *parts: bytes) -> None:
         rest = memoryview(part)
         while rest:
             rest = rest[os.write(target, rest[:PIECE_BYTES]) :]
-
-
-def _read_all(source: int, *, watched: bool) -> bytes:
-    """Read until the other end is closed, or, where this worker is ``watched``, until whoever started it is gone."""
-    parent = os.getppid()
-    pieces: list[bytes] = []
-    with selectors.DefaultSelector() as selector:
-        selector.register(source, selectors.EVENT_READ)
-        while not (watched and os.getppid() != parent):
-            if selector.select(LOOK_SECONDS):
-                piece = os.read(source, PIECE_BYTES)
-                if not piece:
-                    return b"".join(pieces)
-                pieces.append(piece)
-    return b""
