@@ -33,7 +33,7 @@ def pytest_configure() -> None:
     # As in a terminal: where the tests run in the background, Ctrl-C is ignored, and what they start inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as python -m training does: tests run beside each other
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as python -m training does: tests run beside each other
     # No test asserts on time: hypothesis's own limits do so.
     too_slow = hypothesis.HealthCheck.too_slow
     hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[too_slow])

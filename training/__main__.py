@@ -6,23 +6,27 @@ from pathlib import Path
 
 from training.errors import TrainingError
 from training.options import TrainingOptions, parse_options
+from training.sweep.options import SweepOptions
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells count it."""
-OPENMP_WAITING = ("GOMP_SPINCOUNT", "10000")
-"""OpenMP's threads spin while they wait for each other: by default for long. Where other programs want the processors
-too, each then waits for one that is not running: a training of 2 s took 40 s, a baseline of 0.2 s a minute (libgomp of
-torch 2.13 and scikit-learn 1.9). Not to spin at all (``OMP_WAIT_POLICY=PASSIVE``) costs 2.5 times the seconds where
-nobody else wants them; so long a spin costs nothing there, and some tenths on a busy machine."""
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
+"""Threads spin while they wait for each other, by default for long. Where other programs want the processors too, each
+then waits for one that is not running: a baseline of 0.2 s took 16 s, an epoch of 0.03 s 0.6 s (libgomp of torch 2.13
+and scikit-learn 1.9). Without, steps on several threads are some 30 % slower where nobody else wants the processors.
+OpenBLAS knows no such setting; its second thread made logistic regression ten times slower (SciPy 1.17)."""
 
 
 def main() -> int:
     """Run the job; return its exit code."""
-    os.environ.setdefault(*OPENMP_WAITING)  # read when the libraries load, here and in the processes that train
+    for name, value in WAITING.items():  # read when the libraries load, here and in the processes that train
+        os.environ.setdefault(name, value)
     try:
         options = parse_options()
         if options.command == "inspect":
             _inspect(options)
+        elif options.sweep is not None:
+            _sweep(options, options.sweep)
         else:
             _fit(options)
     except TrainingError as error:
@@ -59,6 +63,32 @@ def _fit(options: TrainingOptions) -> None:
     show_summary(summary)
     if options.summary is not None:
         _write(options.summary, summary.model_dump_json(indent=2, exclude_none=True))
+
+
+def _sweep(options: TrainingOptions, asked: SweepOptions) -> None:
+    from training.sweep.show import show_curve, show_sweeping
+
+    with show_sweeping(asked) as progress:
+        progress.show_stage("loading the libraries")
+        from training.columns.show import show_table
+        from training.sweep.run import Listeners, run_sweep
+
+        curve = run_sweep(
+            options,
+            asked,
+            Listeners(
+                on_stage=progress.show_stage,
+                on_table=lambda decided: show_table(decided, most_features=options.most_features),
+                on_grid=progress.show_grid,
+                on_point=progress.show_point,
+            ),
+        )
+    show_curve(curve, asked)
+    if curve.failed:
+        raise TrainingError(
+            f"every point must have figures, however: {len(curve.failed)} of them have none, as is said above. The "
+            "others are kept, and the same command tries these again."
+        )
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from training.errors import UserError
 
 LARGEST_WEIGHT_COUNT = 100_000_000
 """Weights of one hidden layer: 400 MB of float32. More is a slip of the finger here."""
+LARGEST_WIDTH = math.isqrt(LARGEST_WEIGHT_COUNT)
 LARGEST_DEPTH = 100
 BATCH_SIZE = 80
 """128 makes 20 epochs of `small` some 25 % faster, but gives it too few steps."""
@@ -33,7 +34,7 @@ PARAMETERS_PER_ROW = 50
 
 @dataclass(frozen=True)
 class Architecture:
-    """A multilayer perceptron: ``depth`` hidden layers of ``width`` units each."""
+    """A multilayer perceptron: ``depth`` hidden layers of ``width`` units each. 0 and 0: linear in the features."""
 
     name: str
     depth: int
@@ -53,15 +54,18 @@ class Architecture:
         except ValueError as error:
             raise UserError(str(error)) from None
         depth, width = int(match[2]), int(match[3])
-        if not (1 <= depth <= LARGEST_DEPTH and width >= 1 and width * width <= LARGEST_WEIGHT_COUNT):
+        if (depth, width) != (0, 0) and not (1 <= depth <= LARGEST_DEPTH and 1 <= width <= LARGEST_WIDTH):
             raise UserError(
                 f"--architecture {name}: the depth must be 1 to {LARGEST_DEPTH} layers and the width 1 to "
-                f"{math.isqrt(LARGEST_WEIGHT_COUNT)} units, however: {depth}x{width}. Write for example {name}=2x50."
+                f"{LARGEST_WIDTH} units, or 0x0 for the linear model, however: {depth}x{width}. "
+                f"Write for example {name}=2x50."
             )
         return cls(name, depth, width)
 
     def parameters(self, *, columns: int, outputs: int = 1) -> int:
         """Weights and biases of the exported network for ``columns`` encoded columns."""
+        if self.depth == 0:
+            return (count_features(columns) + 1) * outputs
         first = (count_features(columns) + 1) * self.width
         return first + (self.depth - 1) * (self.width + 1) * self.width + (self.width + 1) * outputs
 

@@ -41,7 +41,8 @@ from training.columns.data import DataTable
 from training.columns.split import LabelledRows
 from training.errors import TrainingError
 from training.evaluation import choose_threshold, measure_calibration, measure_quality, predict
-from training.export import fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
+from training.export import pipeline_graph, preprocessing_graph
+from training.graph.layers import fold, network_graph, trace_graph
 from training.preprocessing import count_encoded, feature_names
 from training.process import TrainingJob, TrainingResult
 from training.store import Files
@@ -176,8 +177,12 @@ def _make_card(
         trace=result.trace,
         test=measure_quality(predictions, target=prepared.test.target, task=prepared.task, scale=prepared.target.scale),
         calibration=_calibration(prepared, predictions),
-        train_seconds=result.seconds,
-        peak_memory_bytes=result.peak_memory,
+        train_seconds=result.seconds.wall,
+        processor_seconds=result.seconds.processor,
+        threads=job.threads,
+        disturbed=result.seconds.disturbed,
+        peak_memory_bytes=result.memory.peak,
+        network_memory_bytes=result.memory.network,
         libraries={**{name: version(name) for name in LIBRARIES}, "python": platform.python_version()},
         examples=_make_examples(prepared, pipeline),
     )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from statistics import median
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -56,13 +57,17 @@ class RunProgress:
 @contextmanager
 def show_training(options: TrainingOptions) -> Iterator[RunProgress]:
     """Say at once what is going to be trained, then show how far it is."""
-    names = [f"{shape.name} ({shape.depth} layers of {shape.width})" for shape in options.architectures]
+    names = [f"{shape.name} ({_layers(shape)})" for shape in options.architectures]
     table = f"{options.data}, to predict '{options.target}'" if options.data else "a generated table"
     print(f"Training {' and '.join(names)} for {options.epochs} epochs on {table}.", flush=True)
     progress = RunProgress(options)
     with progress.bars:
         yield progress
         progress.bars.update(progress.stage_bar, visible=False)
+
+
+def _layers(shape: Architecture) -> str:
+    return f"{shape.depth} layers of {shape.width}" if shape.depth else "linear"
 
 
 def show_summary(summary: TrainingSummary) -> None:
@@ -72,6 +77,8 @@ def show_summary(summary: TrainingSummary) -> None:
     for name, architecture in summary.architectures.items():
         console.print(_trace_table(name, architecture))
     console.print(_comparison_table(summary))
+    for line in _cost_lines(summary):
+        console.print(line)
     for line in _difference_lines(summary):
         console.print(line)
     if summary.data.task == "classification":
@@ -149,9 +156,13 @@ def _rows(summary: TrainingSummary) -> list[tuple[str, str, Value]]:
     cost: list[tuple[str, str, Value]] = [
         ("weights and biases", "{:,.0f}", lambda network: network.parameters),
         ("bytes of the graph", "{:,.0f}", lambda network: network.bytes),
-        ("seconds an epoch", "{:.3f}", lambda network: network.train_seconds / len(network.trace)),
+        ("seconds an epoch", "{:.3f}", lambda network: _typical(network, "wall_seconds")),
+        ("of processors", "{:.3f}", lambda network: _typical(network, "processor_seconds")),
         ("seconds in all", "{:.2f}", lambda network: network.train_seconds),
+        ("of processors", "{:.2f}", lambda network: network.processor_seconds),
+        ("threads", "{:.0f}", lambda network: network.threads),
         ("peak memory, MB", "{:.1f}", lambda network: network.peak_memory_bytes / MEGABYTE),
+        ("of the network", "{:.1f}", lambda network: (network.network_memory_bytes or 0) / MEGABYTE),
     ]
     quality: list[tuple[str, str, Value]] = [
         (f"held-out {label}", "{:.4f}", lambda network, name=name: getattr(network.test, name))  # type: ignore[misc]
@@ -160,6 +171,33 @@ def _rows(summary: TrainingSummary) -> list[tuple[str, str, Value]]:
     if len(summary.data.classes) == 2:
         quality.append(("recommended threshold", "{:.4f}", lambda network: network.threshold))
     return cost + quality
+
+
+def _typical(network: NetworkSummary, name: str) -> float | None:
+    """Median over epochs: one that was disturbed does not move it."""
+    seconds = [getattr(entry, name) for entry in network.trace]
+    return None if None in seconds else median(seconds)
+
+
+def _cost_lines(summary: TrainingSummary) -> Iterator[str]:
+    """How many times the first one's seconds each other takes, and whose seconds are in doubt."""
+    from training.cost.ratio import compare_epochs
+
+    seconds = {
+        name: [entry.processor_seconds or 0.0 for entry in network.trace]
+        for name, network in summary.architectures.items()
+    }
+    first, *others = seconds
+    for name in others:
+        ratio = compare_epochs(seconds[name], seconds[first])
+        if ratio is not None:
+            yield (
+                f"{name} takes {ratio.value:.2f} times the processor seconds of {first} for an epoch "
+                f"(95 % interval {ratio.low:.2f} to {ratio.high:.2f}, over its {len(seconds[name])} epochs)."
+            )
+    for name, network in summary.architectures.items():
+        if network.disturbed:
+            yield f"Something else wanted the processors while {name} trained: its seconds on the wall are too many."
 
 
 def _metric_labels(summary: TrainingSummary) -> dict[str, str]:

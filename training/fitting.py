@@ -2,8 +2,6 @@
 
 import copy
 import math
-import os
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -12,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from service.contract.card import EpochTrace
+from training.cost.memory import PeakMemory
+from training.cost.seconds import Seconds
 from training.errors import TrainingError
 from training.network import EVALUATION_ROWS, Gradient, Network, Products, feature_moments, flatten, summed_loss
-from training.process import PeakMemory, TrainingJob, TrainingResult
+from training.process import TrainingJob, TrainingResult
 
-MOST_THREADS = 8
-"""More threads than this gain nothing on batches of some hundred rows."""
 WARM_UP = 0.2
 """Share of all steps in which the learning rate rises; it falls along a cosine afterwards (Smith and Topin, 2019)."""
 LOWEST_RATE = 0.01
@@ -31,10 +29,11 @@ FLAT = 0.01
 def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
     """Train for all epochs of the job's recipe and return the averaged weights of the best one.
 
-    ``on_epoch`` hears of every epoch as it ends. Same job, machine and number of processors: same weights.
+    ``on_epoch`` hears of every epoch as it ends. Same job, machine and number of threads: same weights.
     """
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(min(MOST_THREADS, processors))
+    torch.set_num_threads(job.threads)
+    mean, deviation = feature_moments(torch.from_numpy(job.train.columns))
+    memory.begin_network()
     torch.manual_seed(job.recipe.seed)
     network = Network(
         features=job.reference_features.shape[1],
@@ -42,12 +41,11 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
         width=job.architecture.width,
         outputs=job.outputs,
     )
-    mean, deviation = feature_moments(torch.from_numpy(job.train.columns))
     network.standardise(mean=mean, deviation=deviation)
     if job.task == "classification":
         _begin_at_shares(network, torch.from_numpy(job.train.target))
 
-    started = time.perf_counter()
+    started = at = Seconds.now()
     products = Products(job.train.columns.shape[1])
     average = copy.deepcopy(network)
     descent = _Descent(network, average, products=products, job=job)
@@ -56,18 +54,18 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
     trace: list[EpochTrace] = []
     for _ in range(job.recipe.epochs):
         entry = judge.look(train_loss=descent.run_epoch(), earlier=trace)
+        at, spent = (now := Seconds.now()), now - at
+        entry = entry.model_copy(update={"wall_seconds": spent.wall, "processor_seconds": spent.processor})
         if entry.validation_loss < best:
             best, kept = entry.validation_loss, descent.averages.clone()
         trace.append(entry)
         on_epoch(entry)
     descent.averages.copy_(kept)
-    seconds = time.perf_counter() - started
+    seconds = Seconds.now() - started
 
-    peak_memory = memory.peak()
+    use = memory.use(copied=job.train.columns.nbytes + job.train.target.nbytes)  # each epoch's order of the rows
     state = average.arrays()  # float32: what follows turns the network into float64
-    return TrainingResult(
-        state=state, reference=_answer(average, job), trace=trace, seconds=seconds, peak_memory=peak_memory
-    )
+    return TrainingResult(state=state, reference=_answer(average, job), trace=trace, seconds=seconds, memory=use)
 
 
 def _begin_at_shares(network: Network, target: Tensor) -> None:

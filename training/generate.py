@@ -1,5 +1,6 @@
 """The default table: a compressor station whose true alarm probability is known, so that the best accuracy is too."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,21 +54,19 @@ SENSORS = (
 )
 
 
-def generate_table(*, seed: int) -> DataTable:
-    """Return 10,000 rows to learn from, then 20,000 held out, with each row's true probability."""
-    rng = np.random.default_rng(seed)
-    rows = TRAINING_ROWS + HELD_OUT_ROWS
-    deviations = np.column_stack([_draw(sensor, rows=rows, rng=rng) for sensor in SENSORS])
-    probability = 1 / (1 + np.exp(-SHARPNESS * _score(deviations)))
-    raw = deviations * [sensor.spread for sensor in SENSORS] + [sensor.centre for sensor in SENSORS]
-    target = (rng.uniform(size=rows) < probability).astype(np.float64)
+def generate_table(*, seed: int, rows: int = TRAINING_ROWS) -> DataTable:
+    """Return ``rows`` rows to learn from, then 20,000 held out, with each row's true probability.
+
+    Of one seed the held-out rows are the same whatever ``rows`` is, and fewer rows are the first of more.
+    """
+    raw, target, probability = (part[_chosen(rows)] for part in _draw_rows(seed, rows=rows))
     split = split_target(
         target,
         classes=CLASSES,
         source=SOURCE,
-        test_fraction=HELD_OUT_ROWS / rows,
+        test_fraction=HELD_OUT_ROWS / len(target),
         seed=seed,
-        held_out=TRAINING_ROWS,
+        held_out=rows,
     )
     return DataTable(
         source=SOURCE,
@@ -77,9 +76,34 @@ def generate_table(*, seed: int) -> DataTable:
         target=target,
         task="classification",
         classes=CLASSES,
-        held_out=TRAINING_ROWS,
+        held_out=rows,
         probability=probability,
     )
+
+
+def _draw_rows(seed: int, *, rows: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Raw values (n, 20), target (n,) and its probability (n,): 10,000 rows, the held-out ones, and what lacks."""
+    drawn = [_draw_block(np.random.default_rng(seed), rows=TRAINING_ROWS + HELD_OUT_ROWS)]
+    for block in range(1, math.ceil(rows / TRAINING_ROWS)):
+        drawn.append(_draw_block(np.random.default_rng([seed, block]), rows=TRAINING_ROWS))
+    raw, target, probability = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    return raw, target, probability
+
+
+def _chosen(rows: int) -> NDArray[np.int64]:
+    """Places of the ``rows`` rows to learn from, then of those held out, in what was drawn."""
+    held_out = np.arange(TRAINING_ROWS, TRAINING_ROWS + HELD_OUT_ROWS)
+    more = TRAINING_ROWS + HELD_OUT_ROWS + np.arange(max(0, rows - TRAINING_ROWS))
+    return np.concatenate([np.arange(min(rows, TRAINING_ROWS)), more, held_out])
+
+
+def _draw_block(
+    rng: np.random.Generator, *, rows: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    deviations = np.column_stack([_draw(sensor, rows=rows, rng=rng) for sensor in SENSORS])
+    probability = 1 / (1 + np.exp(-SHARPNESS * _score(deviations)))
+    raw = deviations * [sensor.spread for sensor in SENSORS] + [sensor.centre for sensor in SENSORS]
+    return raw, (rng.uniform(size=rows) < probability).astype(np.float64), probability
 
 
 def _draw(sensor: Sensor, *, rows: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -57,7 +57,8 @@ def feature_moments(columns: Tensor) -> tuple[Tensor, Tensor]:
 class Network(nn.Module):
     """ReLU layers of one width between standardised features and one number, or one for each of ``outputs`` classes.
 
-    A number is a logit (classification) or the target in standard deviations (regression).
+    A number is a logit (classification) or the target in standard deviations (regression). ``depth`` 0: no layer
+    between, so that it is linear in the features.
     """
 
     mean: Tensor
@@ -69,7 +70,7 @@ class Network(nn.Module):
         self.register_buffer("deviation", torch.ones(features))
         widths = [features] + [width] * depth
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.output = nn.Linear(width, outputs)
+        self.output = nn.Linear(widths[-1], outputs)
 
     def standardise(self, *, mean: Tensor, deviation: Tensor) -> None:
         """Set what ``forward`` subtracts and divides by. mean, deviation: (features,); a deviation of 0 counts as 1."""

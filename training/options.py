@@ -15,9 +15,10 @@ from service.contract.names import DEFAULT_ARCHITECTURES
 from service.contract.policies import BLANKS
 from training.architectures import Architecture
 from training.errors import UserError, quoted
+from training.sweep.options import SweepOptions, add_sweep_options, read_sweep_options
 from training.table.values import ColumnOptions, ReadOptions
 
-Command = Literal["fit", "inspect"]
+Command = Literal["fit", "inspect", "sweep"]
 TaskChoice = Literal["auto", "classification", "regression"]
 GATED_METRICS = ("accuracy", "auc", "r2")
 """Metrics for which more is better, so that a minimum makes sense."""
@@ -47,6 +48,8 @@ class TrainingOptions:
     test_fraction: float
     minimum: dict[str, float]
     summary: Path | None
+    sweep: SweepOptions | None
+    """Of the command ``sweep`` alone."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,7 +62,8 @@ class _Parser(argparse.ArgumentParser):
 def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
     """Read a command line (``sys.argv`` where none is given). Raise UserError with one line for the first fault."""
     given = _parser().parse_args(arguments)
-    architectures = _architectures(given.architecture)
+    architectures = _architectures(given)
+    sweep = read_sweep_options(given)
     _check_data(given)
     _check_columns(given)
     _check_summary(given.summary)
@@ -87,6 +91,7 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
         test_fraction=given.test_fraction,
         minimum=dict(given.minimum),
         summary=given.summary,
+        sweep=sweep,
     )
 
 
@@ -98,7 +103,7 @@ def _parser() -> _Parser:
     add = parser.add_argument
     add(
         "command", nargs="?", choices=get_args(Command), default="fit",
-        help="fit (which is the default), or inspect: look at --data without training",
+        help="fit (which is the default); inspect: look at --data without training; sweep: train many sizes",
     )  # fmt: skip
     add("--data", type=Path, metavar="FILE", help="CSV or Parquet table; without it a table is generated")
     add("--target", metavar="COLUMN", help="column of --data to predict")
@@ -131,6 +136,7 @@ def _parser() -> _Parser:
     )  # fmt: skip
     add("--summary", type=Path, metavar="FILE", help="write the run's figures there as JSON")
     _add_table_options(parser)
+    add_sweep_options(parser)
     return parser
 
 
@@ -219,10 +225,10 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _architectures(given: list[str]) -> tuple[Architecture, ...]:
-    if not given:
+def _architectures(given: argparse.Namespace) -> tuple[Architecture, ...]:
+    if not given.architecture and given.command != "sweep":
         return tuple(Architecture(name, *shape) for name, shape in DEFAULT_ARCHITECTURES.items())
-    architectures = tuple(Architecture.parse(text) for text in given)
+    architectures = tuple(Architecture.parse(text) for text in given.architecture)
     names = [architecture.name for architecture in architectures]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(

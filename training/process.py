@@ -1,14 +1,10 @@
 """Train one architecture in a fresh process, so that its seconds and its peak memory are its own."""
 
-import ctypes
 import multiprocessing
-import resource
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +12,9 @@ from numpy.typing import NDArray
 from service.contract.card import EpochTrace, Recipe
 from service.contract.names import Task
 from training.architectures import Architecture
+from training.cost.memory import MemoryUse, PeakMemory
+from training.cost.seconds import Seconds
 from training.errors import TrainingError, first_line, interrupts_ignored
-
-STATUS = Path("/proc/self/status")
-CLEAR = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"
-"""What resets VmHWM (proc(5)). ``ru_maxrss`` cannot be reset and survives exec: a child would report its parent's."""
-MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
-M_MMAP_THRESHOLD = -3
-"""Name of a setting of glibc's ``mallopt(3)``."""
-MAPPED_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -51,7 +40,7 @@ class TargetScale:
 class TrainingJob:
     """What to train, on what. reference_features: (m, features) float64, rows to answer in float64.
 
-    outputs: 1, or one for each of three and more classes.
+    outputs: 1, or one for each of three and more classes. threads: that it trains on.
     """
 
     architecture: Architecture
@@ -62,6 +51,7 @@ class TrainingJob:
     target_scale: TargetScale
     reference_features: NDArray[np.float64]
     outputs: int = 1
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,14 +59,14 @@ class TrainingResult:
     """What the fresh process found.
 
     state: PyTorch's own arrays by name; reference: (m,) or (m, k) float64, PyTorch's answers for the job's
-    ``reference_features``; seconds: of the epochs; peak_memory: bytes over what the imports take.
+    ``reference_features``; seconds: of all epochs.
     """
 
     state: dict[str, NDArray[np.float32]]
     reference: NDArray[np.float64]
     trace: list[EpochTrace]
-    seconds: float
-    peak_memory: int
+    seconds: Seconds
+    memory: MemoryUse
 
 
 def run_job(job: TrainingJob, *, on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
@@ -126,48 +116,3 @@ def _work(connection: Connection) -> None:
             )
         except TrainingError as error:
             connection.send(error)
-
-
-class PeakMemory:
-    """Starts to measure when it is made."""
-
-    def __init__(self) -> None:
-        _return_large_blocks()
-        self.resettable = STATUS.exists() and _reset()
-        self.before = _status("RssAnon") if self.resettable else _largest_ever()
-
-    def peak(self) -> int:
-        """Bytes of resident memory at the peak since the start, less those held at the start.
-
-        Pages of the libraries' files are left out where the system tells them apart: they come in when code is first
-        used, in pieces of whatever size the page cache has, which moved the figure by 30 MB between equal runs.
-        """
-        now = _status("VmHWM") - _status("RssFile") if self.resettable else _largest_ever()
-        return max(0, now - self.before)
-
-
-def _return_large_blocks() -> None:
-    """Make glibc give a large block back as soon as it is free.
-
-    By default it learns from the first such block to keep them, and whether the next one fits into the gap moved the
-    peak of equal runs between 30 and 65 MB. Fixed: 21 to 23 MB.
-    """
-    with suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
-
-
-def _reset() -> bool:
-    try:
-        CLEAR.write_text(RESET_PEAK)
-    except OSError:
-        return False
-    return True
-
-
-def _status(field: str) -> int:
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field + ":"))
-    return int(line.split()[1]) * 1024
-
-
-def _largest_ever() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT

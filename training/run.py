@@ -13,6 +13,7 @@ from training.columns.data import DataTable, best_possible_accuracy, fingerprint
 from training.columns.decide import DecidedTable, code_table
 from training.columns.size import check_features
 from training.columns.split import LabelledRows, SplitRows, split_table, take_rows
+from training.cost.seconds import choose_threads
 from training.errors import TrainingError, UserError
 from training.evaluation import compare_quality, fit_baselines
 from training.generate import generate_table
@@ -110,7 +111,8 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
     """One job for each architecture. Raise UserError before any is run if one can't be."""
     mean = float(parts.train.target.mean()) if prepared.task == "regression" else 0.0
     target_scale = TargetScale(mean=mean, scale=prepared.target.scale)
-    reference, outputs = prepared.reference_features(), prepared.target.outputs
+    reference = prepared.reference_features()
+    columns, outputs = count_encoded(prepared.preprocessing), prepared.target.outputs
     train, validation = (_scale_rows(prepared, rows, target_scale) for rows in (parts.train, parts.validation))
     return [
         TrainingJob(
@@ -120,7 +122,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
                 architecture,
                 task=prepared.task,
                 rows=len(parts.train),
-                columns=count_encoded(prepared.preprocessing),
+                columns=columns,
                 outputs=outputs,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
@@ -132,6 +134,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             target_scale=target_scale,
             reference_features=reference,
             outputs=outputs,
+            threads=choose_threads(architecture.parameters(columns=columns, outputs=outputs)),
         )
         for architecture in options.architectures
     ]

@@ -37,7 +37,11 @@ class NetworkSummary(Frozen):
     parameters: int
     bytes: int
     train_seconds: float
+    processor_seconds: float | None = None
+    threads: int | None = None
+    disturbed: bool = False
     peak_memory_bytes: int
+    network_memory_bytes: int | None = None
     test: Metrics
     threshold: float | None = None
     """Two classes: see ``Target``."""

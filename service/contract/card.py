@@ -134,6 +134,9 @@ class EpochTrace(Frozen):
     validation_accuracy: float | None = None
     validation_r2: float | None = None
     observation: str
+    wall_seconds: float | None = None
+    processor_seconds: float | None = None
+    """Of all threads; None, both, in the cards of version 0.4 and before."""
 
 
 class Metrics(Frozen):
@@ -199,8 +202,9 @@ class Description(Frozen):
     architecture: ArchitectureName
     task: Task
     target: Target
-    depth: int = Field(gt=0)
-    width: int = Field(gt=0)
+    depth: int = Field(ge=0)
+    width: int = Field(ge=0)
+    """0 and 0: the linear model."""
     parameters: int = Field(gt=0)
     bytes: int = Field(gt=0)
     """Size of ``network.onnx``."""
@@ -212,8 +216,16 @@ class Description(Frozen):
     test: Metrics
     calibration: Calibration | None = None
     train_seconds: float
+    """By the clock on the wall."""
+    processor_seconds: float | None = None
+    """Of all threads, over the same time; None in the cards of version 0.4 and before, as ``threads``."""
+    threads: int | None = None
+    disturbed: bool = False
+    """Whether something else took a part of the processors while it trained."""
     peak_memory_bytes: int
     """Peak of the training process over what its imports take."""
+    network_memory_bytes: int | None = None
+    """Of it what came on top of the data while it trained: what grows with the network. None in older cards."""
     libraries: dict[str, str]
 
 

@@ -20,7 +20,8 @@ from rich.table import Table
 
 from service.contract.names import DEFAULT_ARCHITECTURES, PREDICTION
 from tests.coded import CodedTable, category, number, numbers
-from training.export import fold, network_graph, pipeline_graph
+from training.export import pipeline_graph
+from training.graph.layers import fold, network_graph
 from training.network import Network
 from training.preprocessing import count_encoded, fit_preprocessing
 from training.process import TargetScale

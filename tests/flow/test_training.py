@@ -63,7 +63,11 @@ def test_the_summary_says_what_was_trained_and_how_good_it_is(regression_home: P
     assert tiny["peak_memory_bytes"] > 0
     assert tiny["test"].keys() == {"loss", "r2", "rmse"}
     assert [entry["epoch"] for entry in tiny["trace"]] == [1, 2, 3]
-    assert tiny["trace"][0].keys() == {"epoch", "train_loss", "validation_loss", "validation_r2", "observation"}
+    of_epochs = {"epoch", "train_loss", "validation_loss", "validation_r2", "observation"}
+    assert tiny["trace"][0].keys() == of_epochs | {"wall_seconds", "processor_seconds"}
+    assert tiny["processor_seconds"] > 0
+    assert tiny["threads"] == 1
+    assert 0 < tiny["network_memory_bytes"] <= tiny["peak_memory_bytes"]
     assert summary["baselines"].keys() == {"mean", "linear regression", "gradient boosting"}
     output = (regression_home / "output.txt").read_text()
     assert "tiny" in output

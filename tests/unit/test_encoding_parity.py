@@ -16,7 +16,8 @@ from service.contract.policies import PARITY_TOLERANCE
 from tests.coded import TABLES, CodedTable, everything, numbers
 from training.artefacts import UNKNOWN_LEVEL, natural_column, preprocessing_files
 from training.evaluation import predict
-from training.export import AffineLayer, fold, network_graph, pipeline_graph, preprocessing_graph
+from training.export import pipeline_graph, preprocessing_graph
+from training.graph.layers import AffineLayer, fold, network_graph
 from training.network import Network, feature_moments
 from training.preprocessing import count_encoded, feature_names, fit_preprocessing, scale
 from training.process import TargetScale

@@ -11,9 +11,9 @@ from training.network import LEVELS, Gradient, Network, draw_kept, flatten
 ROWS, FEATURES, DEPTH, WIDTH = 37, 14, 3, 11
 
 
-def make_network(*, outputs: int = 1) -> Network:
+def make_network(*, outputs: int = 1, depth: int = DEPTH) -> Network:
     torch.manual_seed(1)
-    network = Network(features=FEATURES, depth=DEPTH, width=WIDTH, outputs=outputs).double()
+    network = Network(features=FEATURES, depth=depth, width=WIDTH, outputs=outputs).double()
     network.standardise(mean=torch.rand(FEATURES).double(), deviation=torch.rand(FEATURES).double() + 0.1)
     return network
 
@@ -29,12 +29,13 @@ def loss_by_autograd(network: Network, features: Tensor, target: Tensor, *, task
     return binary_cross_entropy_with_logits(output, target) if task == "classification" else mse_loss(output, target)
 
 
+@pytest.mark.parametrize("depth", [DEPTH, 0])
 @pytest.mark.parametrize("dropout", [0.0, 0.25])
 @pytest.mark.parametrize(
     ("task", "outputs"), [("classification", 1), ("classification", 3), ("classification", 20), ("regression", 1)]
 )
-def test_gradient_is_that_of_autograd(task: Task, outputs: int, dropout: float) -> None:
-    network = make_network(outputs=outputs)
+def test_gradient_is_that_of_autograd(task: Task, outputs: int, dropout: float, depth: int) -> None:
+    network = make_network(outputs=outputs, depth=depth)
     features = torch.rand(ROWS, FEATURES).double()
     target = torch.randint(max(2, outputs), (ROWS,)).double()
     gradient = Gradient(network, dropout=dropout, task=task)
@@ -43,7 +44,7 @@ def test_gradient_is_that_of_autograd(task: Task, outputs: int, dropout: float) 
     loss = gradient(features.t(), target)
 
     torch.manual_seed(2)
-    masks = [draw_kept(torch.Size((WIDTH, ROWS)), dropped=round(dropout * LEVELS)).t() for _ in range(DEPTH)]
+    masks = [draw_kept(torch.Size((WIDTH, ROWS)), dropped=round(dropout * LEVELS)).t() for _ in range(depth)]
     expected = loss_by_autograd(network, features, target, task=task, kept=[mask / (1 - dropout) for mask in masks])
     expected.backward()  # type: ignore[no-untyped-call]
     slopes = [parameter.grad.flatten() for parameter in network.parameters() if parameter.grad is not None]

@@ -27,6 +27,13 @@ def test_parameters_are_those_of_the_exported_network() -> None:
     ]
 
 
+def test_the_linear_model_is_one_of_no_layers_and_no_units() -> None:
+    (line,) = parse_options(["--architecture", "line=0x0"]).architectures
+    assert line == Architecture("line", 0, 0)
+    assert line.parameters(columns=20) == 231
+    assert line.parameters(columns=20, outputs=3) == 693
+
+
 def test_named_architectures_replace_the_default_ones() -> None:
     options = parse_options(["--architecture", "wide=1x400", "--architecture", "deep-net=9x16"])
     assert options.architectures == (Architecture("wide", 1, 400), Architecture("deep-net", 9, 16))
@@ -66,6 +73,24 @@ BAD = [
     ["--target", "y"],
     ["--summary", "/nowhere/at/all.json"],
     ["--unknown"],
+    ["--architecture", "line=0x0", "--depth", "1"],
+    ["inspect", "--data", "data.csv", "--output", "here"],
+    ["sweep"],
+    ["sweep", "--output", "/dev/null/here"],
+    ["sweep", "--output", "here", "--depth", "1,two"],
+    ["sweep", "--output", "here", "--depth", "101"],
+    ["sweep", "--output", "here", "--width", "0"],
+    ["sweep", "--output", "here", "--rows", ""],
+    ["sweep", "--output", "here", "--rows", "-5"],
+    ["sweep", "--output", "here", "--seeds", "0"],
+    ["sweep", "--output", "here", "--jobs", "0"],
+    ["sweep", "--output", "here", "--minimum", "auc=0.5"],
+    ["sweep", "--output", "here", "--summary", "summary.json"],
+    ["sweep", "--output", "here", "--backend", "ray"],
+    ["sweep", "--output", "here", "--backend", "dask"],
+    ["sweep", "--output", "here", "--address", "tcp://127.0.0.1:8786"],
+    ["sweep", "--output", "here", "--backend", "dask", "--address", "tcp://127.0.0.1:8786", "--jobs", "2"],
+    ["sweep", "--output", "here", "--data", "data.csv"],
     ["predict"],
 ]
 

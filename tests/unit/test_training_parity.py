@@ -13,7 +13,8 @@ from service.contract.card import RawFeature
 from service.contract.names import Task, hidden_output
 from service.contract.policies import PARITY_TOLERANCE
 from training.evaluation import predict
-from training.export import AffineLayer, fold, network_graph, pipeline_graph, preprocessing_graph, trace_graph
+from training.export import pipeline_graph, preprocessing_graph
+from training.graph.layers import AffineLayer, fold, network_graph, trace_graph
 from training.network import Network, feature_moments
 from training.preprocessing import fit_preprocessing, scale
 from training.process import TargetScale
@@ -35,15 +36,17 @@ def made(mean: float, spread: float, rows: int = 4096) -> NDArray[np.float64]:
     return raw
 
 
-def trained(raw: NDArray[np.float64], target: TargetScale) -> tuple[Pipeline, Network, list[AffineLayer]]:
+def trained(
+    raw: NDArray[np.float64], target: TargetScale, *, depth: int = 5
+) -> tuple[Pipeline, Network, list[AffineLayer]]:
     """Standardised and folded as after training; the weights are PyTorch's first ones, made larger."""
     pipeline = fit_preprocessing(raw, COLUMNS_OF_NUMBERS)
     torch.manual_seed(0)
-    network = Network(features=230, depth=5, width=200)
+    network = Network(features=230, depth=depth, width=200 if depth else 0)
     mean, deviation = feature_moments(torch.from_numpy(scale(pipeline, raw)))
     network.standardise(mean=mean, deviation=deviation)
     with torch.no_grad():
-        network.output.weight.mul_(20)
+        network.output.weight.mul_(20 if depth else 5)  # of the linear model all outputs are as many deviations then
     return pipeline, network, fold(network.arrays(), target=target)
 
 
@@ -76,6 +79,20 @@ def test_both_graphs_agree_with_pytorch_in_float64(kind: str, task: Task, target
     for rows in (1, 2, 64, 4096):
         assert_parity(predict(network_graph(layers, task=task), features[:rows]), expected[:rows], target)
         assert_parity(predict(pipeline_graph(pipeline, layers, task=task), raw[:rows]), expected[:rows], target)
+
+
+@pytest.mark.parametrize(
+    ("task", "target"), [("classification", TargetScale()), ("regression", TargetScale(mean=150.0, scale=77.0))]
+)
+def test_the_graphs_of_the_linear_model_agree_with_pytorch_too(task: Task, target: TargetScale) -> None:
+    raw = made(0, 1, rows=100)
+    pipeline, network, layers = trained(raw, target, depth=0)
+    expected = reference(pipeline, network, raw, task, target)
+    features = pipeline.transform(raw).astype(np.float32)
+    assert_parity(predict(network_graph(layers, task=task), features), expected, target)
+    assert_parity(predict(pipeline_graph(pipeline, layers, task=task), raw), expected, target)
+    session = onnxruntime.InferenceSession(trace_graph(layers, task=task), providers=["CPUExecutionProvider"])
+    assert [output.name for output in session.get_outputs()] == ["prediction"]
 
 
 @pytest.mark.parametrize("kind", COLUMN_KINDS)

@@ -1,0 +1,1 @@
+"""What training takes: seconds on the wall and of processors, threads, memory."""

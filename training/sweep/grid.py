@@ -1,0 +1,123 @@
+"""Which points a sweep has: every network on all rows, one of them on fewer, from each seed; longest first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.contract.curve import Shape
+from training.architectures import Architecture
+from training.errors import UserError
+from training.options import LARGEST_SEED, TrainingOptions
+
+DEFAULT_DEPTHS = (0, 1, 2, 5)
+DEFAULT_WIDTHS = (10, 50, 200, 800)
+LEFT_OUT = Shape(depth=5, width=10)
+"""Of the default grid: five layers that narrow learn little, and without them it has 48 points."""
+FOLLOWED = Shape(depth=2, width=50)
+"""The network that learns from fewer rows too, where it is in the grid; else the one of middle size."""
+PARTS_OF_TABLE = (2, 4, 8, 16)
+"""A half of the rows, a quarter, ...: with all of them five numbers, as many as a law takes."""
+FEWEST_IN_SERIES = 50
+"""Rows: of fewer, what is held back to choose the epoch is a handful."""
+START_SECONDS = 1.5
+STEP_SECONDS = 0.00015
+WEIGHT_SECONDS = 7e-11
+"""What a point takes, about, on one processor: to start, by step, by weight and row of a step."""
+
+
+@dataclass(frozen=True)
+class GridPoint:
+    """One network to be trained on ``rows`` rows from one seed."""
+
+    architecture: Architecture
+    rows: int
+    seed: int
+
+    @property
+    def shape(self) -> Shape:
+        """Its layers."""
+        return Shape(depth=self.architecture.depth, width=self.architecture.width)
+
+    def __str__(self) -> str:
+        return f"{self.architecture.name} on {self.rows:,} rows, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A point that is to be trained, and what it takes, about, on one processor."""
+
+    point: GridPoint
+    seconds: float
+
+
+def make_grid(options: TrainingOptions, *, table_rows: int, most_rows: int | None) -> list[GridPoint]:
+    """Return the points in the order of ``shapes``, then of rows and seeds.
+
+    table_rows: that the table has to learn from; most_rows: that can be had, None: as many as are wanted. Raise
+    UserError where more are asked for.
+    """
+    asked = options.sweep
+    if asked is None:
+        raise ValueError("options must be those of a sweep, however: there are none")
+    architectures = _architectures(options)
+    if asked.rows is not None:
+        _check_rows(asked.rows, most=most_rows)
+        sizes = dict.fromkeys(architectures, asked.rows)
+    else:
+        series = [table_rows // part for part in PARTS_OF_TABLE]
+        sizes = dict.fromkeys(architectures, (table_rows,))
+        sizes[_followed(architectures)] += tuple(rows for rows in series if rows >= FEWEST_IN_SERIES)
+    if options.seed + asked.seeds - 1 > LARGEST_SEED:
+        raise UserError(f"--seed and --seeds must end at {LARGEST_SEED}, however: they go beyond. Lower --seed.")
+    seeds = range(options.seed, options.seed + asked.seeds)
+    return [
+        GridPoint(architecture, rows, seed)
+        for architecture in architectures
+        for rows in dict.fromkeys(sizes[architecture])
+        for seed in seeds
+    ]
+
+
+def _architectures(options: TrainingOptions) -> list[Architecture]:
+    """Those that are named, and those of depths and widths; by size, each but once."""
+    asked = options.sweep
+    named: dict[tuple[int, int], Architecture] = {}
+    for architecture in options.architectures:
+        shape = (architecture.depth, architecture.width)
+        if shape in named:
+            raise UserError(
+                f"architectures of a sweep must differ in size, however: {named[shape].name} and {architecture.name} "
+                f"are both {shape[0]}x{shape[1]}. Leave one out."
+            )
+        named[shape] = architecture
+    shapes: list[tuple[int, int]] = []
+    if asked is not None and (asked.depths is not None or asked.widths is not None or not named):
+        default = asked.depths is None and asked.widths is None
+        for depth in asked.depths or DEFAULT_DEPTHS:
+            shapes += [(depth, width) for width in asked.widths or DEFAULT_WIDTHS] if depth else [(0, 0)]
+        if default:
+            shapes.remove((LEFT_OUT.depth, LEFT_OUT.width))
+    for depth, width in shapes:
+        named.setdefault((depth, width), Architecture(f"{depth}x{width}", depth, width))
+    return sorted(named.values(), key=lambda architecture: architecture.parameters(columns=1))
+
+
+def _followed(architectures: Sequence[Architecture]) -> Architecture:
+    for architecture in architectures:
+        if (architecture.depth, architecture.width) == (FOLLOWED.depth, FOLLOWED.width):
+            return architecture
+    return architectures[(len(architectures) - 1) // 2]
+
+
+def _check_rows(rows: Sequence[int], *, most: int | None) -> None:
+    if most is not None and max(rows) > most:
+        raise UserError(
+            f"--rows must be at most what the table has to learn from, {most:,} rows beside those held out, "
+            f"however: {max(rows):,}. Lower it."
+        )
+
+
+def estimate_seconds(point: GridPoint, *, columns: int, epochs: int, batch: int) -> float:
+    """Return what the point takes, about, on one processor. columns: encoded, before their products."""
+    steps = epochs * point.rows / batch
+    weights = point.architecture.parameters(columns=columns)
+    return START_SECONDS + steps * (STEP_SECONDS + batch * weights * WEIGHT_SECONDS)
