@@ -14,10 +14,11 @@ from service.contract.names import Task, count_features
 from training.architectures import Architecture, choose_recipe
 from training.columns.codes import describe_numbers
 from training.columns.split import LabelledRows, split_target
+from training.cost.memory import PeakMemory
 from training.evaluation import choose_class, measure_quality
 from training.fitting import train
 from training.preprocessing import fit_preprocessing, scale
-from training.process import PeakMemory, ScaledRows, TargetScale, TrainingJob
+from training.process import ScaledRows, TargetScale, TrainingJob
 from training.sweep.choice import ScoredPoint
 
 EPOCHS = 20

@@ -16,8 +16,11 @@ from training.cost.seconds import Seconds
 from training.errors import TrainingError
 from training.evaluation import choose_class, measure_quality
 from training.options import TrainingOptions
+from training.sweep.choice import ScoredPoint, choose, find_lack
 from training.sweep.grid import GridPoint, Planned, estimate_seconds, make_grid
+from training.sweep.laws import fit_laws
 from training.sweep.options import SweepOptions
+from training.sweep.release import release_command
 from training.sweep.store import Conditions, Key, StoredPoint, SweepFolder, key_of, locked
 from training.sweep.tables import HeldOut, SweepTables, TableFacts
 from training.sweep.trial.backends import run_trials
@@ -56,7 +59,7 @@ def run_sweep(options: TrainingOptions, asked: SweepOptions, listeners: Listener
         failed = _fill(planned, asked, folder=folder, there=there, tables=tables, listeners=listeners)
         if not there:
             raise TrainingError(f"a sweep must have a point with figures, however: {failed[0].reason}")
-        curve = _make_curve(facts, grid, there=there, failed=failed)
+        curve = _make_curve(options, facts, grid, there=there, failed=failed)
         folder.write_curve(curve)
     return curve
 
@@ -166,7 +169,12 @@ def _score_rows(predictions: NDArray[np.float32], judge: HeldOut) -> NDArray[np.
 
 
 def _make_curve(
-    facts: TableFacts, grid: Sequence[GridPoint], *, there: Mapping[Key, StoredPoint], failed: list[FailedPoint]
+    options: TrainingOptions,
+    facts: TableFacts,
+    grid: Sequence[GridPoint],
+    *,
+    there: Mapping[Key, StoredPoint],
+    failed: list[FailedPoint],
 ) -> Curve:
     """All points of the folder, those of earlier grids too; by size, rows and seed."""
     names = {point.shape: point.architecture.name for point in grid}
@@ -174,6 +182,8 @@ def _make_curve(
     points = [
         entry.point.model_copy(update={"name": names.get(entry.point.shape, entry.point.name)}) for entry in stored
     ]
+    scored = [ScoredPoint(point, entry.row_scores) for point, entry in zip(points, stored, strict=True)]
+    lack = find_lack(scored)
     return Curve(
         version=__version__,
         source=facts.source,
@@ -184,10 +194,9 @@ def _make_curve(
         best_possible_accuracy=facts.best_possible_accuracy,
         points=points,
         failed=failed,
-        # The laws and the choice go here: fit_laws(points), choose(...) with each entry's row_scores.
-        laws=[],
-        choice=None,
-        choice_lacks="This version makes no choice yet.",
+        laws=fit_laws(points),
+        choice=None if lack else choose(scored, command=lambda shape: release_command(options, shape)),
+        choice_lacks=lack,
         machine=_commonest([entry.machine for entry in stored]),
     )
 
