@@ -20,6 +20,9 @@ def main() -> int:
     """Run the job; return its exit code."""
     os.environ.setdefault(*OPENMP_WAITING)  # read when the libraries load, here and in the processes that train
     try:
+        if sys.argv[1:2] == ["score"]:
+            _score(sys.argv[2:])
+            return 0
         options = parse_options()
         if options.command == "inspect":
             _inspect(options)
@@ -32,6 +35,15 @@ def main() -> int:
         print("Stopped by Ctrl-C.", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _score(arguments: list[str]) -> None:
+    from training.score.options import parse_score_options
+
+    options = parse_score_options(arguments)
+    from training.score.show import show_scoring
+
+    show_scoring(options)
 
 
 def _inspect(options: TrainingOptions) -> None:
