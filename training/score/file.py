@@ -25,8 +25,8 @@ from training.score.release import Scorer
 from training.table.values import ReadOptions
 
 PIECE_NUMBERS = 2**18
-"""Features of the rows that a graph is run on at once: 1,024 rows of 230. Four times as many are no faster (ONNX Runtime
-1.32), and take memory."""
+"""Features of the rows that a graph is run on at once: 1,024 rows of 230. Four times as many are no faster, and take
+memory (ONNX Runtime 1.32)."""
 MOST_PIECE_ROWS = 1024
 
 

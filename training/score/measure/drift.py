@@ -19,9 +19,9 @@ from training.columns.codes import DECILES, RARE_SHARE
 SMALL_SHIFT = 0.1
 LARGE_SHIFT = 0.25
 CHANCE = 0.01
-"""An index as high as this or higher comes in so many of hundred columns without a shift."""
+"""Of a column that is said to have moved and has not, over all columns (Bonferroni, 1936)."""
 SMALLEST_SHARE = 1e-4
-"""What an empty bin counts as: the logarithm of nothing is infinite."""
+"""What an empty bin counts as, or half a row where that is more: the logarithm of nothing is infinite."""
 ATOM_SHARE = 0.01
 """A decile that so many rows hold exactly is a value that comes again, as 0 does, and no mere cut between values."""
 
@@ -75,7 +75,7 @@ class ColumnTally:
 
 @dataclass(frozen=True)
 class Shift:
-    """How far a column has moved. index: PSI; explained: what chance alone reaches in 1 of 100 columns."""
+    """How far a column has moved. index: PSI; explained: what chance alone may reach."""
 
     name: str
     index: float
@@ -101,10 +101,11 @@ def measure_shifts(tallies: Sequence[ColumnTally], *, train_rows: int) -> list[S
         found = _expected_and_actual(tally)
         if found is None or not train_rows:
             continue
-        expected, actual = (np.maximum(shares, SMALLEST_SHARE) for shares in found)
+        smallest = max(SMALLEST_SHARE, 0.5 / tally.rows)
+        expected, actual = (np.maximum(shares, smallest) for shares in found)
         index = float(((actual - expected) * np.log(actual / expected)).sum())
         spread = 1 / tally.rows + 1 / train_rows
-        explained = float(chi2.ppf(1 - CHANCE, max(1, len(expected) - 1)) * spread)
+        explained = float(chi2.ppf(1 - CHANCE / len(tallies), max(1, len(expected) - 1)) * spread)
         shifts.append(Shift(tally.feature.name, index, explained))
     return sorted(shifts, key=lambda shift: -shift.index)
 

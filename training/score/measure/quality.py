@@ -21,6 +21,8 @@ BINS_PER_OCTAVE_BITS = 9
 OCTAVES = 40
 """Below 2**-40 all probabilities share a bin."""
 HALF_BINS = OCTAVES << BINS_PER_OCTAVE_BITS
+FEWEST_ROWS = 30
+"""With fewer a mean is not normal enough for a test."""
 SMALLEST = float(np.finfo(np.float64).eps)
 """Probabilities are this far from 0 and 1 in a log loss, as scikit-learn has it."""
 
@@ -167,7 +169,8 @@ def compare(tally: QualityTally, card: ModelCard) -> Comparison | None:
     """Set the files' metrics beside the card's; None where no row has a target.
 
     Of a mean over rows (log loss, Brier score, mean squared error) the error is that of two means whose values vary as
-    the files' do; of an accuracy that of two shares (pooled); of an AUC that of Hanley and McNeil (1982).
+    the files' do; of an accuracy that of two shares (pooled); of an AUC that of Hanley and McNeil (1982). None below
+    ``FEWEST_ROWS``.
     """
     if not tally.loss.n:
         return None
@@ -178,8 +181,10 @@ def _metrics(tally: QualityTally, card: ModelCard) -> Iterator[Compared]:
     held_out, rows = card.test, card.data.test_rows
     spread = 1 / tally.loss.n + 1 / max(1, rows)
 
+    tested = min(rows, tally.loss.n) >= FEWEST_ROWS
+
     def of_mean(name: str, promised: float | None, mean: Mean) -> Compared:
-        return Compared(name, promised, mean.mean, (mean.variance * spread) ** 0.5)
+        return Compared(name, promised, mean.mean, (mean.variance * spread) ** 0.5 if tested else None)
 
     if card.task == "regression":
         yield of_mean("loss", held_out.loss, tally.loss)
@@ -190,11 +195,12 @@ def _metrics(tally: QualityTally, card: ModelCard) -> Iterator[Compared]:
     yield of_mean("log loss", held_out.loss, tally.loss)
     if held_out.accuracy is not None:
         pooled = (held_out.accuracy * rows + tally.right.mean * tally.right.n) / (rows + tally.right.n)
-        yield Compared("accuracy", held_out.accuracy, tally.right.mean, (pooled * (1 - pooled) * spread) ** 0.5)
+        error = (pooled * (1 - pooled) * spread) ** 0.5 if tested else None
+        yield Compared("accuracy", held_out.accuracy, tally.right.mean, error)
     areas = [_auc(counts) for counts in tally.ranks.values()]
     known = [area for area in areas if area is not None]
     if len(known) == len(areas):
-        yield Compared("AUC", held_out.auc, sum(known) / len(known), _error_of_auc(tally, card))
+        yield Compared("AUC", held_out.auc, sum(known) / len(known), _error_of_auc(tally, card) if tested else None)
     yield of_mean("Brier score", held_out.brier, tally.brier)
 
 
