@@ -22,6 +22,9 @@ def main() -> int:
     for name, value in WAITING.items():  # read when the libraries load, here and in the processes that train
         os.environ.setdefault(name, value)
     try:
+        if sys.argv[1:2] == ["score"]:
+            _score(sys.argv[2:])
+            return 0
         options = parse_options()
         if options.command == "inspect":
             _inspect(options)
@@ -36,6 +39,15 @@ def main() -> int:
         print("Stopped by Ctrl-C.", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _score(arguments: list[str]) -> None:
+    from training.score.options import parse_score_options
+
+    options = parse_score_options(arguments)
+    from training.score.show import show_scoring
+
+    show_scoring(options)
 
 
 def _inspect(options: TrainingOptions) -> None:

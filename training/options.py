@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn, get_args
 
@@ -52,11 +52,12 @@ class TrainingOptions:
     """Of the command ``sweep`` alone."""
 
 
-class _Parser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}. See: python -m training --help")
+        """Raise UserError."""
+        raise UserError(f"{message}. See: {self.prog} --help")
 
 
 def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
@@ -71,15 +72,7 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
         command=given.command,
         data=given.data,
         target=given.target,
-        read=ReadOptions(
-            separator=given.separator,
-            decimal=given.decimal,
-            encoding=given.encoding,
-            header=not given.no_header,
-            missing=tuple(word.strip(BLANKS) for word in given.missing),
-            drop=tuple(given.drop),
-            text=tuple(given.category),
-        ),
+        read=replace(take_reading_options(given), drop=tuple(given.drop), text=tuple(given.category)),
         columns=ColumnOptions(drop=tuple(given.drop), category=tuple(given.category), numeric=tuple(given.numeric)),
         most_features=given.most_features,
         task=given.task,
@@ -95,10 +88,11 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
     )
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
         prog="python -m training",
         description="Train architectures on one table, compare them, and save a release to the BentoML model store.",
+        epilog="To answer files of rows with a release, see: python -m training score --help",
     )
     add = parser.add_argument
     add(
@@ -140,9 +134,8 @@ def _parser() -> _Parser:
     return parser
 
 
-def _add_table_options(parser: _Parser) -> None:
-    """How --data is read, and what its columns are, where looking at it does not tell."""
-    add = parser.add_argument_group("options of --data, which mostly are found out").add_argument
+def add_reading_options(add: Callable[..., object]) -> None:
+    """How --data is read where looking at it does not tell. add: ``add_argument`` of a parser or of a group in it."""
     add("--separator", type=_separator, metavar="SIGN", help="between the values of a CSV file: , ; | or tab")
     add("--decimal", choices=[".", ","], help="decimal sign of a CSV file")
     add("--encoding", type=_encoding, metavar="NAME", help="of a CSV file, such as utf-8 or latin-1")
@@ -151,6 +144,27 @@ def _add_table_options(parser: _Parser) -> None:
         "--missing", action="append", default=[], metavar="WORD",
         help="a word that means that a value is missing, beside empty, NA, NaN, null, None; may be given again",
     )  # fmt: skip
+
+
+def take_reading_options(given: argparse.Namespace) -> ReadOptions:
+    """Return what ``add_reading_options`` asks for. Raise UserError where two options exclude each other."""
+    if given.separator is not None and given.separator == given.decimal:
+        raise UserError(
+            f"--separator and --decimal must differ, however: both are {quoted(given.decimal)}. Correct one."
+        )
+    return ReadOptions(
+        separator=given.separator,
+        decimal=given.decimal,
+        encoding=given.encoding,
+        header=not given.no_header,
+        missing=tuple(word.strip(BLANKS) for word in given.missing),
+    )
+
+
+def _add_table_options(parser: OneLineParser) -> None:
+    """How --data is read, and what its columns are, where looking at it does not tell."""
+    add = parser.add_argument_group("options of --data, which mostly are found out").add_argument
+    add_reading_options(add)
     add("--drop", action="append", default=[], metavar="COLUMN", help="leave this column out; may be given again")
     add(
         "--category", action="append", default=[], metavar="COLUMN",
@@ -248,10 +262,6 @@ def _check_data(given: argparse.Namespace) -> None:
 
 
 def _check_columns(given: argparse.Namespace) -> None:
-    if given.separator is not None and given.separator == given.decimal:
-        raise UserError(
-            f"--separator and --decimal must differ, however: both are {quoted(given.decimal)}. Correct one."
-        )
     options = {"--drop": given.drop, "--category": given.category, "--numeric": given.numeric}
     named = [(name, option) for option, names in options.items() for name in set(names)]
     for name, option in named:

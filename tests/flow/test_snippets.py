@@ -23,6 +23,7 @@ from tests.conftest import QUICK, train
 from tests.pages import Snippet, find_snippets, read_commands
 from tests.patience import PATIENCE_SECONDS
 from training import options as training_options
+from training.score.options import parse_score_options
 
 URL = "http://127.0.0.1:3000"
 PYTHON, SHELL, JSON = (find_snippets(language) for language in ("python", "bash", "json"))
@@ -118,6 +119,8 @@ def test_every_make_target_that_is_typed_exists() -> None:
 def test_modules_take_the_options_that_are_typed() -> None:
     for _, module, *words in typed()["python"]:
         match module:
+            case "training" if words[:1] == ["score"]:
+                parse_score_options(words[1:])
             case "training":
                 training_options.parse_options(words)
             case "loadtest" if words[:1] == ["plan"]:

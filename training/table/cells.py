@@ -63,6 +63,8 @@ class CellRules:
 
     def without_missing_numbers(self, numbers: pa.Array) -> pa.Array:
         """Return float64 without the numbers that stand for a missing value."""
+        if not len(self._missing_numbers):
+            return numbers
         return pc.if_else(pc.is_in(numbers, value_set=self._missing_numbers), None, numbers)
 
     @cached_property

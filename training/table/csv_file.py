@@ -74,10 +74,8 @@ class CsvFile:
             refused.append((row.number - 1 - skipped, row.actual_columns))
             return "error"
 
-        options = pa.csv.ConvertOptions(
-            column_types={str(column): pa.string() for column in [*columns, *self.dropped]},
-            include_columns=[str(column) for column in [*columns, *self.dropped]],
-        )
+        names = list(dict.fromkeys(str(column) for column in [*columns, *self.dropped]))
+        options = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=names)
         parsing = pa.csv.ParseOptions(
             delimiter=self.look.separator,
             quote_char=self.look.quote,

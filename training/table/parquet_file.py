@@ -15,6 +15,11 @@ from training.table.formats import unreadable
 from training.table.values import ColumnValues, ReadOptions
 
 BLOCK_ROWS = 2**16
+BLOCK_VALUES = 2**21
+"""Of a block whose rows are wide: 16 MB of numbers."""
+BUFFER_BYTES = 2**18
+"""Read at a time of each column. By itself pyarrow holds whole row groups (26: ``pre_buffer`` is on), of which some
+writers make one of all rows: 366 MB of 2,000,000 rows of 20 numbers, where it takes 60 so."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,11 @@ class ParquetFile:
     def blocks(self, columns: list[int]) -> Iterator[pa.RecordBatch]:
         """Yield rows, in columns named by their numbers."""
         try:
-            with pa.parquet.ParquetFile(self.path) as file:
+            with pa.parquet.ParquetFile(self.path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
                 fields = file.schema_arrow.names
                 wanted = None if len(columns) == len(fields) else [fields[column] for column in columns]
-                for block in file.iter_batches(BLOCK_ROWS, columns=wanted, use_threads=False):
+                rows = min(BLOCK_ROWS, max(1, BLOCK_VALUES // len(columns)))
+                for block in file.iter_batches(rows, columns=wanted, use_threads=False):
                     arrays = [block.column(block.schema.get_field_index(fields[column])) for column in columns]
                     yield pa.record_batch(arrays, names=[str(column) for column in columns])
         except (pa.ArrowException, OSError) as error:
@@ -85,7 +91,7 @@ def open_parquet(path: Path, options: ReadOptions, rules: CellRules) -> ParquetF
         raise UserError(f"{path.name}: a table must have columns, however: it has none. Give another file.")
     for field in schema:
         name = field.name.strip(BLANKS)
-        if name not in options.drop and not _can_be_read(field.type):
+        if options.wants(name) and not _can_be_read(field.type):
             raise UserError(
                 f"{path.name}: a column must hold numbers, words, or true and false, however: {quoted(name)} is "
                 f"of type {quoted(str(field.type))}. Give {write_option('--drop', name)}, or spread it over columns."

@@ -44,9 +44,9 @@ def read(path: Path, options: ReadOptions) -> ReadTable:
     name them, and so is each column that ``options.text`` names. In a Parquet file types decide: numbers, except for
     those two; words; and 'true', 'false', dates and times as words. A last column without name and values is left out.
     """
-    source = _open(path, options)
+    source = open_source(path, options)
     names = source.names
-    wanted = [column for column, name in enumerate(names) if not name or name not in options.drop]
+    wanted = [column for column, name in enumerate(names) if not name or options.wants(name)]
     if not wanted:
         raise UserError(f"{path.name}: a table must have columns, however: --drop leaves none. Drop fewer.")
     text = {column for column, name in enumerate(names) if name in options.text and isinstance(source, CsvFile)}
@@ -77,21 +77,22 @@ def read(path: Path, options: ReadOptions) -> ReadTable:
     )
 
 
-def _open(path: Path, options: ReadOptions) -> Source:
+def open_source(path: Path, options: ReadOptions) -> Source:
+    """Look at ``path``. Raise UserError for a file, or for names of columns, that can't be read or are in doubt."""
     if options.decimal not in {None, ".", ","}:
         raise UserError(f"--decimal must be '.' or ',', however: {quoted(str(options.decimal))}. Give one of these.")
     head = recognise(path)
     if head.parquet:
         file = open_parquet(path, options, CellRules(missing=options.missing))
-        return replace(file, names=_name_columns(path, file.names, options.drop))
+        return replace(file, names=_name_columns(path, file.names, options))
     looked = look(path, head, options)
-    names = _name_columns(path, looked.names, options.drop)
-    dropped = [column for column, name in enumerate(names) if name in options.drop]
+    names = _name_columns(path, looked.names, options)
+    dropped = [column for column, name in enumerate(names) if name and not options.wants(name)]
     rules = CellRules("," if options.decimal == "," else ".", options.missing)
     return CsvFile(looked, names, rules, dropped=dropped, decimal_given=options.decimal is not None)
 
 
-def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[str]:
+def _name_columns(path: Path, names: list[str], options: ReadOptions) -> list[str]:
     """Return the names, '' for columns at the end that have none. Raise UserError for those that can't be kept."""
     named = len(names)
     while named > 1 and not names[named - 1]:
@@ -102,7 +103,7 @@ def _name_columns(path: Path, names: list[str], drop: tuple[str, ...]) -> list[s
             f"{path.name}: each column must have a name, however: column {kept.index('') + 1} has none. "
             "Name it, or delete the column."
         )
-    twice = [name for name, times in Counter(kept[:named]).items() if times > 1 and name not in drop]
+    twice = [name for name, times in Counter(kept[:named]).items() if times > 1 and options.wants(name)]
     if twice:
         raise UserError(
             f"{path.name}: column names must differ, however: {quoted(twice[0])} stands {kept.count(twice[0])} times. "

@@ -22,6 +22,12 @@ class ReadOptions:
     """Columns that are not wanted: they are not read, and what they hold is no reason to refuse the table."""
     text: tuple[str, ...] = ()
     """Columns of a CSV file whose digits are no numbers: codes, whose zeros in front count."""
+    only: tuple[str, ...] | None = None
+    """Columns that are wanted, where not all but those of ``drop`` are."""
+
+    def wants(self, name: str) -> bool:
+        """Whether a column is wanted."""
+        return name not in self.drop and (self.only is None or name in self.only)
 
 
 @dataclass(frozen=True)

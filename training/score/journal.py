@@ -1,0 +1,161 @@
+"""What is finished in a folder of outputs, so that a run that was ended is continued: a line for each output."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from pydantic import ValidationError
+
+from service.contract.card import Frozen
+from training.errors import TrainingError, UserError, quoted
+from training.score.file import FileTask, ScoreSettings
+from training.score.outputs import unfinished_path
+
+JOURNAL = "_scored.jsonl"
+"""Its name begins as those do which readers of folders pass over."""
+
+
+class Settings(Frozen):
+    """What an output depends on beside its file."""
+
+    release: str
+    architecture: str
+    out_of_range: str
+    unknown_category: str
+    keep: tuple[str, ...]
+    read: str
+
+    @classmethod
+    def of(cls, settings: ScoreSettings) -> "Settings":
+        """Take them from the run's."""
+        card = settings.scorer.card
+        return cls(
+            release=card.release,
+            architecture=card.architecture,
+            out_of_range=settings.policies.out_of_range,
+            unknown_category=settings.policies.unknown_category,
+            keep=settings.keep,
+            read=repr((settings.read, settings.numeric)),
+        )
+
+
+class Stamp(Frozen):
+    """What tells whether a file is the same: bytes, and when it was last written."""
+
+    size: int
+    written_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Stamp":
+        """Look at a file."""
+        found = path.stat()
+        return cls(size=found.st_size, written_ns=found.st_mtime_ns)
+
+
+class Finished(Frozen):
+    """An output that was written whole. stamp: its own; source: that of the file that it answers."""
+
+    output: str
+    """Its path below the folder."""
+    stamp: Stamp
+    source: Stamp
+    settings: Settings
+    rows: int
+
+
+class Journal:
+    """The folder's journal: read at the beginning, continued after each file."""
+
+    def __init__(self, folder: Path, file: TextIO, settings: Settings) -> None:
+        self.folder, self.file, self.settings = folder, file, settings
+        self.finished: dict[str, Finished] = {}
+        line = "\n"
+        for line in file:
+            try:
+                entry = Finished.model_validate_json(line)
+            except ValidationError:  # the last line of a run that was killed
+                continue
+            self.finished[entry.output] = entry
+        if not line.endswith("\n"):
+            file.write("\n")
+
+    def leave_out_finished(self, tasks: Sequence[FileTask]) -> list[FileTask]:
+        """Return what is left to do. Raise UserError for an output that is another's, or of other settings."""
+        return [task for task in tasks if not self._is_finished(task)]
+
+    def _is_finished(self, task: FileTask) -> bool:
+        if not task.output.exists():
+            return False
+        entry = self.finished.get(self._name(task))
+        if entry is None or entry.stamp != Stamp.of(task.output):
+            raise UserError(
+                f"--output must name a folder without files of others, however: {quoted(str(task.output))} is there, "
+                "and this command did not write it so. Move it, or give another folder."
+            )
+        if entry.settings != self.settings:
+            raise UserError(
+                f"--output must name a folder whose files were written with the same options, however: "
+                f"{quoted(str(task.output))} was written with {_difference(entry.settings, self.settings)}. Give "
+                "another folder, or that option."
+            )
+        if entry.source != Stamp.of(task.source):
+            task.output.unlink()  # its file has changed since
+            return False
+        return True
+
+    def add(self, task: FileTask, *, rows: int, source: Stamp) -> None:
+        """Note an output before it gets its name, which changes no stamp: who is killed in between does it again.
+
+        source: the file as it was before it was read.
+        """
+        entry = Finished(
+            output=self._name(task),
+            stamp=Stamp.of(unfinished_path(task.output)),
+            source=source,
+            settings=self.settings,
+            rows=rows,
+        )
+        self.file.write(entry.model_dump_json() + "\n")
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def _name(self, task: FileTask) -> str:
+        return task.output.relative_to(self.folder).as_posix()
+
+
+def _difference(theirs: Settings, ours: Settings) -> str:
+    before, now = theirs.model_dump(), ours.model_dump()
+    name = next(name for name in before if before[name] != now[name])
+    if name == "read":
+        return "other options of reading"
+    return f"{name.replace('_', ' ')} {json.dumps(before[name])} and not {json.dumps(now[name])}"
+
+
+@contextmanager
+def opened_journal(folder: Path, settings: Settings) -> Iterator[Journal]:
+    """Open a folder's journal, which no other run may use meanwhile.
+
+    Raise UserError where one does, TrainingError where it can't be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / JOURNAL).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(
+            f"--output must name a folder that can be written to, however: {error.filename}: {error.strerror}. Give "
+            "another."
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"--output must name a folder that no other run writes to, however: one writes to "
+                f"{quoted(str(folder))}. Wait for it, or give another folder."
+            ) from None
+        file.seek(0)
+        yield Journal(folder, file, settings)

@@ -1,0 +1,132 @@
+"""Which files are to be answered, and where to: from the words of --data and --output to pairs of paths."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from training.errors import TrainingError, UserError, quoted
+from training.score.file import FileTask
+from training.score.outputs import CSV_ENDING, is_table_name
+from training.table.formats import PARQUET_ENDINGS
+
+TEXT_ENDINGS = (CSV_ENDING, ".tsv", ".txt")
+COMPRESSED_ENDINGS = ("", ".gz", ".bz2", ".zst")
+TABLE_ENDINGS = (*PARQUET_ENDINGS, *(text + packed for text in TEXT_ENDINGS for packed in COMPRESSED_ENDINGS))
+"""Of the files that a folder is searched for."""
+PASSED_OVER = (".", "_")
+"""What names of files and folders begin with that hold no rows, as Spark, Hive and Arrow have it."""
+WILD = frozenset("*?[")
+
+
+def plan_tasks(data: Sequence[str], output: Path) -> list[FileTask]:
+    """Return the files to answer, in order, each with the file to write. Raise UserError where that is not clear."""
+    found = dict(_find_files(data))  # path -> its name below the folder that gets the outputs
+    if is_table_name(output) and not output.is_dir():
+        return [_single_task(list(found), output)]
+    if output.suffix and not output.is_dir():
+        raise UserError(
+            f"--output must end in .parquet or .csv, or name a folder, however: {quoted(str(output))}. Correct it, or "
+            "make that folder."
+        )
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output must name a folder, however: {quoted(str(output))} is a file. Give another.")
+    tasks = [FileTask(path, output / _output_name(name)) for path, name in found.items()]
+    _check_different(tasks)
+    return tasks
+
+
+def _single_task(sources: list[Path], output: Path) -> FileTask:
+    if len(sources) > 1:
+        raise UserError(
+            f"--output must name a folder for several files, however: {quoted(str(output))} would be one for "
+            f"{len(sources):,}. Give a name without an ending."
+        )
+    if output.exists():
+        raise UserError(
+            f"--output must name a file that is not there yet, however: {quoted(str(output))} is. Move it, or give "
+            "another name."
+        )
+    if not output.parent.is_dir():
+        raise UserError(f"--output must lie in a folder, however: {quoted(str(output.parent))} is none. Make it first.")
+    if not os.access(output.parent, os.W_OK):
+        raise TrainingError(
+            f"--output must lie in a folder that can be written to, however: {quoted(str(output.parent))} can't. "
+            "Give another."
+        )
+    return FileTask(sources[0], output)
+
+
+def _find_files(data: Sequence[str]) -> Iterator[tuple[Path, Path]]:
+    """Yield each file once, with its name below the folder or pattern that found it."""
+    seen = set()
+    for word in data:
+        for path, name in _find(word):
+            if (real := path.resolve()) not in seen:
+                seen.add(real)
+                yield path, name
+
+
+def _find(word: str) -> list[tuple[Path, Path]]:
+    path = Path(word)
+    if path.is_dir():
+        found = [file for file in _walk(path) if file.name.lower().endswith(TABLE_ENDINGS)]
+        if not found:
+            raise UserError(
+                f"--data must name files, however: no file in {quoted(word)} ends in .parquet or .csv. Give another "
+                "folder, or name the files."
+            )
+        return [(file, file.relative_to(path)) for file in found]
+    if path.exists() or not WILD & set(word):
+        if not path.is_file():
+            raise UserError(
+                f"--data must name files, however: {quoted(word)} is none. Give the paths of CSV or Parquet files."
+            )
+        return [(path, Path(path.name))]
+    matches = [Path(match) for match in sorted(glob.glob(word, recursive=True)) if Path(match).is_file()]
+    if not matches:
+        raise UserError(f"--data must name files, however: none matches {quoted(word)}. Correct the pattern.")
+    base = _base(word)
+    return [(match, match.relative_to(base)) for match in matches]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and in those below it, in the order of their names."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(PASSED_OVER):
+            continue
+        if entry.is_dir():
+            yield from _walk(entry)
+        elif entry.is_file():
+            yield entry
+
+
+def _base(pattern: str) -> Path:
+    """Return the folder in front of a pattern's first wild part."""
+    parts = Path(pattern).parts
+    wild = next(place for place, part in enumerate(parts) if WILD & set(part))
+    return Path(*parts[:wild])
+
+
+def _output_name(name: Path) -> Path:
+    """Return a file's name with the ending of what is written: CSV for a text, Parquet for Parquet."""
+    ending = next((ending for ending in TABLE_ENDINGS[::-1] if name.name.lower().endswith(ending)), "")
+    stem = name.name[: len(name.name) - len(ending)] if ending else name.name
+    return name.with_name(stem + (".parquet" if ending in PARQUET_ENDINGS else CSV_ENDING))
+
+
+def _check_different(tasks: Sequence[FileTask]) -> None:
+    sources: dict[Path, Path] = {}
+    for task in tasks:
+        other = sources.setdefault(task.output, task.source)
+        if other != task.source:
+            raise UserError(
+                f"each file of --data must have an output of its own, however: {quoted(str(other))} and "
+                f"{quoted(str(task.source))} would both be {quoted(task.output.name)}. Rename one, or give an --output "
+                "to each."
+            )
+        if task.output.resolve() == task.source.resolve():
+            raise UserError(
+                f"--output must not be where --data is, however: {quoted(str(task.output))} would be replaced. Give "
+                "another folder."
+            )

@@ -1,0 +1,89 @@
+"""One scoring, stage after stage: the release, the files, their answers, and what was found in them."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from service.contract.card import ModelCard
+from training.score.file import FileTask, Progress, ScoreReport, ScoreSettings
+from training.score.journal import Settings, Stamp, opened_journal
+from training.score.measure.drift import Shift, measure_shifts
+from training.score.measure.quality import Comparison, compare
+from training.score.options import ScoreOptions
+from training.score.outputs import check_kept, publish
+from training.score.plan import plan_tasks
+from training.score.processes import score_files
+from training.score.release import open_scorer
+
+
+@dataclass(frozen=True)
+class ScoreSummary:
+    """What a run found. files: those that it answered; files_before: those that were finished; seconds: of the files.
+
+    comparison: None where no row has a target; shifts: of each column whose distribution the card knows.
+    """
+
+    card: ModelCard
+    files: int
+    files_before: int
+    seconds: float
+    report: ScoreReport
+    comparison: Comparison | None
+    shifts: list[Shift]
+
+
+def run_scoring(
+    options: ScoreOptions,
+    *,
+    on_plan: Callable[[ModelCard, list[FileTask], int], None],
+    on_progress: Callable[[Progress], None],
+    on_file: Callable[[FileTask], None],
+) -> ScoreSummary:
+    """Answer the files that ``options`` name.
+
+    ``on_plan`` hears which, and how many were finished before; ``on_progress`` of their rows; ``on_file`` of each that
+    is finished. Raise UserError for what can't be used, TrainingError where the release or an output refuses: what is
+    finished is kept.
+    """
+    scorer = open_scorer(release=options.release, architecture=options.architecture)
+    card = scorer.card
+    check_kept(options.keep, card)
+    tasks = plan_tasks(options.data, options.output)
+    names = (*(feature.name for feature in card.raw_features), card.target.name)
+    missing = (*options.read.missing, *card.data.missing_spellings)
+    settings = ScoreSettings(
+        scorer=scorer,
+        policies=options.policies,
+        read=replace(options.read, missing=missing, only=names),
+        numeric=options.numeric,
+        keep=options.keep,
+    )
+    with ExitStack() as stack:
+        left, journal = tasks, None
+        if tasks[0].output != options.output:
+            journal = stack.enter_context(opened_journal(options.output, Settings.of(settings)))
+            left = journal.leave_out_finished(tasks)
+        on_plan(card, left, len(tasks) - len(left))
+        started = time.perf_counter()
+        report = ScoreReport()
+        stamps = {task: Stamp.of(task.source) for task in left}
+        for event in score_files(left, settings, jobs=options.jobs):
+            if isinstance(event, Progress):
+                on_progress(event)
+                continue
+            if journal is not None:
+                journal.add(event.task, rows=event.report.rows, source=stamps[event.task])
+            publish(event.task.output)
+            report.merge(event.report)
+            on_file(event.task)
+        seconds = time.perf_counter() - started
+    return ScoreSummary(
+        card=card,
+        files=len(left),
+        files_before=len(tasks) - len(left),
+        seconds=seconds,
+        report=report,
+        comparison=compare(report.quality, card),
+        shifts=measure_shifts(report.tallies, train_rows=card.data.train_rows),
+    )
