@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from service.contract.card import EpochTrace
+from training.checkpoints.keeper import Keeper
+from training.checkpoints.state import Progress, TrainingState
 from training.errors import TrainingError
 from training.network import EVALUATION_ROWS, Gradient, Network, Products, feature_moments, flatten, summed_loss
 from training.process import PeakMemory, TrainingJob, TrainingResult
@@ -47,26 +49,23 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
     if job.task == "classification":
         _begin_at_shares(network, torch.from_numpy(job.train.target))
 
-    started = time.perf_counter()
     products = Products(job.train.columns.shape[1])
     average = copy.deepcopy(network)
-    descent = _Descent(network, average, products=products, job=job)
-    judge = _Judge(average, products=products, job=job)
-    best, kept = math.inf, descent.averages.clone()
-    trace: list[EpochTrace] = []
-    for _ in range(job.recipe.epochs):
-        entry = judge.look(train_loss=descent.run_epoch(), earlier=trace)
-        if entry.validation_loss < best:
-            best, kept = entry.validation_loss, descent.averages.clone()
-        trace.append(entry)
-        on_epoch(entry)
-    descent.averages.copy_(kept)
-    seconds = time.perf_counter() - started
+    training = _Training(
+        descent=_Descent(network, average, products=products, job=job),
+        judge=_Judge(average, products=products, job=job),
+        memory=memory,
+        keeper=Keeper(job.checkpoint),
+    )
+    training.run(epochs=job.recipe.epochs, on_epoch=on_epoch)
 
-    peak_memory = memory.peak()
     state = average.arrays()  # float32: what follows turns the network into float64
     return TrainingResult(
-        state=state, reference=_answer(average, job), trace=trace, seconds=seconds, peak_memory=peak_memory
+        state=state,
+        reference=_answer(average, job),
+        trace=training.trace,
+        seconds=training.seconds(),
+        peak_memory=training.peak_memory(),
     )
 
 
@@ -91,6 +90,64 @@ def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:
     return answers
 
 
+class _Training:
+    """The epochs of one network, from the start or from where an earlier process was killed."""
+
+    def __init__(self, *, descent: "_Descent", judge: "_Judge", memory: PeakMemory, keeper: Keeper) -> None:
+        self.descent, self.judge, self.memory, self.keeper = descent, judge, memory, keeper
+        self.best_loss, self.best = math.inf, descent.averages.clone()
+        self.trace: list[EpochTrace] = []
+        self.started = time.perf_counter()
+        self.seconds_before, self.peak_before = 0.0, 0
+
+    def run(self, *, epochs: int, on_epoch: Callable[[EpochTrace], None]) -> None:
+        """Run the epochs that are left, and leave the best one's weights in the averages."""
+        self._go_on()
+        for entry in self.trace:
+            on_epoch(entry)
+        while len(self.trace) < epochs:
+            loss = self.descent.run_epoch(after_step=lambda: self.keeper.write_if_due(self._state))
+            entry = self.judge.look(train_loss=loss, earlier=self.trace)
+            if entry.validation_loss < self.best_loss:
+                self.best_loss = entry.validation_loss
+                self.best.copy_(self.descent.averages)
+            self.trace.append(entry)
+            on_epoch(entry)
+        self.keeper.write(self._state)
+        self.descent.averages.copy_(self.best)
+
+    def seconds(self) -> float:
+        """Of this process and of those before it, as far as their checkpoints tell."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def peak_memory(self) -> int:
+        """Bytes, the highest of this process and of those before it."""
+        return max(self.peak_before, self.memory.peak())
+
+    def _state(self) -> TrainingState:
+        progress = Progress(
+            run=self.keeper.run,
+            steps=self.descent.done,
+            rows=self.descent.rows,
+            best_loss=self.best_loss if self.trace else None,
+            trace=self.trace,
+            seconds=self.seconds(),
+            peak_memory=self.peak_memory(),
+        )
+        return self.descent.state(best=self.best, progress=progress)
+
+    def _go_on(self) -> None:
+        state = self.keeper.read(parameters=self.best.numel())
+        if state is None:
+            return
+        self.descent.restore(state)
+        self.best.copy_(state.best)
+        progress = state.progress
+        self.trace = list(progress.trace)
+        self.best_loss = math.inf if progress.best_loss is None else progress.best_loss
+        self.seconds_before, self.peak_before = progress.seconds, progress.peak_memory
+
+
 class _Descent:
     """The gradient steps: one permuted copy of the rows an epoch, read in slices."""
 
@@ -100,20 +157,59 @@ class _Descent:
         self.products, self.recipe = products, job.recipe
         self.columns, self.target = torch.from_numpy(job.train.columns), torch.from_numpy(job.train.target)
         self.steps_in_epoch = math.ceil(len(self.target) / self.recipe.batch_size)
-        self.done = 0
+        self.done, self.rows = 0, 0
+        self.loss, self.random_of_epoch = torch.zeros(()), torch.get_rng_state()
         self.momentum, self.squares = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         self.counter = torch.zeros(())
 
-    def run_epoch(self) -> float:
-        """Pass once over the rows in random order; return their mean loss."""
-        order = torch.randperm(len(self.target))
+    def run_epoch(self, *, after_step: Callable[[], None]) -> float:
+        """Pass once over the rows in random order, or over those that are left; return their mean loss."""
+        order = self._order()
         columns, target = self.columns[order], self.target[order]
         size = self.recipe.batch_size
-        total = torch.zeros(())
-        for at in range(0, len(order), size):
-            total += self.gradient(self.products(columns[at : at + size]).t(), target[at : at + size])
+        while self.rows < len(order):
+            batch = slice(self.rows, self.rows + size)
+            self.loss += self.gradient(self.products(columns[batch]).t(), target[batch])
             self._descend()
-        return total.item() / len(order)
+            self.rows = min(batch.stop, len(order))
+            after_step()
+        self.rows = 0
+        return self.loss.item() / len(order)
+
+    def state(self, *, best: Tensor, progress: Progress) -> TrainingState:
+        """Return all that ``restore`` needs: no copies."""
+        return TrainingState(
+            weights=self.weights,
+            momentum=self.momentum,
+            squares=self.squares,
+            averages=self.averages,
+            best=best,
+            loss=self.loss,
+            random=torch.get_rng_state(),
+            random_of_epoch=self.random_of_epoch,
+            progress=progress,
+        )
+
+    def restore(self, state: TrainingState) -> None:
+        """Go on from there."""
+        for name in ("weights", "momentum", "squares", "averages", "loss"):
+            getattr(self, name).copy_(getattr(state, name))
+        self.random_of_epoch = state.random_of_epoch
+        torch.set_rng_state(state.random)
+        self.done, self.rows = state.progress.steps, state.progress.rows
+        self.counter.fill_(self.done)
+
+    def _order(self) -> Tensor:
+        """Draw the order of the epoch's rows; once more where the epoch is under way."""
+        if self.rows == 0:
+            self.random_of_epoch = torch.get_rng_state()
+            self.loss.zero_()
+            return torch.randperm(len(self.target))
+        now = torch.get_rng_state()
+        torch.set_rng_state(self.random_of_epoch)
+        order = torch.randperm(len(self.target))
+        torch.set_rng_state(now)
+        return order
 
     def _descend(self) -> None:
         """One step of AdamW (Loshchilov and Hutter, 2019), and of the average.

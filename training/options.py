@@ -14,6 +14,7 @@ from typing import Literal, NoReturn, get_args
 from service.contract.names import DEFAULT_ARCHITECTURES
 from service.contract.policies import BLANKS
 from training.architectures import Architecture
+from training.checkpoints.folder import SECONDS_BETWEEN, CheckpointOptions, check_folder
 from training.errors import UserError, quoted
 from training.table.values import ColumnOptions, ReadOptions
 
@@ -47,6 +48,7 @@ class TrainingOptions:
     test_fraction: float
     minimum: dict[str, float]
     summary: Path | None
+    checkpoints: CheckpointOptions | None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,6 +89,7 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
         test_fraction=given.test_fraction,
         minimum=dict(given.minimum),
         summary=given.summary,
+        checkpoints=_checkpoints(given),
     )
 
 
@@ -130,8 +133,20 @@ def _parser() -> _Parser:
         help=f"save nothing unless every architecture reaches this held-out {', '.join(GATED_METRICS)}",
     )  # fmt: skip
     add("--summary", type=Path, metavar="FILE", help="write the run's figures there as JSON")
+    _add_checkpoint_options(parser)
     _add_table_options(parser)
     return parser
+
+
+def _add_checkpoint_options(parser: _Parser) -> None:
+    """Where a run that is killed can go on from."""
+    add = parser.add_argument_group("options of a run that may be killed").add_argument
+    add("--checkpoint", type=Path, metavar="FOLDER", help="keep there how far the run is, until its release is saved")
+    add("--resume", type=Path, metavar="FOLDER", help="go on with the run whose --checkpoint this was")
+    add(
+        "--checkpoint-seconds", type=_between("--checkpoint-seconds", 0, 1e6), metavar="SECONDS",
+        help=f"between two checkpoints ({SECONDS_BETWEEN:g})",
+    )  # fmt: skip
 
 
 def _add_table_options(parser: _Parser) -> None:
@@ -158,6 +173,29 @@ def _add_table_options(parser: _Parser) -> None:
         "--most-features", type=_whole("--most-features", 1), default=MOST_FEATURES, metavar="NUMBER",
         help="refuse a table that makes more (%(default)s)",
     )  # fmt: skip
+
+
+def _checkpoints(given: argparse.Namespace) -> CheckpointOptions | None:
+    folders = {path for path in (given.checkpoint, given.resume) if path is not None}
+    if not folders:
+        if given.checkpoint_seconds is not None:
+            raise UserError(
+                "--checkpoint-seconds belongs to --checkpoint or --resume, however: it is given alone. Add one."
+            )
+        return None
+    if len(folders) > 1:
+        raise UserError(
+            f"--checkpoint and --resume must name the same folder, however: {given.checkpoint} and {given.resume}. "
+            "Correct one: a run goes on in the folder that it began in."
+        )
+    options = CheckpointOptions(
+        folder=folders.pop(),
+        seconds=given.checkpoint_seconds or SECONDS_BETWEEN,
+        begins=given.checkpoint is not None,
+        resumes=given.resume is not None,
+    )
+    check_folder(options)
+    return options
 
 
 def _separator(text: str) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from service.contract.card import EpochTrace, Recipe
 from service.contract.names import Task
 from training.architectures import Architecture
+from training.checkpoints.folder import CheckpointPlan
 from training.errors import TrainingError, first_line, interrupts_ignored
 
 STATUS = Path("/proc/self/status")
@@ -51,7 +52,7 @@ class TargetScale:
 class TrainingJob:
     """What to train, on what. reference_features: (m, features) float64, rows to answer in float64.
 
-    outputs: 1, or one for each of three and more classes.
+    outputs: 1, or one for each of three and more classes. checkpoint: None: it can't go on where it was killed.
     """
 
     architecture: Architecture
@@ -62,6 +63,7 @@ class TrainingJob:
     target_scale: TargetScale
     reference_features: NDArray[np.float64]
     outputs: int = 1
+    checkpoint: CheckpointPlan | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """One training run, stage after stage: table, split, preprocessing, networks, graphs, baselines, gates, release."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
 
 import numpy as np
 
@@ -9,6 +12,8 @@ from service.contract.names import Task, count_features
 from training import store
 from training.architectures import Architecture, choose_recipe
 from training.artefacts import Prepared, Trained, evaluation_files, make_trained, preprocessing_files
+from training.checkpoints.folder import keep_checkpoints
+from training.checkpoints.identity import NetworkIdentity, RunIdentity, digest_rows
 from training.columns.data import DataTable, best_possible_accuracy, fingerprint
 from training.columns.decide import DecidedTable, code_table
 from training.columns.size import check_features
@@ -43,21 +48,26 @@ def run_training(
     table, parts = _load(options, on_table=on_table)
     _check_gates_apply(options, task=table.task)
     prepared = _prepare(options, table, parts)
-    trained = {}
-    for job in _make_jobs(options, prepared, parts):
-        on_stage(f"training {job.architecture.name}")
-        result = run_job(job, on_epoch=lambda entry, job=job: on_epoch(job.architecture, entry))  # type: ignore[misc]
-        trained[job.architecture.name] = make_trained(prepared, job, result)
-    on_stage("fitting the baselines")
-    summary = _summarise(options, prepared, trained, _fit_baselines(options, prepared, parts))
-    _check_gates(options, summary)
-    on_stage("saving the release")
-    store.save_release(
-        prepared.release,
-        architectures={name: network.files for name, network in trained.items()},
-        preprocessing=preprocessing_files(prepared.preprocessing),
-        evaluation=evaluation_files(prepared, trained, summary),
-    )
+    jobs = _make_jobs(options, prepared, parts)
+    with keep_checkpoints(options.checkpoints, partial(_identify, jobs)) as plans:
+        trained = {}
+        for job in jobs:
+            on_stage(f"training {job.architecture.name}")
+            result = run_job(
+                replace(job, checkpoint=plans.get(job.architecture.name)),
+                on_epoch=lambda entry, job=job: on_epoch(job.architecture, entry),  # type: ignore[misc]
+            )
+            trained[job.architecture.name] = make_trained(prepared, job, result)
+        on_stage("fitting the baselines")
+        summary = _summarise(options, prepared, trained, _fit_baselines(options, prepared, parts))
+        _check_gates(options, summary)
+        on_stage("saving the release")
+        store.save_release(
+            prepared.release,
+            architectures={name: network.files for name, network in trained.items()},
+            preprocessing=preprocessing_files(prepared.preprocessing),
+            evaluation=evaluation_files(prepared, trained, summary),
+        )
     return summary
 
 
@@ -141,6 +151,31 @@ def _scale_rows(prepared: Prepared, rows: LabelledRows, target: TargetScale) -> 
     return ScaledRows(
         columns=scale(prepared.preprocessing, rows.raw),
         target=((rows.target - target.mean) / target.scale).astype(np.float32),
+    )
+
+
+def _identify(jobs: list[TrainingJob]) -> RunIdentity:
+    """Say which run this is, to its checkpoints: all jobs have the same rows."""
+    first = jobs[0]
+    return RunIdentity(
+        torch=version("torch"),
+        task=first.task,
+        networks={
+            job.architecture.name: NetworkIdentity(
+                depth=job.architecture.depth, width=job.architecture.width, outputs=job.outputs, recipe=job.recipe
+            )
+            for job in jobs
+        },
+        rows=digest_rows(
+            {
+                "columns": first.train.columns,
+                "target": first.train.target,
+                "validation columns": first.validation.columns,
+                "validation target": first.validation.target,
+                "scale": np.array([first.target_scale.mean, first.target_scale.scale]),
+                "reference": first.reference_features,
+            }
+        ),
     )
 
 
