@@ -37,7 +37,7 @@ class Descent:
     def run_epoch(self, *, after_step: Callable[[], None]) -> float:
         """Pass once over the rows in random order, or over those that are left; return their mean loss."""
         order = self._order()
-        columns, target = self.columns[order], self.target[order]
+        columns, target = self.columns.index_select(0, order), self.target.index_select(0, order)
         size = self.recipe.batch_size
         while self.rows < len(order):
             batch = slice(self.rows, self.rows + size)

@@ -25,7 +25,7 @@ class Expansion:
         size = max(1, NUMBERS_AT_ONCE // max(1, rows))
         parts = zip(*(torch.split(of, size) for of in (left, right, self.features[columns:])), strict=True)
         factors = self.scale.new_empty(2, size, rows)
-        self.parts = [(left, right, product, factors[:, : len(left)]) for left, right, product in parts]
+        self.parts = [(left, right, product, *factors[:, : len(left)]) for left, right, product in parts]
 
     def __call__(self, columns: Tensor) -> Tensor:
         """Overwrite ``features`` and return it. columns: (rows, d), scaled.
@@ -33,7 +33,7 @@ class Expansion:
         Scale and shift are two operations: one ``addcmul`` of both broadcasts, six times slower (torch 2.13).
         """
         self.columns.copy_(columns.t())
-        for left, right, product, (one, other) in self.parts:
+        for left, right, product, one, other in self.parts:
             torch.index_select(self.columns, 0, left, out=one)
             torch.index_select(self.columns, 0, right, out=other)
             torch.mul(one, other, out=product)
