@@ -17,6 +17,8 @@ from training.checkpoints.state import Progress, TrainingState
 from training.errors import TrainingError
 from training.network import EVALUATION_ROWS, Network, Products, feature_moments, summed_loss
 from training.process import PeakMemory, TrainingJob, TrainingResult
+from training.ranks.group import Group
+from training.ranks.place import Place
 from training.step.descent import Descent
 
 MOST_THREADS = 8
@@ -25,13 +27,17 @@ FLAT = 0.01
 """A validation loss within 1 % of the previous one has not moved."""
 
 
-def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
+def train(
+    job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace], None], group: Group | None = None
+) -> TrainingResult:
     """Train for all epochs of the job's recipe and return the averaged weights of the best one.
 
-    ``on_epoch`` hears of every epoch as it ends. Same job, machine and number of processors: same weights.
+    ``on_epoch`` hears of every epoch as it ends. Same job, machine and number of processors: same weights. All ranks
+    of a ``group`` train the same job, and end with the same result.
     """
+    group = group or Group(Place())
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(min(MOST_THREADS, processors))
+    torch.set_num_threads(max(1, min(MOST_THREADS, processors // group.place.local_size)))
     torch.manual_seed(job.recipe.seed)
     network = Network(
         features=job.reference_features.shape[1],
@@ -43,14 +49,17 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
     network.standardise(mean=mean, deviation=deviation)
     if job.task == "classification":
         _begin_at_shares(network, torch.from_numpy(job.train.target))
+    network.to(group.device)
+    group.take_from_first(network.mean, network.deviation)
 
-    products = Products(job.train.columns.shape[1])
+    products = Products(job.train.columns.shape[1], device=group.device)
     average = copy.deepcopy(network)
     training = _Training(
-        descent=Descent(network, average, job=job),
-        judge=_Judge(average, products=products, job=job),
+        descent=Descent(network, average, job=job, group=group),
+        judge=_Judge(average, products=products, job=job, group=group),
         memory=memory,
         keeper=Keeper(job.checkpoint),
+        group=group,
     )
     training.run(epochs=job.recipe.epochs, on_epoch=on_epoch)
 
@@ -78,7 +87,7 @@ def _begin_at_shares(network: Network, target: Tensor) -> None:
 def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:
     """Answer the job's reference rows in float64: probabilities, (m,) or (m, k), or values in the target's unit."""
     with torch.no_grad():
-        output = network.double()(torch.from_numpy(job.reference_features))
+        output = network.cpu().double()(torch.from_numpy(job.reference_features))
     if job.task == "classification":
         output = torch.softmax(output, 1) if job.outputs > 1 else torch.sigmoid(output)
     answers: NDArray[np.float64] = (output * job.target_scale.scale + job.target_scale.mean).numpy()
@@ -88,8 +97,8 @@ def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:
 class _Training:
     """The epochs of one network, from the start or from where an earlier process was killed."""
 
-    def __init__(self, *, descent: Descent, judge: "_Judge", memory: PeakMemory, keeper: Keeper) -> None:
-        self.descent, self.judge, self.memory, self.keeper = descent, judge, memory, keeper
+    def __init__(self, *, descent: Descent, judge: "_Judge", memory: PeakMemory, keeper: Keeper, group: Group) -> None:
+        self.descent, self.judge, self.memory, self.keeper, self.group = descent, judge, memory, keeper, group
         self.best_loss, self.best = math.inf, descent.averages.clone()
         self.trace: list[EpochTrace] = []
         self.started = time.perf_counter()
@@ -121,7 +130,7 @@ class _Training:
 
     def _state(self) -> TrainingState:
         progress = Progress(
-            run=self.keeper.run,
+            run=self.keeper.run or "",
             steps=self.descent.done,
             rows=self.descent.rows,
             best_loss=self.best_loss if self.trace else None,
@@ -132,7 +141,7 @@ class _Training:
         return self.descent.state(best=self.best, progress=progress)
 
     def _go_on(self) -> None:
-        state = self.keeper.read(parameters=self.best.numel())
+        state = self.keeper.read(group=self.group, parameters=self.best.numel())
         if state is None:
             return
         self.descent.restore(state)
@@ -146,9 +155,11 @@ class _Training:
 class _Judge:
     """Looks at the averaged weights after every epoch, on the validation rows."""
 
-    def __init__(self, network: Network, *, products: Products, job: TrainingJob) -> None:
-        self.network, self.products, self.task = network, products, job.task
-        self.columns, self.target = torch.from_numpy(job.validation.columns), torch.from_numpy(job.validation.target)
+    def __init__(self, network: Network, *, products: Products, job: TrainingJob, group: Group) -> None:
+        self.network, self.products, self.task, self.group = network, products, job.task, group
+        self.columns = torch.from_numpy(job.validation.columns).to(group.device)
+        self.target = torch.from_numpy(job.validation.target).to(group.device)
+        self.shape = (len(self.target), job.outputs) if job.outputs > 1 else (len(self.target),)
 
     def look(self, *, train_loss: float, earlier: list[EpochTrace]) -> EpochTrace:
         epoch = len(earlier) + 1
@@ -167,9 +178,15 @@ class _Judge:
         return entry.model_copy(update={"observation": _observe(entry, earlier=earlier)})
 
     def _output(self) -> Tensor:
+        """Of all rows: each rank computes a part of them."""
+        output = torch.zeros(self.shape, device=self.columns.device)
+        own = self.group.part(len(self.columns))
         with torch.no_grad():
-            parts = torch.split(self.columns, EVALUATION_ROWS)
-            return torch.cat([self.network(self.products(part)) for part in parts])
+            rows = zip(*(torch.split(of[own], EVALUATION_ROWS) for of in (self.columns, output)), strict=True)
+            for columns, part in rows:
+                part.copy_(self.network(self.products(columns)))
+        self.group.add_up(output)
+        return output
 
     def _accuracy(self, output: Tensor) -> float:
         """Share of the rows whose class is the likeliest. output: (n,) or (n, k) logits."""

@@ -23,8 +23,8 @@ class Products:
     They stand in scikit-learn's order.
     """
 
-    def __init__(self, columns: int) -> None:
-        self.left, self.right = torch.triu_indices(columns, columns)
+    def __init__(self, columns: int, *, device: torch.device | None = None) -> None:
+        self.left, self.right = torch.triu_indices(columns, columns, device=device)
 
     def __call__(self, columns: Tensor) -> Tensor:
         """**Shape** (n, d) -> (n, d + d (d + 1) / 2).
@@ -80,8 +80,8 @@ class Network(nn.Module):
         return output.squeeze(1)  # (n, k) stays as it is
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return the state by name, layers in order: no copies."""
-        return {name: array.numpy() for name, array in self.state_dict().items()}
+        """Return the state by name, layers in order: no copies, but from a GPU."""
+        return {name: array.cpu().numpy() for name, array in self.state_dict().items()}
 
 
 def flatten(network: Network) -> Tensor:

@@ -16,6 +16,7 @@ from service.contract.policies import BLANKS
 from training.architectures import Architecture
 from training.checkpoints.folder import SECONDS_BETWEEN, CheckpointOptions, check_folder
 from training.errors import UserError, quoted
+from training.ranks.place import SECONDS_TO_WAIT, find_place
 from training.table.values import ColumnOptions, ReadOptions
 
 Command = Literal["fit", "inspect"]
@@ -49,6 +50,7 @@ class TrainingOptions:
     minimum: dict[str, float]
     summary: Path | None
     checkpoints: CheckpointOptions | None
+    rank_seconds: float
 
 
 class _Parser(argparse.ArgumentParser):
@@ -90,6 +92,7 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
         minimum=dict(given.minimum),
         summary=given.summary,
         checkpoints=_checkpoints(given),
+        rank_seconds=given.rank_seconds,
     )
 
 
@@ -147,6 +150,10 @@ def _add_checkpoint_options(parser: _Parser) -> None:
         "--checkpoint-seconds", type=_between("--checkpoint-seconds", 0, 1e6), metavar="SECONDS",
         help=f"between two checkpoints ({SECONDS_BETWEEN:g})",
     )  # fmt: skip
+    add(
+        "--rank-seconds", type=_between("--rank-seconds", 0, 1e6), default=SECONDS_TO_WAIT, metavar="SECONDS",
+        help="under torchrun: how long ranks wait for one that is silent (%(default)g)",
+    )  # fmt: skip
 
 
 def _add_table_options(parser: _Parser) -> None:
@@ -194,7 +201,8 @@ def _checkpoints(given: argparse.Namespace) -> CheckpointOptions | None:
         begins=given.checkpoint is not None,
         resumes=given.resume is not None,
     )
-    check_folder(options)
+    if find_place().is_first:  # which alone reads and writes it
+        check_folder(options)
     return options
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from service.contract.names import Task
 from training.architectures import Architecture
 from training.checkpoints.folder import CheckpointPlan
 from training.errors import TrainingError, first_line, interrupts_ignored
+
+if TYPE_CHECKING:  # imports torch
+    from training.ranks.group import Group
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
@@ -96,12 +100,30 @@ def run_job(job: TrainingJob, *, on_epoch: Callable[[EpochTrace], None]) -> Trai
         process.join()
         raise TrainingError(
             f"training '{job.architecture.name}' must end with a network, however: its process ended with exit code "
-            f"{process.exitcode}. Free memory and run again."
+            f"{process.exitcode}. Free memory and run again{_how_to_go_on(job)}."
         ) from error
     finally:
         process.kill()
         process.join()
         ours.close()
+
+
+def run_in_rank(job: TrainingJob, *, group: "Group", on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
+    """Run ``job`` in this process and the other ranks' together. Raise TrainingError if it fails in this one."""
+    from training.fitting import train
+
+    try:
+        return train(job, memory=PeakMemory(), on_epoch=on_epoch, group=group)
+    except (RuntimeError, MemoryError) as error:
+        raise _no_network(error) from error
+
+
+def _how_to_go_on(job: TrainingJob) -> str:
+    return f", with --resume {job.checkpoint.path.parent}" if job.checkpoint else ""
+
+
+def _no_network(error: Exception) -> TrainingError:
+    return TrainingError(f"training must end with a network, however: {first_line(error)}. Train a smaller one.")
 
 
 def _listen(connection: Connection, *, on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
@@ -123,9 +145,7 @@ def _work(connection: Connection) -> None:
         try:
             connection.send(train(connection.recv(), memory=memory, on_epoch=connection.send))
         except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError when memory is short
-            connection.send(
-                TrainingError(f"training must end with a network, however: {first_line(error)}. Train a smaller one.")
-            )
+            connection.send(_no_network(error))
         except TrainingError as error:
             connection.send(error)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,8 +25,11 @@ from training.generate import generate_table
 from training.inspect import look_at_table
 from training.options import TrainingOptions
 from training.preprocessing import count_encoded, fit_preprocessing, scale
-from training.process import ScaledRows, TargetScale, TrainingJob, run_job
+from training.process import ScaledRows, TargetScale, TrainingJob, run_in_rank, run_job
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
+
+if TYPE_CHECKING:  # imports torch
+    from training.ranks.group import Group
 
 METRICS_OF: dict[Task, tuple[str, ...]] = {"classification": ("accuracy", "auc"), "regression": ("r2",)}
 
@@ -36,28 +40,37 @@ def run_training(
     on_stage: Callable[[str], None],
     on_table: Callable[[DecidedTable], None],
     on_epoch: Callable[[Architecture, EpochTrace], None],
-) -> TrainingSummary:
-    """Train what ``options`` asks for and save it.
+    group: "Group | None" = None,
+) -> TrainingSummary | None:
+    """Train what ``options`` asks for and save it; with the other ranks of ``group``, of which the first alone saves.
 
     ``on_stage`` hears what begins, ``on_epoch`` of every epoch, ``on_table`` of the columns of a table from a file.
     Raise UserError for a table or option that can't be used, TrainingError where a gate, a network or the store
-    refuses. Nothing is saved then.
+    refuses. Nothing is saved then. None: another rank saves.
     """
-    store.check_writable()
+    is_first = group is None or group.place.is_first
+    if is_first:
+        store.check_writable()
     on_stage("preparing the table")
     table, parts = _load(options, on_table=on_table)
     _check_gates_apply(options, task=table.task)
     prepared = _prepare(options, table, parts)
     jobs = _make_jobs(options, prepared, parts)
-    with keep_checkpoints(options.checkpoints, partial(_identify, jobs)) as plans:
+    if group is not None:
+        group.check_same(_identify(jobs).digest())
+    with keep_checkpoints(options.checkpoints if is_first else None, partial(_identify, jobs)) as plans:
         trained = {}
+        run = run_job if group is None else partial(run_in_rank, group=group)
         for job in jobs:
             on_stage(f"training {job.architecture.name}")
-            result = run_job(
+            result = run(
                 replace(job, checkpoint=plans.get(job.architecture.name)),
                 on_epoch=lambda entry, job=job: on_epoch(job.architecture, entry),  # type: ignore[misc]
             )
-            trained[job.architecture.name] = make_trained(prepared, job, result)
+            if is_first:
+                trained[job.architecture.name] = make_trained(prepared, job, result)
+        if not is_first:
+            return None
         on_stage("fitting the baselines")
         summary = _summarise(options, prepared, trained, _fit_baselines(options, prepared, parts))
         _check_gates(options, summary)

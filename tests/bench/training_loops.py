@@ -14,6 +14,8 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorData
 from training.architectures import DROPOUT, WEIGHT_DECAY, Architecture, choose_recipe
 from training.network import Network, Products, feature_moments
 from training.process import ScaledRows, TargetScale, TrainingJob
+from training.ranks.group import Group
+from training.ranks.place import Place
 from training.step.descent import Descent
 
 Epoch = Callable[[], object]
@@ -78,7 +80,7 @@ def make_descent(architecture: Architecture, rows: Rows, *, batch_size: int) -> 
         target_scale=TargetScale(),
         reference_features=np.zeros((1, len(mean))),
     )
-    return Descent(network, average, job=job)
+    return Descent(network, average, job=job, group=Group(Place()))
 
 
 def _ours(architecture: Architecture, rows: Rows, *, batch_size: int) -> Epoch:

@@ -47,16 +47,16 @@ def test_gradient_is_that_of_autograd_whatever_batch_came_before(
         target = torch.randint(max(2, outputs), (rows,)).double()
 
         torch.manual_seed(2)
-        loss = gradient(columns, target)
+        gradient(columns, target)
 
         torch.manual_seed(2)
-        drawn = Dropout(torch.empty(WIDTH, rows).double(), share=dropout)
+        drawn = Dropout(WIDTH, rows=rows, part=slice(None), share=dropout, like=columns)
         masks = [drawn.draw().t() * drawn.boost for _ in range(depth)] if dropout else [torch.ones(rows, 1)] * depth
         network.zero_grad()
         expected = loss_by_autograd(network, Products(COLUMNS)(columns), target, task=task, kept=masks)
         expected.backward()  # type: ignore[no-untyped-call]
         slopes = [parameter.grad.flatten() for parameter in network.parameters() if parameter.grad is not None]
-        torch.testing.assert_close(loss / rows, expected.detach())
+        torch.testing.assert_close(gradient.loss / rows, expected.detach())
         torch.testing.assert_close(gradient.vector, torch.cat(slopes))
 
 
@@ -81,7 +81,7 @@ def test_flat_weights_are_the_networks_own() -> None:
 
 
 def test_units_are_kept_at_the_given_rate_and_repeat_with_the_seed() -> None:
-    dropout = Dropout(torch.empty(1000, 999), share=0.25)
+    dropout = Dropout(1000, rows=999, part=slice(None), share=0.25, like=torch.empty(0))
     torch.manual_seed(3)
     kept = dropout.draw().clone()
     assert bool(((kept == 0) | (kept == 1)).all())

@@ -61,10 +61,11 @@ class TrainingState:
 TENSORS = tuple(field.name for field in fields(TrainingState) if field.name != "progress")
 
 
-def read_state(content: bytes, *, path: Path, run: str, parameters: int) -> TrainingState:
+def read_state(content: bytes, *, path: Path, run: str | None, parameters: int) -> TrainingState:
     """Return the state in the bytes of a file. Raise UserError where it is damaged, or of another run.
 
-    path: what the message names; run: digest of the ``RunIdentity``; parameters: of the network.
+    path: what the message names; run: digest of the ``RunIdentity``, None: it has been looked at; parameters: of the
+    network.
     """
     try:
         tensors = safetensors.torch.load(content)
@@ -77,7 +78,7 @@ def read_state(content: bytes, *, path: Path, run: str, parameters: int) -> Trai
         raise UserError(
             f"a checkpoint must be whole, however: {path}: {first_line(error)}. Remove its folder and begin anew."
         ) from error
-    if progress.run != run:
+    if run is not None and progress.run != run:
         raise UserError(
             f"a checkpoint must be of the run that its folder is of, however: {path} is of another. Remove the folder "
             "and begin anew."

@@ -9,6 +9,7 @@ from torch import Tensor
 from training.checkpoints.state import Progress, TrainingState
 from training.network import Network, flatten
 from training.process import TrainingJob
+from training.ranks.group import Group
 from training.step.gradient import Gradient
 
 WARM_UP = 0.2
@@ -22,41 +23,54 @@ AVERAGED_EPOCHS = 1.0
 class Descent:
     """The gradient steps of all epochs, and where among them it is."""
 
-    def __init__(self, network: Network, average: Network, *, job: TrainingJob) -> None:
+    def __init__(self, network: Network, average: Network, *, job: TrainingJob, group: Group) -> None:
         self.weights, self.averages = flatten(network), flatten(average)
         columns = job.train.columns.shape[1]
         self.gradient = Gradient(network, columns=columns, dropout=job.recipe.dropout, task=job.task)
-        self.recipe = job.recipe
-        self.columns, self.target = torch.from_numpy(job.train.columns), torch.from_numpy(job.train.target)
+        self.recipe, self.group, device = job.recipe, group, self.weights.device
+        self.columns = torch.from_numpy(job.train.columns).to(device)
+        self.target = torch.from_numpy(job.train.target).to(device)
         self.steps_in_epoch = math.ceil(len(self.target) / self.recipe.batch_size)
         self.done, self.rows = 0, 0
-        self.loss, self.random_of_epoch = torch.zeros(()), torch.get_rng_state()
+        self.loss, self.random_of_epoch = torch.zeros((), device=device), torch.get_rng_state()
         self.momentum, self.squares = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        self.counter = torch.zeros(())
+        self.counter = torch.zeros((), device=device)
 
     def run_epoch(self, *, after_step: Callable[[], None]) -> float:
-        """Pass once over the rows in random order, or over those that are left; return their mean loss."""
+        """Pass once over the rows in random order, or over those that are left; return their mean loss.
+
+        Each rank computes a part of every batch, and all of them make the step.
+        """
+        self.group.take_from_first(self.weights, self.averages, self.momentum, self.squares)
         order = self._order()
+        batches = torch.split(order, self.recipe.batch_size)
+        parts = [self.group.part(len(batch)) for batch in batches]
+        order = torch.cat([batch[part] for batch, part in zip(batches, parts, strict=True)]).to(self.columns.device)
         columns, target = self.columns.index_select(0, order), self.target.index_select(0, order)
-        size = self.recipe.batch_size
-        while self.rows < len(order):
-            batch = slice(self.rows, self.rows + size)
-            self.loss += self.gradient(columns[batch], target[batch])
+        passed, stop = 0, 0
+        for batch, part in zip(batches, parts, strict=True):
+            start, stop = stop, stop + part.stop - part.start
+            passed += len(batch)
+            if passed <= self.rows:
+                continue
+            self.gradient(columns[start:stop], target[start:stop], rows=len(batch), part=part)
+            self.group.add_up(self.gradient.sums)
+            self.loss += self.gradient.loss
             self._descend()
-            self.rows = min(batch.stop, len(order))
+            self.rows = passed
             after_step()
         self.rows = 0
-        return self.loss.item() / len(order)
+        return self.loss.item() / len(self.target)
 
     def state(self, *, best: Tensor, progress: Progress) -> TrainingState:
-        """Return all that ``restore`` needs: no copies."""
+        """Return all that ``restore`` needs: no copies, but from a GPU."""
         return TrainingState(
-            weights=self.weights,
-            momentum=self.momentum,
-            squares=self.squares,
-            averages=self.averages,
-            best=best,
-            loss=self.loss,
+            weights=self.weights.cpu(),
+            momentum=self.momentum.cpu(),
+            squares=self.squares.cpu(),
+            averages=self.averages.cpu(),
+            best=best.cpu(),
+            loss=self.loss.cpu(),
             random=torch.get_rng_state(),
             random_of_epoch=self.random_of_epoch,
             progress=progress,

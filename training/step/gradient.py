@@ -14,43 +14,55 @@ from training.step.expansion import Expansion
 
 Layers = list[tuple[Tensor, Tensor]]
 """Weight and bias of each layer, in order."""
+ALL = slice(None)
 
 
 class Gradient:
     """Computes the gradient of the mean loss with regard to the network's parameters.
 
-    ``vector``: (parameters,), in the order of ``flatten``; overwritten by every call.
+    ``vector``: (parameters,), in the order of ``flatten``; ``loss``: a scalar, summed over the rows. Both are
+    overwritten by every call; ``sums`` holds them in one piece, for the ranks to add up.
     """
 
     def __init__(self, network: Network, *, columns: int, dropout: float, task: Task) -> None:
         parameters = [parameter.data for parameter in network.parameters()]
         self.network, self.columns, self.dropout, self.task = network, columns, dropout, task
         self.layers = _pairs(parameters)
-        self.vector = torch.empty_like(torch.cat([parameter.flatten() for parameter in parameters]))
+        numbers = sum(parameter.numel() for parameter in parameters)
+        self.sums = parameters[0].new_empty(numbers + 1)
+        self.vector, self.loss = self.sums[:-1], self.sums[-1]
         self.gradients = _pairs(parameter_views(self.vector, network=network))
-        self.batches: dict[int, _Batch] = {}
+        self.batches: dict[tuple[int, int, int], _Batch] = {}
 
     @torch.inference_mode()
-    def __call__(self, columns: Tensor, target: Tensor) -> Tensor:
-        """Fill ``vector`` and return the batch's summed loss, a scalar. columns: (n, d), scaled; target: (n,)."""
-        batch = self.batches.get(len(target))
-        if batch is None:  # two sizes an epoch: that of all batches, and that of the last
-            batch = self.batches[len(target)] = _Batch(self, rows=len(target))
+    def __call__(self, columns: Tensor, target: Tensor, *, rows: int | None = None, part: slice = ALL) -> None:
+        """Fill ``vector`` and ``loss``. columns: (n, d), scaled; target: (n,).
+
+        Where they are a part of a batch of ``rows`` rows, this is what the part adds to that batch's gradient and loss.
+        """
+        rows = len(target) if rows is None else rows
+        key = (len(target), rows, part.start or 0)
+        batch = self.batches.get(key)
+        if batch is None:  # two an epoch: all batches are of one size, but for the last
+            batch = self.batches[key] = _Batch(self, rows=rows, part=part)
         output = batch.forward(columns, self.layers)
-        batch.backward(_slope(output, target, task=self.task), layers=self.layers, gradients=self.gradients)
-        return summed_loss(output.t() if len(output) > 1 else output[0], target, task=self.task)
+        slope = _slope(output, target, rows=rows, task=self.task)
+        batch.backward(slope, layers=self.layers, gradients=self.gradients)
+        self.loss.copy_(summed_loss(output.t() if len(output) > 1 else output[0], target, task=self.task))
 
 
 class _Batch:
-    """Buffers for a number of rows, and the products with the weights."""
+    """Buffers for a number of rows, and the products with the weights. part: of the batch's rows, those that come."""
 
-    def __init__(self, gradient: Gradient, *, rows: int) -> None:
-        empty = gradient.vector.new_empty
+    def __init__(self, gradient: Gradient, *, rows: int, part: slice) -> None:
+        empty, all_rows = gradient.vector.new_empty, rows
+        rows = len(range(rows)[part])
         self.expand = Expansion(gradient.network, columns=gradient.columns, rows=rows)
         self.hidden = [empty(len(bias), rows) for _, bias in gradient.layers[:-1]]
         self.output = empty(len(gradient.layers[-1][1]), rows)
         self.slopes = [empty(hidden.shape) for hidden in self.hidden[:2]]
-        self.dropout = Dropout(self.hidden[0] if self.hidden else self.output, share=gradient.dropout)
+        units = len(self.hidden[0]) if self.hidden else 0
+        self.dropout = Dropout(units, rows=all_rows, part=part, share=gradient.dropout, like=self.output)
 
     def forward(self, columns: Tensor, layers: Layers) -> Tensor:
         """Return the output, (outputs, n). ``hidden`` then holds what each later layer was given."""
@@ -78,15 +90,15 @@ class _Batch:
         torch.mm(slope, self.expand.features.t(), out=weight)
 
 
-def _slope(output: Tensor, target: Tensor, *, task: Task) -> Tensor:
-    """Slope of the mean loss by the output, (outputs, n): of classes, their probability less the truth."""
+def _slope(output: Tensor, target: Tensor, *, rows: int, task: Task) -> Tensor:
+    """Slope of the mean loss over ``rows`` by the output, (outputs, n): probability less truth, for classes."""
     if len(output) > 1:
         slope = torch.softmax(output, 0)
         slope.scatter_add_(0, target.long().unsqueeze(0), torch.full_like(slope[:1], -1))
-        return slope.div_(len(target))
+        return slope.div_(rows)
     if task == "classification":
-        return torch.sigmoid(output).sub_(target).div_(len(target))
-    return torch.sub(output, target).mul_(2 / len(target))
+        return torch.sigmoid(output).sub_(target).div_(rows)
+    return torch.sub(output, target).mul_(2 / rows)
 
 
 def _pairs(parameters: list[Tensor]) -> Layers:
