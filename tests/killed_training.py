@@ -40,11 +40,11 @@ ALWAYS, NEVER = 1e-9, 1e9
 FAILED = 1
 
 
-def make_job(path: Path | None, *, seconds: float = ALWAYS) -> TrainingJob:
+def make_job(path: Path | None, *, seconds: float = ALWAYS, rows: int = 190) -> TrainingJob:
     """Three epochs of 10 steps, the last of each smaller than the others, with dropout."""
     random_numbers = np.random.default_rng(0)
-    columns = random_numbers.random((190, 3), dtype=np.float32)
-    rows = ScaledRows(columns=columns, target=(columns.sum(1) > 1.5).astype(np.float32))
+    columns = random_numbers.random((rows, 3), dtype=np.float32)
+    both = ScaledRows(columns=columns, target=(columns.sum(1) > 1.5).astype(np.float32))
     recipe = Recipe(
         epochs=3,
         batch_size=20,
@@ -60,8 +60,8 @@ def make_job(path: Path | None, *, seconds: float = ALWAYS) -> TrainingJob:
         architecture=Architecture("small", 2, 8),
         task="classification",
         recipe=recipe,
-        train=rows,
-        validation=rows,
+        train=both,
+        validation=both,
         target_scale=TargetScale(),
         reference_features=np.ones((1, 9)),
         checkpoint=CheckpointPlan(path=path, seconds=seconds, run="this") if path else None,

@@ -4,6 +4,7 @@ gloo between processors, NCCL where there is a GPU for each rank.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -111,7 +112,7 @@ def join(place: Place, *, seconds: float) -> Iterator[Group]:
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
             f"all {place.size} ranks must meet within {seconds:g} s, however: rank {place.rank} waited in vain: "
-            f"{first_line(error)}. Start the others, or raise --rank-seconds."
+            f"{_fact(error)}. Start the others, or raise --rank-seconds."
         ) from error
     yield Group(place, store=store)
     dist.destroy_process_group()
@@ -124,5 +125,10 @@ def _one_line_errors(place: Place) -> Iterator[None]:
     except RuntimeError as error:
         raise TrainingError(
             f"all {place.size} ranks must live until the end, however: rank {place.rank} lost another: "
-            f"{first_line(error)}. Start them again, with --resume if there is a checkpoint."
+            f"{_fact(error)}. Start them again, with --resume if there is a checkpoint."
         ) from error
+
+
+def _fact(error: Exception) -> str:
+    """Return the fact in an error of torch's: no places in C++ before it, no advice and no greetings after it."""
+    return re.sub(r"^(\[[^\]]*\] *)+", "", first_line(error)).partition(". ")[0].rstrip(".")
