@@ -12,6 +12,8 @@ import socket
 import sys
 from pathlib import Path
 
+from torch import Tensor
+
 from tests.killed_training import make_job
 from training.errors import TrainingError
 from training.fitting import train
@@ -57,10 +59,10 @@ def work(scenario: str, place: Place, *, rows: int, folder: Path, last: str) -> 
 def _fail_at(step: int, group: Group, number: signal.Signals) -> None:
     add_up, steps = group.add_up, iter(range(step))
 
-    def fail(*arguments: object) -> None:
+    def fail(numbers: Tensor) -> None:
         if next(steps, None) is None:
             os.kill(os.getpid(), number)
-        add_up(*arguments)  # type: ignore[arg-type]
+        add_up(numbers)
 
     group.add_up = fail  # type: ignore[method-assign]
 

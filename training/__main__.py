@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.checkpoints.folder import check_folder
 from training.errors import TrainingError
 from training.options import TrainingOptions, parse_options
 from training.ranks.place import Place, find_place
@@ -58,6 +59,8 @@ def _fit(options: TrainingOptions, place: Place) -> None:
     if not place.is_first:
         _follow(options, place)
         return
+    if options.checkpoints is not None:
+        check_folder(options.checkpoints)
     with show_training(options) as progress:
         progress.show_stage("loading the libraries")
         from training.columns.show import show_table

@@ -14,9 +14,9 @@ from typing import Literal, NoReturn, get_args
 from service.contract.names import DEFAULT_ARCHITECTURES
 from service.contract.policies import BLANKS
 from training.architectures import Architecture
-from training.checkpoints.folder import SECONDS_BETWEEN, CheckpointOptions, check_folder
+from training.checkpoints.folder import SECONDS_BETWEEN, CheckpointOptions
 from training.errors import UserError, quoted
-from training.ranks.place import SECONDS_TO_WAIT, find_place
+from training.ranks.place import SECONDS_TO_WAIT
 from training.table.values import ColumnOptions, ReadOptions
 
 Command = Literal["fit", "inspect"]
@@ -195,15 +195,12 @@ def _checkpoints(given: argparse.Namespace) -> CheckpointOptions | None:
             f"--checkpoint and --resume must name the same folder, however: {given.checkpoint} and {given.resume}. "
             "Correct one: a run goes on in the folder that it began in."
         )
-    options = CheckpointOptions(
+    return CheckpointOptions(
         folder=folders.pop(),
         seconds=given.checkpoint_seconds or SECONDS_BETWEEN,
         begins=given.checkpoint is not None,
         resumes=given.resume is not None,
     )
-    if find_place().is_first:  # which alone reads and writes it
-        check_folder(options)
-    return options
 
 
 def _separator(text: str) -> str:

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
+from service.contract.names import count_features
 from training.architectures import DROPOUT, WEIGHT_DECAY, Architecture, choose_recipe
+from training.checkpoints.folder import CheckpointPlan
 from training.network import Network, Products, feature_moments
 from training.process import ScaledRows, TargetScale, TrainingJob
 from training.ranks.group import Group
@@ -20,6 +22,8 @@ from training.step.descent import Descent
 
 Epoch = Callable[[], object]
 RATE = 1e-3
+ENDLESS = 1_000_000
+"""Epochs."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +57,21 @@ def make_epochs(architecture: Architecture, rows: Rows, *, batch_size: int) -> d
     }
 
 
-def make_descent(architecture: Architecture, rows: Rows, *, batch_size: int) -> Descent:
-    """Return the steps of a training as ``training.fitting`` makes them."""
-    network = Network(
-        features=rows.features().shape[1], depth=architecture.depth, width=architecture.width
-    )  # outputs: 1
-    mean, deviation = feature_moments(rows.columns)
-    network.standardise(mean=mean, deviation=deviation)
-    average = Network(features=len(mean), depth=architecture.depth, width=architecture.width)
+def make_job(
+    architecture: Architecture, rows: Rows, *, batch_size: int, checkpoint: CheckpointPlan | None = None
+) -> TrainingJob:
+    """Return a training that has no end: what it is measured for comes earlier."""
     scaled = ScaledRows(columns=rows.columns.numpy(), target=rows.target.numpy())
-    job = TrainingJob(
+    columns = rows.columns.shape[1]
+    return TrainingJob(
         architecture=architecture,
         task="classification",
         recipe=choose_recipe(
             architecture,
             task="classification",
             rows=len(rows.target),
-            columns=rows.columns.shape[1],
-            epochs=1000,
+            columns=columns,
+            epochs=ENDLESS,
             batch_size=batch_size,
             learning_rate=RATE,
             seed=0,
@@ -78,9 +79,20 @@ def make_descent(architecture: Architecture, rows: Rows, *, batch_size: int) -> 
         train=scaled,
         validation=scaled,
         target_scale=TargetScale(),
-        reference_features=np.zeros((1, len(mean))),
+        reference_features=np.zeros((1, count_features(columns))),
+        checkpoint=checkpoint,
     )
-    return Descent(network, average, job=job, group=Group(Place()))
+
+
+def make_descent(architecture: Architecture, rows: Rows, *, batch_size: int, group: Group | None = None) -> Descent:
+    """Return the steps of a training as ``training.fitting`` makes them."""
+    mean, deviation = feature_moments(rows.columns)
+    network, average = (
+        Network(features=len(mean), depth=architecture.depth, width=architecture.width) for _ in range(2)
+    )
+    network.standardise(mean=mean, deviation=deviation)
+    job = make_job(architecture, rows, batch_size=batch_size)
+    return Descent(network, average, job=job, group=group or Group(Place()))
 
 
 def _ours(architecture: Architecture, rows: Rows, *, batch_size: int) -> Epoch:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.contract.card import Recipe
-from training.checkpoints.folder import CheckpointOptions, keep_checkpoints
+from training.checkpoints.folder import CheckpointOptions, check_folder, keep_checkpoints
 from training.checkpoints.identity import NetworkIdentity, RunIdentity
 from training.errors import TrainingError, UserError
 from training.options import parse_options
@@ -152,17 +152,20 @@ def test_the_folder_is_looked_at_before_anything_is_read(
 ) -> None:
     folder = tmp_path / "kept"
     there(folder)
+    asked = parse_options([*options, str(folder)]).checkpoints
+    assert asked is not None
     with pytest.raises(UserError, match=words) as told:
-        parse_options([*options, str(folder)])
+        check_folder(asked)
     assert "\n" not in str(told.value)
 
 
 def test_both_options_with_one_folder_begin_or_go_on(tmp_path: Path) -> None:
     folder = str(tmp_path / "kept")
-    both = ["--checkpoint", folder, "--resume", folder]
-    assert parse_options(both).checkpoints is not None
+    both = parse_options(["--checkpoint", folder, "--resume", folder]).checkpoints
+    assert both is not None
+    check_folder(both)
     kill_in(tmp_path / "kept")
-    assert parse_options(both).checkpoints is not None
+    check_folder(both)
 
 
 @pytest.mark.parametrize(
