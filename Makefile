@@ -80,7 +80,7 @@ rolling: setup  ## replace two services under load, behind HAProxy and behind ng
 
 bench: bench-training bench-serving bench-shape bench-decoding  ## time training and serving against their peers, interleaved
 
-bench-training: setup  ## time training against scikit-learn
+bench-training: setup  ## time training against scikit-learn, a DataLoader loop and the matrix products alone
 	$(BIN)/python -m tests.bench.bench_training
 
 # Needs two processors that nobody else uses for twelve minutes, a release in the store, and Debian's wrk.

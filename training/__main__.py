@@ -2,11 +2,18 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from training.errors import TrainingError
+from training.checkpoints.folder import check_folder
+from training.errors import TrainingError, UserError
 from training.options import TrainingOptions, parse_options
+from training.ranks.place import Place, find_place
 from training.sweep.options import SweepOptions
+
+if TYPE_CHECKING:  # imports torch
+    from training.ranks.group import Group
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells count it."""
@@ -21,22 +28,26 @@ def main() -> int:
     """Run the job; return its exit code."""
     for name, value in WAITING.items():  # read when the libraries load, here and in the processes that train
         os.environ.setdefault(name, value)
+    place = Place()
     try:
         if sys.argv[1:2] == ["score"]:
             _score(sys.argv[2:])
             return 0
+        place = find_place()
         options = parse_options()
         if options.command == "inspect":
             _inspect(options)
         elif options.sweep is not None:
-            _sweep(options, options.sweep)
+            _sweep(options, options.sweep, place)
         else:
-            _fit(options)
+            _fit(options, place)
     except TrainingError as error:
-        print(error, file=sys.stderr)
+        if place.is_first:
+            print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("Stopped by Ctrl-C.", file=sys.stderr)
+        if place.is_first:
+            print("Stopped by Ctrl-C.", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -57,27 +68,63 @@ def _inspect(options: TrainingOptions) -> None:
     show_table(look_at_table(options), most_features=options.most_features)
 
 
-def _fit(options: TrainingOptions) -> None:
+def _fit(options: TrainingOptions, place: Place) -> None:
     # Imported here: bad options are answered at once, and the reader knows what goes on in the seconds of imports.
     from training.console import show_summary, show_training
 
+    if not place.is_first:
+        _follow(options, place)
+        return
+    if options.checkpoints is not None:
+        check_folder(options.checkpoints)
     with show_training(options) as progress:
         progress.show_stage("loading the libraries")
         from training.columns.show import show_table
         from training.run import run_training
 
-        summary = run_training(
-            options,
-            on_stage=progress.show_stage,
-            on_table=lambda decided: show_table(decided, most_features=options.most_features),
-            on_epoch=progress.show_epoch,
-        )
+        with _ranks(options, place) as group:
+            summary = run_training(
+                options,
+                on_stage=progress.show_stage,
+                on_table=lambda decided: show_table(decided, most_features=options.most_features),
+                on_epoch=progress.show_epoch,
+                group=group,
+            )
+    assert summary is not None
     show_summary(summary)
     if options.summary is not None:
         _write(options.summary, summary.model_dump_json(indent=2, exclude_none=True))
 
 
-def _sweep(options: TrainingOptions, asked: SweepOptions) -> None:
+def _follow(options: TrainingOptions, place: Place) -> None:
+    """Train with the first rank, which shows and saves what comes of it."""
+    with _ranks(options, place) as group:
+        from training.run import run_training
+
+        run_training(
+            options,
+            on_stage=lambda stage: None,
+            on_table=lambda decided: None,
+            on_epoch=lambda architecture, entry: None,
+            group=group,
+        )
+
+
+def _ranks(options: TrainingOptions, place: Place) -> "AbstractContextManager[Group | None]":
+    """Return the group of ranks; without ``torchrun`` there is none, and torch is left to the process that trains."""
+    if not place.launched:
+        return nullcontext()
+    from training.ranks.ending import joined
+
+    return joined(place, seconds=options.rank_seconds)
+
+
+def _sweep(options: TrainingOptions, asked: SweepOptions, place: Place) -> None:
+    if place.size > 1:
+        raise UserError(
+            f"sweep must be one process, which starts others itself, however: torchrun started {place.size}. Start it "
+            "without torchrun, with --jobs or --backend dask."
+        )
     from training.sweep.show import show_curve, show_sweeping
 
     with show_sweeping(asked) as progress:

@@ -180,7 +180,7 @@ def _make_card(
         train_seconds=result.seconds.wall,
         processor_seconds=result.seconds.processor,
         threads=job.threads,
-        disturbed=result.seconds.disturbed,
+        disturbed=result.disturbed,
         peak_memory_bytes=result.memory.peak,
         network_memory_bytes=result.memory.network,
         libraries={**{name: version(name) for name in LIBRARIES}, "python": platform.python_version()},

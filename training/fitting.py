@@ -10,27 +10,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from service.contract.card import EpochTrace
-from training.cost.memory import PeakMemory
+from training.checkpoints.keeper import Keeper
+from training.checkpoints.state import Progress, TrainingState
+from training.cost.memory import MemoryUse, PeakMemory
 from training.cost.seconds import Seconds
 from training.errors import TrainingError
-from training.network import EVALUATION_ROWS, Gradient, Network, Products, feature_moments, flatten, summed_loss
+from training.network import EVALUATION_ROWS, Network, Products, feature_moments, summed_loss
 from training.process import TrainingJob, TrainingResult
+from training.ranks.group import Group
+from training.ranks.place import Place
+from training.step.descent import Descent
 
-WARM_UP = 0.2
-"""Share of all steps in which the learning rate rises; it falls along a cosine afterwards (Smith and Topin, 2019)."""
-LOWEST_RATE = 0.01
-"""First and last learning rate, as a share of the highest."""
-AVERAGED_EPOCHS = 1.0
-"""The kept weights are an exponential average over about this many epochs of steps."""
 FLAT = 0.01
 """A validation loss within 1 % of the previous one has not moved."""
 
 
-def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
+def train(
+    job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace], None], group: Group | None = None
+) -> TrainingResult:
     """Train for all epochs of the job's recipe and return the averaged weights of the best one.
 
-    ``on_epoch`` hears of every epoch as it ends. Same job, machine and number of threads: same weights.
+    ``on_epoch`` hears of every epoch as it ends. Same job, machine and number of threads: same weights. All ranks of a
+    ``group`` train the same job, and end with the same weights.
     """
+    group = group or Group(Place())
     torch.set_num_threads(job.threads)
     mean, deviation = feature_moments(torch.from_numpy(job.train.columns))
     memory.begin_network()
@@ -44,28 +47,30 @@ def train(job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrac
     network.standardise(mean=mean, deviation=deviation)
     if job.task == "classification":
         _begin_at_shares(network, torch.from_numpy(job.train.target))
+    network.to(group.device)
+    group.take_from_first(network.mean, network.deviation)
 
-    started = at = Seconds.now()
-    products = Products(job.train.columns.shape[1])
+    products = Products(job.train.columns.shape[1], device=group.device)
     average = copy.deepcopy(network)
-    descent = _Descent(network, average, products=products, job=job)
-    judge = _Judge(average, products=products, job=job)
-    best, kept = math.inf, descent.averages.clone()
-    trace: list[EpochTrace] = []
-    for _ in range(job.recipe.epochs):
-        entry = judge.look(train_loss=descent.run_epoch(), earlier=trace)
-        at, spent = (now := Seconds.now()), now - at
-        entry = entry.model_copy(update={"wall_seconds": spent.wall, "processor_seconds": spent.processor})
-        if entry.validation_loss < best:
-            best, kept = entry.validation_loss, descent.averages.clone()
-        trace.append(entry)
-        on_epoch(entry)
-    descent.averages.copy_(kept)
-    seconds = Seconds.now() - started
+    training = _Training(
+        descent=Descent(network, average, job=job, group=group),
+        judge=_Judge(average, products=products, job=job, group=group),
+        memory=memory,
+        keeper=Keeper(job.checkpoint),
+        group=group,
+    )
+    training.run(epochs=job.recipe.epochs, on_epoch=on_epoch)
+    seconds, use = training.seconds_of_epochs(), training.memory_use()
 
-    use = memory.use(copied=job.train.columns.nbytes + job.train.target.nbytes)  # each epoch's order of the rows
     state = average.arrays()  # float32: what follows turns the network into float64
-    return TrainingResult(state=state, reference=_answer(average, job), trace=trace, seconds=seconds, memory=use)
+    return TrainingResult(
+        state=state,
+        reference=_answer(average, job),
+        trace=training.trace,
+        seconds=seconds,
+        disturbed=group.size == 1 and seconds.disturbed,
+        memory=use,
+    )
 
 
 def _begin_at_shares(network: Network, target: Tensor) -> None:
@@ -82,76 +87,89 @@ def _begin_at_shares(network: Network, target: Tensor) -> None:
 def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:
     """Answer the job's reference rows in float64: probabilities, (m,) or (m, k), or values in the target's unit."""
     with torch.no_grad():
-        output = network.double()(torch.from_numpy(job.reference_features))
+        output = network.cpu().double()(torch.from_numpy(job.reference_features))
     if job.task == "classification":
         output = torch.softmax(output, 1) if job.outputs > 1 else torch.sigmoid(output)
     answers: NDArray[np.float64] = (output * job.target_scale.scale + job.target_scale.mean).numpy()
     return answers
 
 
-class _Descent:
-    """The gradient steps: one permuted copy of the rows an epoch, read in slices."""
+class _Training:
+    """The epochs of one network, from the start or from where an earlier process was killed."""
 
-    def __init__(self, network: Network, average: Network, *, products: Products, job: TrainingJob) -> None:
-        self.weights, self.averages = flatten(network), flatten(average)
-        self.gradient = Gradient(network, dropout=job.recipe.dropout, task=job.task)
-        self.products, self.recipe = products, job.recipe
-        self.columns, self.target = torch.from_numpy(job.train.columns), torch.from_numpy(job.train.target)
-        self.steps_in_epoch = math.ceil(len(self.target) / self.recipe.batch_size)
-        self.done = 0
-        self.momentum, self.squares = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        self.counter = torch.zeros(())
+    def __init__(self, *, descent: Descent, judge: "_Judge", memory: PeakMemory, keeper: Keeper, group: Group) -> None:
+        self.descent, self.judge, self.memory, self.keeper, self.group = descent, judge, memory, keeper, group
+        self.best_loss, self.best = math.inf, descent.averages.clone()
+        self.trace: list[EpochTrace] = []
+        self.started, self.seconds_before = Seconds.now(), Seconds(0.0, 0.0)
+        self.memory_before = MemoryUse(peak=0, data=0, network=0)
 
-    def run_epoch(self) -> float:
-        """Pass once over the rows in random order; return their mean loss."""
-        order = torch.randperm(len(self.target))
-        columns, target = self.columns[order], self.target[order]
-        size = self.recipe.batch_size
-        total = torch.zeros(())
-        for at in range(0, len(order), size):
-            total += self.gradient(self.products(columns[at : at + size]).t(), target[at : at + size])
-            self._descend()
-        return total.item() / len(order)
+    def run(self, *, epochs: int, on_epoch: Callable[[EpochTrace], None]) -> None:
+        """Run the epochs that are left, and leave the best one's weights in the averages."""
+        self._go_on()
+        for entry in self.trace:
+            on_epoch(entry)
+        while len(self.trace) < epochs:
+            loss = self.descent.run_epoch(after_step=lambda: self.keeper.write_if_due(self._state))
+            entry = self._with_seconds(self.judge.look(train_loss=loss, earlier=self.trace))
+            if entry.validation_loss < self.best_loss:
+                self.best_loss = entry.validation_loss
+                self.best.copy_(self.descent.averages)
+            self.trace.append(entry)
+            on_epoch(entry)
+        self.keeper.write(self._state)
+        self.descent.averages.copy_(self.best)
 
-    def _descend(self) -> None:
-        """One step of AdamW (Loshchilov and Hutter, 2019), and of the average.
+    def seconds(self) -> Seconds:
+        """Of this process and of those before it, as far as their checkpoints tell."""
+        return self.seconds_before + (Seconds.now() - self.started)
 
-        The operation beneath ``torch.optim.AdamW(fused=True)``: creating that class imports PyTorch's compiler, which
-        takes a second and is never used.
-        """
-        torch._fused_adamw_(
-            [self.weights],
-            [self.gradient.vector],
-            [self.momentum],
-            [self.squares],
-            [],
-            [self.counter.add_(1)],
-            lr=self.recipe.learning_rate * self._rate(),
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=self.recipe.weight_decay,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
+    def memory_use(self) -> MemoryUse:
+        """Return the highest of this process and of those before it."""
+        return self.memory.use(copied=self.descent.copied).most(self.memory_before)
+
+    def seconds_of_epochs(self) -> Seconds:
+        """Of those that have ended."""
+        wall = sum(entry.wall_seconds or 0.0 for entry in self.trace)
+        return Seconds(wall, sum(entry.processor_seconds or 0.0 for entry in self.trace))
+
+    def _with_seconds(self, entry: EpochTrace) -> EpochTrace:
+        """Add what has passed since the epochs before it, in this process and in one that was killed."""
+        spent = self.seconds() - self.seconds_of_epochs()
+        return entry.model_copy(update={"wall_seconds": spent.wall, "processor_seconds": spent.processor})
+
+    def _state(self) -> TrainingState:
+        progress = Progress(
+            run=self.keeper.run or "",
+            steps=self.descent.done,
+            rows=self.descent.rows,
+            best_loss=self.best_loss if self.trace else None,
+            trace=self.trace,
+            seconds=self.seconds(),
+            memory=self.memory_use(),
         )
-        self.done += 1
-        span = min(self.done, max(1.0, AVERAGED_EPOCHS * self.steps_in_epoch))
-        self.averages.lerp_(self.weights, 1 / span)
+        return self.descent.state(best=self.best, progress=progress)
 
-    def _rate(self) -> float:
-        """Share of the highest learning rate: a linear rise, then half a cosine."""
-        progress = self.done / (self.steps_in_epoch * self.recipe.epochs)
-        if progress < WARM_UP:
-            return max(LOWEST_RATE, progress / WARM_UP)
-        return max(LOWEST_RATE, (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2)
+    def _go_on(self) -> None:
+        state = self.keeper.read(group=self.group, parameters=self.best.numel())
+        if state is None:
+            return
+        self.descent.restore(state)
+        self.best.copy_(state.best)
+        progress = state.progress
+        self.trace = list(progress.trace)
+        self.best_loss = math.inf if progress.best_loss is None else progress.best_loss
+        self.seconds_before, self.memory_before = progress.seconds, progress.memory
 
 
 class _Judge:
     """Looks at the averaged weights after every epoch, on the validation rows."""
 
-    def __init__(self, network: Network, *, products: Products, job: TrainingJob) -> None:
-        self.network, self.products, self.task = network, products, job.task
-        self.columns, self.target = torch.from_numpy(job.validation.columns), torch.from_numpy(job.validation.target)
+    def __init__(self, network: Network, *, products: Products, job: TrainingJob, group: Group) -> None:
+        self.network, self.products, self.task, self.group = network, products, job.task, group
+        self.columns = torch.from_numpy(job.validation.columns).to(group.device)
+        self.target = torch.from_numpy(job.validation.target).to(group.device)
+        self.shape = (len(self.target), job.outputs) if job.outputs > 1 else (len(self.target),)
 
     def look(self, *, train_loss: float, earlier: list[EpochTrace]) -> EpochTrace:
         epoch = len(earlier) + 1
@@ -170,9 +188,15 @@ class _Judge:
         return entry.model_copy(update={"observation": _observe(entry, earlier=earlier)})
 
     def _output(self) -> Tensor:
+        """Of all rows: each rank computes a part of them."""
+        output = torch.zeros(self.shape, device=self.columns.device)
+        own = self.group.part(len(self.columns))
         with torch.no_grad():
-            parts = torch.split(self.columns, EVALUATION_ROWS)
-            return torch.cat([self.network(self.products(part)) for part in parts])
+            rows = zip(*(torch.split(of[own], EVALUATION_ROWS) for of in (self.columns, output)), strict=True)
+            for columns, part in rows:
+                part.copy_(self.network(self.products(columns)))
+        self.group.add_up(output)
+        return output
 
     def _accuracy(self, output: Tensor) -> float:
         """Share of the rows whose class is the likeliest. output: (n,) or (n, k) logits."""

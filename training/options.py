@@ -14,7 +14,9 @@ from typing import Literal, NoReturn, get_args
 from service.contract.names import DEFAULT_ARCHITECTURES
 from service.contract.policies import BLANKS
 from training.architectures import Architecture
+from training.checkpoints.folder import SECONDS_BETWEEN, CheckpointOptions
 from training.errors import UserError, quoted
+from training.ranks.place import SECONDS_TO_WAIT
 from training.sweep.options import SweepOptions, add_sweep_options, read_sweep_options
 from training.table.values import ColumnOptions, ReadOptions
 
@@ -48,6 +50,8 @@ class TrainingOptions:
     test_fraction: float
     minimum: dict[str, float]
     summary: Path | None
+    checkpoints: CheckpointOptions | None
+    rank_seconds: float
     sweep: SweepOptions | None
     """Of the command ``sweep`` alone."""
 
@@ -84,6 +88,8 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
         test_fraction=given.test_fraction,
         minimum=dict(given.minimum),
         summary=given.summary,
+        checkpoints=_checkpoints(given),
+        rank_seconds=given.rank_seconds,
         sweep=sweep,
     )
 
@@ -129,9 +135,25 @@ def _parser() -> OneLineParser:
         help=f"save nothing unless every architecture reaches this held-out {', '.join(GATED_METRICS)}",
     )  # fmt: skip
     add("--summary", type=Path, metavar="FILE", help="write the run's figures there as JSON")
+    _add_checkpoint_options(parser)
     _add_table_options(parser)
     add_sweep_options(parser)
     return parser
+
+
+def _add_checkpoint_options(parser: OneLineParser) -> None:
+    """Where a run that is killed can go on from."""
+    add = parser.add_argument_group("options of a run that may be killed").add_argument
+    add("--checkpoint", type=Path, metavar="FOLDER", help="keep there how far the run is, until its release is saved")
+    add("--resume", type=Path, metavar="FOLDER", help="go on with the run whose --checkpoint this was")
+    add(
+        "--checkpoint-seconds", type=_between("--checkpoint-seconds", 0, 1e6), metavar="SECONDS",
+        help=f"between two checkpoints ({SECONDS_BETWEEN:g})",
+    )  # fmt: skip
+    add(
+        "--rank-seconds", type=_between("--rank-seconds", 0, 1e6), default=SECONDS_TO_WAIT, metavar="SECONDS",
+        help="under torchrun: how long ranks wait for one that is silent (%(default)g)",
+    )  # fmt: skip
 
 
 def add_reading_options(add: Callable[..., object]) -> None:
@@ -178,6 +200,27 @@ def _add_table_options(parser: OneLineParser) -> None:
         "--most-features", type=_whole("--most-features", 1), default=MOST_FEATURES, metavar="NUMBER",
         help="refuse a table that makes more (%(default)s)",
     )  # fmt: skip
+
+
+def _checkpoints(given: argparse.Namespace) -> CheckpointOptions | None:
+    folders = {path for path in (given.checkpoint, given.resume) if path is not None}
+    if not folders:
+        if given.checkpoint_seconds is not None:
+            raise UserError(
+                "--checkpoint-seconds belongs to --checkpoint or --resume, however: it is given alone. Add one."
+            )
+        return None
+    if len(folders) > 1:
+        raise UserError(
+            f"--checkpoint and --resume must name the same folder, however: {given.checkpoint} and {given.resume}. "
+            "Correct one: a run goes on in the folder that it began in."
+        )
+    return CheckpointOptions(
+        folder=folders.pop(),
+        seconds=given.checkpoint_seconds or SECONDS_BETWEEN,
+        begins=given.checkpoint is not None,
+        resumes=given.resume is not None,
+    )
 
 
 def _separator(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,13 @@ from numpy.typing import NDArray
 from service.contract.card import EpochTrace, Recipe
 from service.contract.names import Task
 from training.architectures import Architecture
+from training.checkpoints.folder import CheckpointPlan
 from training.cost.memory import MemoryUse, PeakMemory
 from training.cost.seconds import Seconds
 from training.errors import TrainingError, first_line, interrupts_ignored
+
+if TYPE_CHECKING:  # imports torch
+    from training.ranks.group import Group
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class TargetScale:
 class TrainingJob:
     """What to train, on what. reference_features: (m, features) float64, rows to answer in float64.
 
-    outputs: 1, or one for each of three and more classes. threads: that it trains on.
+    outputs: 1, or one for each of three and more classes. threads: that it trains on. checkpoint: None: it can't go on
+    where it was killed.
     """
 
     architecture: Architecture
@@ -52,6 +58,7 @@ class TrainingJob:
     reference_features: NDArray[np.float64]
     outputs: int = 1
     threads: int = 1
+    checkpoint: CheckpointPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -59,13 +66,15 @@ class TrainingResult:
     """What the fresh process found.
 
     state: PyTorch's own arrays by name; reference: (m,) or (m, k) float64, PyTorch's answers for the job's
-    ``reference_features``; seconds: of all epochs.
+    ``reference_features``; seconds: of all epochs; disturbed: whether something else took a part of the processors,
+    which can't be told of ranks, who wait for each other.
     """
 
     state: dict[str, NDArray[np.float32]]
     reference: NDArray[np.float64]
     trace: list[EpochTrace]
     seconds: Seconds
+    disturbed: bool
     memory: MemoryUse
 
 
@@ -84,12 +93,30 @@ def run_job(job: TrainingJob, *, on_epoch: Callable[[EpochTrace], None]) -> Trai
         process.join()
         raise TrainingError(
             f"training '{job.architecture.name}' must end with a network, however: its process ended with exit code "
-            f"{process.exitcode}. Free memory and run again."
+            f"{process.exitcode}. Free memory and run again{_how_to_go_on(job)}."
         ) from error
     finally:
         process.kill()
         process.join()
         ours.close()
+
+
+def run_in_rank(job: TrainingJob, *, group: "Group", on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
+    """Run ``job`` in this process and the other ranks' together. Raise TrainingError if it fails in this one."""
+    from training.fitting import train
+
+    try:
+        return train(job, memory=PeakMemory(), on_epoch=on_epoch, group=group)
+    except (RuntimeError, MemoryError) as error:
+        raise _no_network(error) from error
+
+
+def _how_to_go_on(job: TrainingJob) -> str:
+    return f", with --resume {job.checkpoint.path.parent}" if job.checkpoint else ""
+
+
+def _no_network(error: Exception) -> TrainingError:
+    return TrainingError(f"training must end with a network, however: {first_line(error)}. Train a smaller one.")
 
 
 def _listen(connection: Connection, *, on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
@@ -111,8 +138,6 @@ def _work(connection: Connection) -> None:
         try:
             connection.send(train(connection.recv(), memory=memory, on_epoch=connection.send))
         except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError when memory is short
-            connection.send(
-                TrainingError(f"training must end with a network, however: {first_line(error)}. Train a smaller one.")
-            )
+            connection.send(_no_network(error))
         except TrainingError as error:
             connection.send(error)

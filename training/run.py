@@ -1,6 +1,10 @@
 """One training run, stage after stage: table, split, preprocessing, networks, graphs, baselines, gates, release."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +13,8 @@ from service.contract.names import Task, count_features
 from training import store
 from training.architectures import Architecture, choose_recipe
 from training.artefacts import Prepared, Trained, evaluation_files, make_trained, preprocessing_files
+from training.checkpoints.folder import keep_checkpoints
+from training.checkpoints.identity import NetworkIdentity, RunIdentity, digest_rows
 from training.columns.data import DataTable, best_possible_accuracy, fingerprint
 from training.columns.decide import DecidedTable, code_table
 from training.columns.size import check_features
@@ -20,8 +26,11 @@ from training.generate import generate_table
 from training.inspect import look_at_table
 from training.options import TrainingOptions
 from training.preprocessing import count_encoded, fit_preprocessing, scale
-from training.process import ScaledRows, TargetScale, TrainingJob, run_job
+from training.process import ScaledRows, TargetScale, TrainingJob, run_in_rank, run_job
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
+
+if TYPE_CHECKING:  # imports torch
+    from training.ranks.group import Group
 
 METRICS_OF: dict[Task, tuple[str, ...]] = {"classification": ("accuracy", "auc"), "regression": ("r2",)}
 
@@ -32,33 +41,47 @@ def run_training(
     on_stage: Callable[[str], None],
     on_table: Callable[[DecidedTable], None],
     on_epoch: Callable[[Architecture, EpochTrace], None],
-) -> TrainingSummary:
-    """Train what ``options`` asks for and save it.
+    group: "Group | None" = None,
+) -> TrainingSummary | None:
+    """Train what ``options`` asks for and save it; with the other ranks of ``group``, of which the first alone saves.
 
     ``on_stage`` hears what begins, ``on_epoch`` of every epoch, ``on_table`` of the columns of a table from a file.
     Raise UserError for a table or option that can't be used, TrainingError where a gate, a network or the store
-    refuses. Nothing is saved then.
+    refuses. Nothing is saved then. None: another rank saves.
     """
-    store.check_writable()
+    is_first = group is None or group.place.is_first
+    if is_first:
+        store.check_writable()
     on_stage("preparing the table")
     table, parts = _load(options, on_table=on_table)
     _check_gates_apply(options, task=table.task)
     prepared = _prepare(options, table, parts)
-    trained = {}
-    for job in _make_jobs(options, prepared, parts):
-        on_stage(f"training {job.architecture.name}")
-        result = run_job(job, on_epoch=lambda entry, job=job: on_epoch(job.architecture, entry))  # type: ignore[misc]
-        trained[job.architecture.name] = make_trained(prepared, job, result)
-    on_stage("fitting the baselines")
-    summary = _summarise(options, prepared, trained, _fit_baselines(options, prepared, parts))
-    _check_gates(options, summary)
-    on_stage("saving the release")
-    store.save_release(
-        prepared.release,
-        architectures={name: network.files for name, network in trained.items()},
-        preprocessing=preprocessing_files(prepared.preprocessing),
-        evaluation=evaluation_files(prepared, trained, summary),
-    )
+    jobs = _make_jobs(options, prepared, parts, processes=1 if group is None else group.place.local_size)
+    if group is not None:
+        group.check_same(_identify(jobs).digest())
+    with keep_checkpoints(options.checkpoints if is_first else None, partial(_identify, jobs)) as plans:
+        trained = {}
+        run = run_job if group is None else partial(run_in_rank, group=group)
+        for job in jobs:
+            on_stage(f"training {job.architecture.name}")
+            result = run(
+                replace(job, checkpoint=plans.get(job.architecture.name)),
+                on_epoch=lambda entry, job=job: on_epoch(job.architecture, entry),  # type: ignore[misc]
+            )
+            if is_first:
+                trained[job.architecture.name] = make_trained(prepared, job, result)
+        if not is_first:
+            return None
+        on_stage("fitting the baselines")
+        summary = _summarise(options, prepared, trained, _fit_baselines(options, prepared, parts))
+        _check_gates(options, summary)
+        on_stage("saving the release")
+        store.save_release(
+            prepared.release,
+            architectures={name: network.files for name, network in trained.items()},
+            preprocessing=preprocessing_files(prepared.preprocessing),
+            evaluation=evaluation_files(prepared, trained, summary),
+        )
     return summary
 
 
@@ -107,8 +130,11 @@ def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Pr
     )
 
 
-def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -> list[TrainingJob]:
-    """One job for each architecture. Raise UserError before any is run if one can't be."""
+def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows, *, processes: int) -> list[TrainingJob]:
+    """One job for each architecture. Raise UserError before any is run if one can't be.
+
+    processes: of this machine, that train each network together.
+    """
     mean = float(parts.train.target.mean()) if prepared.task == "regression" else 0.0
     target_scale = TargetScale(mean=mean, scale=prepared.target.scale)
     reference = prepared.reference_features()
@@ -134,7 +160,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -
             target_scale=target_scale,
             reference_features=reference,
             outputs=outputs,
-            threads=choose_threads(architecture.parameters(columns=columns, outputs=outputs)),
+            threads=choose_threads(architecture.parameters(columns=columns, outputs=outputs), processes=processes),
         )
         for architecture in options.architectures
     ]
@@ -144,6 +170,31 @@ def _scale_rows(prepared: Prepared, rows: LabelledRows, target: TargetScale) -> 
     return ScaledRows(
         columns=scale(prepared.preprocessing, rows.raw),
         target=((rows.target - target.mean) / target.scale).astype(np.float32),
+    )
+
+
+def _identify(jobs: list[TrainingJob]) -> RunIdentity:
+    """Say which run this is, to its checkpoints: all jobs have the same rows."""
+    first = jobs[0]
+    return RunIdentity(
+        torch=version("torch"),
+        task=first.task,
+        networks={
+            job.architecture.name: NetworkIdentity(
+                depth=job.architecture.depth, width=job.architecture.width, outputs=job.outputs, recipe=job.recipe
+            )
+            for job in jobs
+        },
+        rows=digest_rows(
+            {
+                "columns": first.train.columns,
+                "target": first.train.target,
+                "validation columns": first.validation.columns,
+                "validation target": first.validation.target,
+                "scale": np.array([first.target_scale.mean, first.target_scale.scale]),
+                "reference": first.reference_features,
+            }
+        ),
     )
 
 

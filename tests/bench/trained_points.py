@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from service.contract.card import Metrics
 from service.contract.curve import LATENCY_ROWS, CurvePoint, Memory, Shape
-from service.contract.names import Task, count_features
+from service.contract.names import Task
 from training.architectures import Architecture, choose_recipe
 from training.columns.codes import describe_numbers
 from training.columns.split import LabelledRows, split_target
@@ -56,7 +56,7 @@ def make_table(
 
 
 def use_one_thread() -> None:
-    """Train on one processor from now on: the training takes as many threads as it may have processors."""
+    """Compute on one processor from now on: training takes one thread anyway, and NumPy's gain nothing here."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
@@ -101,8 +101,7 @@ def _make_job(table: MadeTable, shape: Shape, *, rows: int, seed: int) -> Traini
         for part in parts
     )
     columns_in = learn.raw.shape[1]
-    width = shape.width or count_features(columns_in)  # without a hidden layer the features are what the output sees
-    architecture = Architecture(str(shape), shape.depth, width)
+    architecture = Architecture(str(shape), shape.depth, shape.width)
     recipe = choose_recipe(
         architecture,
         task=table.task,

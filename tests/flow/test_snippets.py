@@ -40,6 +40,13 @@ from loadtest import locustfile
 for words in json.loads(sys.argv[1]):
     assert all(hasattr(locustfile, user) for user in parse_options(words).user_classes), words
 """
+TORCHRUN_READS = """
+import json, sys
+from torch.distributed.run import parse_args
+for words in json.loads(sys.argv[1]):
+    given = parse_args(words)
+    print(json.dumps([given.training_script, given.training_script_args]))
+"""
 BENTOML_READS = """
 import click, json, sys
 from bentoml_cli.cli import cli
@@ -108,7 +115,7 @@ def test_the_shell_can_read_every_snippet(snippet: Snippet) -> None:
 
 
 def test_every_program_that_is_typed_is_checked_here() -> None:
-    assert set(typed()) == {"make", "python", "locust", "bentoml", *OF_THE_SHELL, *ELSEWHERE}
+    assert set(typed()) == {"make", "python", "torchrun", "locust", "bentoml", *OF_THE_SHELL, *ELSEWHERE}
 
 
 def test_every_make_target_that_is_typed_exists() -> None:
@@ -131,6 +138,13 @@ def test_modules_take_the_options_that_are_typed() -> None:
                 loadtest_options.parse(words)
             case _:
                 assert find_spec(module), module
+
+
+def test_torchrun_takes_the_options_that_are_typed_and_training_those_behind_them() -> None:
+    for line in run([sys.executable, "-c", TORCHRUN_READS, json.dumps(typed()["torchrun"])]).splitlines():
+        module, words = json.loads(line)
+        assert module == "training"
+        training_options.parse_options(words)
 
 
 def test_locust_takes_the_options_that_are_typed() -> None:

@@ -1,5 +1,6 @@
 """The training job's command line: what is wrong, in one line, before anything slow happens."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,9 @@ BAD = [
     ["sweep", "--output", "here", "--jobs", "0"],
     ["sweep", "--output", "here", "--minimum", "auc=0.5"],
     ["sweep", "--output", "here", "--summary", "summary.json"],
+    ["sweep", "--output", "here", "--checkpoint", "kept"],
+    ["sweep", "--output", "here", "--resume", "kept"],
+    ["sweep", "--output", "here", "--checkpoint", "kept", "--checkpoint-seconds", "5"],
     ["sweep", "--output", "here", "--backend", "ray"],
     ["sweep", "--output", "here", "--backend", "dask"],
     ["sweep", "--output", "here", "--address", "tcp://127.0.0.1:8786"],
@@ -109,3 +113,19 @@ def test_a_bad_option_ends_with_exit_code_2_and_no_traceback(tmp_path: Path) -> 
     )  # fmt: skip
     assert (ended.returncode, ended.stdout) == (2, "")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_sweep_under_torchrun_is_refused_and_the_first_rank_alone_says_so(tmp_path: Path) -> None:
+    of_both = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29400"}
+    ended = [
+        subprocess.run(
+            [sys.executable, "-m", "training", "sweep", "--output", str(tmp_path / "here")],
+            env={**os.environ, **of_both, "RANK": rank, "LOCAL_RANK": rank},
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )
+        for rank in ("0", "1")
+    ]  # fmt: skip
+    assert [process.returncode for process in ended] == [2, 2]
+    assert ended[0].stderr.startswith("sweep must be one process, which starts others itself, however: ")
+    assert ended[1].stderr == ""
+    assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
@@ -27,6 +28,14 @@ class MemoryUse:
     peak: int
     data: int
     network: int
+
+    def most(self, other: Self) -> "MemoryUse":
+        """Return the higher figure of each: of two processes that trained one network, one after the other."""
+        return MemoryUse(
+            peak=max(self.peak, other.peak),
+            data=max(self.data, other.data),
+            network=max(self.network, other.network),
+        )
 
 
 class PeakMemory:

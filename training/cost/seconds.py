@@ -31,6 +31,9 @@ class Seconds:
     def __sub__(self, earlier: Self) -> "Seconds":
         return Seconds(self.wall - earlier.wall, self.processor - earlier.processor)
 
+    def __add__(self, other: Self) -> "Seconds":
+        return Seconds(self.wall + other.wall, self.processor + other.processor)
+
     @property
     def disturbed(self) -> bool:
         """Whether something else took a part of the processors.
@@ -47,10 +50,10 @@ def count_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def choose_threads(weights: int) -> int:
+def choose_threads(weights: int, *, processes: int = 1) -> int:
     """Return how many threads train a network of so many weights best: one, or as many as there are processors.
 
     By size alone: the last digits of a sum depend on the threads that shared it, and the same seed is to give the same
-    weights.
+    weights. processes: that train it together on this machine, and share its processors.
     """
-    return 1 if weights < THREADED_WEIGHTS else min(MOST_THREADS, count_processors())
+    return 1 if weights < THREADED_WEIGHTS else max(1, min(MOST_THREADS, count_processors() // processes))

@@ -84,6 +84,12 @@ def _refuse_in_sweep(given: argparse.Namespace) -> None:
     for name, value in (("--minimum", given.minimum), ("--summary", given.summary)):
         if value:
             raise UserError(f"{name} must go with fit, however: sweep saves no release. Leave it out.")
+    for name in ("checkpoint", "resume", "checkpoint_seconds"):
+        if getattr(given, name) is not None:
+            raise UserError(
+                f"--{name.replace('_', '-')} must go with fit, however: sweep goes on with what is in --output. "
+                "Leave it out."
+            )
 
 
 def _numbers(option: str, text: str | None, lowest: int, highest: int) -> tuple[int, ...] | None:
