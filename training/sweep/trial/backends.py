@@ -82,9 +82,8 @@ def _end_with(sweep: int) -> None:
 
 
 def _on_cluster(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Ended[Key]]:
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
     with _connect(options) as client:
-        _check_workers(client, address=options.address)
+        _check_packages(client, address=options.address)
         with _watch(client, address=options.address), joblib.parallel_config(backend="dask", client=client):
             yield from _collect(trials, jobs=-1)
 
@@ -98,6 +97,7 @@ def _connect(options: SweepOptions) -> Iterator["Client"]:
             "--backend dask must find the package distributed, however: it is not installed. Install it, or leave "
             "--backend out."
         ) from None
+    logging.getLogger("distributed").handlers = [logging.NullHandler()]  # what goes wrong is said here, in one line
     try:
         client = Client(options.address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as error:
@@ -115,20 +115,30 @@ def _connect(options: SweepOptions) -> Iterator["Client"]:
                 client.close(timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
 
 
-def _check_workers(client: "Client", *, address: str | None) -> None:
-    """Raise UserError unless there are workers, and all of them have this version."""
+def _check_packages(client: "Client", *, address: str | None) -> None:
+    """Raise UserError unless there are workers, and all that take part have this version."""
     try:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except TimeoutError:
         raise UserError(
             f"a cluster must have workers, however: that of {address} has none. Start some with: dask worker {address}"
         ) from None
-    for worker, found in client.run(describe_worker, on_error="return").items():
+    # The scheduler reads what it hands out (distributed 2026.8), so that it needs the packages too.
+    answers = {"the scheduler": _ask_scheduler(client), **client.run(describe_worker, on_error="return")}
+    for name, found in answers.items():
         if found != describe_worker():
             raise UserError(
-                f"every worker must run this version of archscale, however: {worker} {_what_it_runs(found)}. Start it "
-                "in an environment with the same packages, with this folder in PYTHONPATH."
+                "the scheduler and every worker must run this version of archscale, however: "
+                f"{name} {_what_it_runs(found)}. Start it in an environment with the same packages, with this folder "
+                "in PYTHONPATH."
             )
+
+
+def _ask_scheduler(client: "Client") -> object:
+    try:
+        return client.run_on_scheduler(describe_worker)  # type: ignore[no-untyped-call]
+    except Exception as error:  # of whatever class it was there
+        return error
 
 
 def _what_it_runs(found: object) -> str:
@@ -152,7 +162,7 @@ def _watch(client: "Client", *, address: str | None) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, TrainingError):
             raise
-        raise _lost(address, f"{type(error).__name__}: {first_line(error)[:120]}") from None
+        raise _lost(address, _find_fault(client) or f"{type(error).__name__}: {first_line(error)[:120]}") from None
     finally:
         stop.set()
         watcher.join()
