@@ -30,9 +30,13 @@ $(STAMP): requirements/dev.txt requirements/tables.txt
 	$(INSTALL) --no-deps -r requirements/tables.txt
 	touch $@
 
-run: setup  ## train both architectures, serve them, load them, print the comparison and where the report is
+SWEEP = results/$(shell date -u +%Y%m%dt%H%M%S)-sweep
+run: SWEEP := $(SWEEP)
+run: setup  ## train both architectures, serve them, load them, print the comparison and how it grows, and where the pages are
 	$(BIN)/python -m training
 	$(BIN)/python -m loadtest --quick
+	$(BIN)/python -m training sweep --depth 0,2,5 --width 50,200 --seeds 2 --output $(SWEEP)
+	$(BIN)/python -m loadtest curve $(SWEEP)
 
 # Most tests wait for processes that they have started: three at a time keep two processors busy.
 PROCESSES ?= --numprocesses 3 --no-loadscope-reorder

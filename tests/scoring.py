@@ -13,8 +13,8 @@ import pytest
 from service.contract.card import Cell, ModelCard
 from tests.mixed_release import ROWS, TARGETS, make_card, make_graphs
 from tests.raw_columns import MIXED
+from training.score.file import Scorer
 from training.score.options import parse_score_options
-from training.score.release import Scorer
 from training.score.show import show_scoring
 
 NAMES = [feature.name for feature in MIXED]

@@ -62,6 +62,7 @@ class Meter:
     def __init__(self, architecture: str, route: str, release: str) -> None:
         self._labels = dict(zip(LABELS, (architecture, route, release), strict=True))
         REQUESTS.labels(**self._labels, status="200")
+        self._refusals: dict[int, Counter] = {}
         ROWS.labels(**self._labels)
         OUT_OF_RANGE.labels(**self._labels)
         UNKNOWN.labels(**self._labels)
@@ -101,4 +102,7 @@ class Meter:
 
     def refused(self, status: int) -> None:
         """Count a request that broke a rule."""
-        REQUESTS.labels(**self._labels, status=str(status)).inc()
+        counter = self._refusals.get(status)
+        if counter is None:
+            counter = self._refusals[status] = REQUESTS.labels(**self._labels, status=str(status))
+        counter.inc()

@@ -17,6 +17,8 @@ from service.http.queue import Queue
 
 SHORT_BYTES = 32 * 1024
 """A body of one row of features has 5 KB; one that is longer than this takes longer than a turn should."""
+FEW = 4
+"""So many bodies may wait however large they are."""
 MOST_AT_ONCE = 64
 """Short requests that are answered before the loop looks for more."""
 
@@ -60,7 +62,7 @@ class Turn:
     def is_hopeless(self, size: int, patience: float) -> bool:
         """Whether a request with so many bytes of body would wait too long, or find no room, if it came now.
 
-        patience: seconds that it may wait. A body that nothing waits beside has room, however large.
+        patience: seconds that it may wait. Where few wait there is room, however large the body.
         """
         return self._queue_for(size).seconds_until_last() > patience or self._is_crowded(size)
 
@@ -74,7 +76,7 @@ class Turn:
         return self._short if size <= SHORT_BYTES else self._long
 
     def _is_crowded(self, size: int) -> bool:
-        return self._bytes > 0 and self._bytes + size > self._most_bytes
+        return len(self) >= FEW and self._bytes + size > self._most_bytes
 
     def add(self, place: Place) -> None:
         """Answer a request when this turn ends, or soon after; refuse it if that is not soon enough."""

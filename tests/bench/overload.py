@@ -24,6 +24,7 @@ from loadtest.study.trial import Bench
 from loadtest.target.catalogue import read_examples
 from loadtest.target.server import Server, link_models, serve
 from service.contract.routes import predict_route
+from service.settings import ServiceSettings
 from tests.bench.bars import Bar, at_most, show
 from tests.bench.peers.bodies import as_json
 from tests.bench.peers.wrk import drive
@@ -35,7 +36,12 @@ DEADLINE_MS = 250.0
 SECONDS, WARM_UP_SECONDS = 6.0, 1.5
 """The queue is as long as it becomes after a deadline."""
 WRK_SECONDS = 4
-SETTINGS = {"ARCHSCALE_WORKERS": "1", "ARCHSCALE_DEADLINE_MS": f"{DEADLINE_MS:.0f}"}
+DEFAULT_WAITING = str(int(ServiceSettings.model_fields["max_waiting_bytes"].default))
+SETTINGS = {
+    "ARCHSCALE_WORKERS": "1",
+    "ARCHSCALE_DEADLINE_MS": f"{DEADLINE_MS:.0f}",
+    "ARCHSCALE_MAX_WAITING_BYTES": DEFAULT_WAITING,
+}
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from tests.mixed_release import ROWS
 from tests.patience import PATIENCE_SECONDS
 from tests.scoring import NAMES, assert_close, table, write
 from training.errors import UserError
+from training.score.file import Scorer
 from training.score.options import parse_score_options
-from training.score.release import Scorer
 from training.score.run import run_scoring
 
 

@@ -18,11 +18,10 @@ from service.contract.card import Cell
 from tests.mixed_release import ROWS
 from tests.scoring import KNOWN, NAMES, Score, assert_close, expected, make_scorer, read, scoring, table, write
 from training.errors import TrainingError, UserError
-from training.score.file import FileTask, ScoreSettings
+from training.score.file import FileTask, Scorer, ScoreSettings
 from training.score.journal import JOURNAL
 from training.score.options import Policies
 from training.score.processes import score_files
-from training.score.release import Scorer
 from training.table.values import ReadOptions
 
 UNKNOWN = ("--unknown-category", "ignore")

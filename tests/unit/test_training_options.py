@@ -94,6 +94,7 @@ BAD = [
     ["sweep", "--output", "here", "--backend", "dask"],
     ["sweep", "--output", "here", "--address", "tcp://127.0.0.1:8786"],
     ["sweep", "--output", "here", "--backend", "dask", "--address", "tcp://127.0.0.1:8786", "--jobs", "2"],
+    ["sweep", "--output", "here", "--backend", "dask", "--address", "scheduler"],
     ["sweep", "--output", "here", "--data", "data.csv"],
     ["predict"],
 ]

@@ -21,7 +21,6 @@ from training.score.measure.target import code_target
 from training.score.options import Policies
 from training.score.outputs import make_columns, opened_output, prediction_names
 from training.score.reading import ScoredFile
-from training.score.release import Scorer
 from training.table.values import ReadOptions
 
 PIECE_NUMBERS = 2**18
@@ -36,6 +35,14 @@ class FileTask:
 
     source: Path
     output: Path
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """An architecture of a release. pipeline: ``pipeline.onnx``, from coded raw values to predictions."""
+
+    card: ModelCard
+    pipeline: bytes
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def opened_output(path: Path, names: list[str]) -> Iterator[Output]:
 
 
 def _unwritable(path: Path, error: OSError) -> TrainingError:
-    reason = error.strerror or first_line(error)
+    reason = os.strerror(error.errno) if error.errno else first_line(error)  # Arrow's text has more
     return TrainingError(
         f"{quoted(str(path))} must be writable, however: {reason}. Free space there and run again: what is finished is "
         "kept."

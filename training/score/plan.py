@@ -21,7 +21,12 @@ WILD = frozenset("*?[")
 
 def plan_tasks(data: Sequence[str], output: Path) -> list[FileTask]:
     """Return the files to answer, in order, each with the file to write. Raise UserError where that is not clear."""
-    found = dict(_find_files(data))  # path -> its name below the folder that gets the outputs
+    try:
+        found = dict(_find_files(data))  # path -> its name below the folder that gets the outputs
+    except OSError as error:
+        raise UserError(
+            f"--data must name what can be looked at, however: {error.filename}: {error.strerror}. Correct it."
+        ) from error
     if is_table_name(output) and not output.is_dir():
         return [_single_task(list(found), output)]
     if output.suffix and not output.is_dir():

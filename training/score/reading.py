@@ -15,7 +15,7 @@ from training.table.points import check_points
 from training.table.read import open_source
 from training.table.values import ColumnValues, ReadOptions
 
-MOST_LISTED = 20
+MOST_LISTED = 8
 """Names of columns in a message."""
 BYTES_OF_AN_OFFSET = 4
 """What Arrow keeps of each text beside its characters."""

@@ -6,7 +6,6 @@ that it lists are there.
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import bentoml
@@ -18,20 +17,13 @@ from service.contract.card import CARD_FORMAT, ModelCard
 from service.contract.files import CARD_FILE, PIPELINE_FILE, ReleaseManifest, entry_name
 from service.contract.names import PREPROCESSING
 from training.errors import TrainingError, UserError, first_line, quoted
+from training.score.file import Scorer
 
 READ_FORMATS = (1, CARD_FORMAT)
 """Of cards. The first is that of cards that name none."""
 PREPROCESSING_ENTRY = entry_name(PREPROCESSING)
 LIST_RELEASES = f"List the releases with: bentoml models list {PREPROCESSING_ENTRY}"
 TRAIN_AGAIN = "Train again with: python -m training"
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """An architecture of a release. pipeline: ``pipeline.onnx``, from coded raw values to predictions."""
-
-    card: ModelCard
-    pipeline: bytes
 
 
 def open_scorer(*, release: str | None, architecture: str | None) -> Scorer:

@@ -57,6 +57,11 @@ def read_sweep_options(given: argparse.Namespace) -> SweepOptions | None:
             "--backend dask and --address belong together, however: one is given alone. "
             "Give both, such as --backend dask --address tcp://scheduler:8786."
         )
+    if given.address is not None and not re.fullmatch(r"(tcp|tls|wss?)://[^/\s]+:[0-9]+", given.address):
+        raise UserError(
+            f"--address must be that of a scheduler of Dask, however: {quoted(given.address)}. "
+            "Write for example tcp://scheduler:8786."
+        )
     if backend == "dask" and given.jobs is not None:
         raise UserError("--jobs is for this machine alone, however: --backend dask is given. Leave --jobs out.")
     return SweepOptions(

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from statistics import multimode
 
@@ -103,16 +104,17 @@ def _fill(
         return []
     failed = []
     listeners.on_stage("training")
-    for entry, answer in run_trials(_make_trials(planned, tables), asked):
-        found = pickle.loads(answer)
-        if isinstance(found, PointResult):
-            stored = _to_stored(entry.point, found, tables)
-            folder.add(stored)
-            there[_key(entry.point)] = stored
-            listeners.on_point(entry, stored.point)
-        else:
-            failed.append(_to_failed(entry.point, found.reason))
-            listeners.on_point(entry, failed[-1])
+    with closing(run_trials(_make_trials(planned, tables), asked)) as ended:
+        for entry, answer in ended:
+            found = pickle.loads(answer)
+            if isinstance(found, PointResult):
+                stored = _to_stored(entry.point, found, tables)
+                folder.add(stored)
+                there[_key(entry.point)] = stored
+                listeners.on_point(entry, stored.point)
+            else:
+                failed.append(_to_failed(entry.point, found.reason))
+                listeners.on_point(entry, failed[-1])
     return failed
 
 

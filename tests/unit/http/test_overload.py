@@ -3,7 +3,7 @@
 import pytest
 
 from service.answers.messages import overloaded
-from service.http.turn import SHORT_BYTES
+from service.http.turn import FEW, SHORT_BYTES
 from tests.adding import Adder, echo
 from tests.hand_turned import Client, HandLoop, HandService
 from tests.http_messages import named, read_replies, request, rows_body
@@ -49,12 +49,12 @@ def test_what_would_wait_too_long_is_refused_and_counted(
 
 
 def test_bodies_that_wait_are_bounded_by_their_bytes_too(adder: Adder, loop: HandLoop) -> None:
-    service = HandService(adder.responder, echo, loop, max_waiting_bytes=2 * len(LONG) + 10)
-    clients = [service.connect() for _ in range(4)]
+    service = HandService(adder.responder, echo, loop, max_waiting_bytes=(FEW + 1) * len(LONG) + 10)
+    clients = [service.connect() for _ in range(FEW + 3)]
     for client in clients:
         client.send(SLOW)
     service.settle()
-    assert sorted(statuses(client)[0] for client in clients) == [200, 200, 503, 503]
+    assert sorted(statuses(client)[0] for client in clients) == [200] * (FEW + 1) + [503] * 2
     refused = next(client for client in clients if statuses(client) == [503])
     (refusal,) = read_replies(refused.received)
     assert (refusal.json()["rule"], refusal.headers["retry-after"], refusal.closes) == ("room", "1", False)
@@ -63,12 +63,13 @@ def test_bodies_that_wait_are_bounded_by_their_bytes_too(adder: Adder, loop: Han
     assert statuses(refused) == [503, 200]
 
 
-def test_a_body_that_nothing_waits_beside_has_room_however_large(adder: Adder, loop: HandLoop) -> None:
+def test_few_bodies_have_room_however_large(adder: Adder, loop: HandLoop) -> None:
     service = HandService(adder.responder, echo, loop, max_waiting_bytes=10)
-    client = service.connect()
-    client.send(SLOW)
+    clients = [service.connect() for _ in range(FEW + 1)]
+    for client in clients:
+        client.send(SLOW)
     service.settle()
-    assert statuses(client) == [200]
+    assert [statuses(client) for client in clients] == [[200]] * FEW + [[503]]
 
 
 def test_in_an_empty_service_nothing_waits(service: HandService) -> None:

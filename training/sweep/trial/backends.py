@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,19 +30,19 @@ Ended = tuple[Key, bytes]
 """What a trial was for, and its pickled answer."""
 PENDING = "n_jobs + 1"
 """Trials handed out at once: one waits, so that no worker does. More would be bound to workers too early."""
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
 WORKERLESS_SECONDS = 20.0
 """A cluster without a worker for so long has lost them; one that restarts its workers takes less."""
 LOOK_SECONDS = 0.5
 
 
-def run_trials(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Ended[Key]]:
+def run_trials(trials: Iterable[Trial[Key]], options: SweepOptions) -> Generator[Ended[Key], None, None]:
     """Run all trials; yield each as it ends. Raise UserError for a cluster of no use, TrainingError if it dies."""
     run = _on_cluster if options.backend == "dask" else _on_this_machine
     return run(trials, options)
 
 
-def _on_this_machine(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Ended[Key]]:
+def _on_this_machine(trials: Iterable[Trial[Key]], options: SweepOptions) -> Generator[Ended[Key], None, None]:
     jobs = options.jobs or count_processors()
     of_loky = {"initializer": _begin_worker, "initargs": (os.getpid(),)} if jobs > 1 else {}
     try:
@@ -55,7 +55,10 @@ def _on_this_machine(trials: Iterable[Trial[Key]], options: SweepOptions) -> Ite
         ) from None
 
 
-def _collect(trials: Iterable[Trial[Key]], *, jobs: int) -> Iterator[Ended[Key]]:
+def _collect(trials: Iterable[Trial[Key]], *, jobs: int) -> Generator[Ended[Key], None, None]:
+    warnings.filterwarnings("ignore", ".* tasks which .* have been cancelled")  # whoever stopped them knows
+    # On a cluster the rows go with each trial: a worker need not share a disk.
+    warnings.filterwarnings("ignore", "Sending large graph")
     calls = (joblib.delayed(_run_named)(key, job) for key, job in trials)
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=PENDING)
     ended: Iterator[Ended[Key]] = parallel(calls)
@@ -81,10 +84,9 @@ def _end_with(sweep: int) -> None:
     os._exit(1)
 
 
-def _on_cluster(trials: Iterable[Trial[Key]], options: SweepOptions) -> Iterator[Ended[Key]]:
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
+def _on_cluster(trials: Iterable[Trial[Key]], options: SweepOptions) -> Generator[Ended[Key], None, None]:
     with _connect(options) as client:
-        _check_workers(client, address=options.address)
+        _check_packages(client, address=options.address)
         with _watch(client, address=options.address), joblib.parallel_config(backend="dask", client=client):
             yield from _collect(trials, jobs=-1)
 
@@ -98,6 +100,7 @@ def _connect(options: SweepOptions) -> Iterator["Client"]:
             "--backend dask must find the package distributed, however: it is not installed. Install it, or leave "
             "--backend out."
         ) from None
+    logging.disable(logging.ERROR)  # what goes wrong is said here, in one line; Dask gives each logger its own handler
     try:
         client = Client(options.address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as error:
@@ -105,30 +108,37 @@ def _connect(options: SweepOptions) -> Iterator["Client"]:
             f"--address must be that of a scheduler of Dask, however: {options.address} does not answer as one "
             f"({first_line(error)[:120]}). Start one with: dask scheduler"
         ) from None
-    with warnings.catch_warnings():
-        # The rows go with each trial: a worker need not share a disk.
-        warnings.filterwarnings("ignore", "Sending large graph")
-        try:
-            yield client
-        finally:
-            with suppress(Exception):  # the cluster may be gone
-                client.close(timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+    try:
+        yield client
+    finally:
+        with suppress(Exception):  # the cluster may be gone
+            client.close(timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
 
 
-def _check_workers(client: "Client", *, address: str | None) -> None:
-    """Raise UserError unless there are workers, and all of them have this version."""
+def _check_packages(client: "Client", *, address: str | None) -> None:
+    """Raise UserError unless there are workers, and all that take part have this version."""
     try:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except TimeoutError:
         raise UserError(
             f"a cluster must have workers, however: that of {address} has none. Start some with: dask worker {address}"
         ) from None
-    for worker, found in client.run(describe_worker, on_error="return").items():
+    # The scheduler reads what it hands out (distributed 2026.8), so that it needs the packages too.
+    answers = {"the scheduler": _ask_scheduler(client), **client.run(describe_worker, on_error="return")}
+    for name, found in answers.items():
         if found != describe_worker():
             raise UserError(
-                f"every worker must run this version of archscale, however: {worker} {_what_it_runs(found)}. Start it "
-                "in an environment with the same packages, with this folder in PYTHONPATH."
+                "the scheduler and every worker must run this version of archscale, however: "
+                f"{name} {_what_it_runs(found)}. Start it in an environment with the same packages, with this folder "
+                "in PYTHONPATH."
             )
+
+
+def _ask_scheduler(client: "Client") -> object:
+    try:
+        return client.run_on_scheduler(describe_worker)  # type: ignore[no-untyped-call]
+    except Exception as error:  # of whatever class it was there
+        return error
 
 
 def _what_it_runs(found: object) -> str:
@@ -152,7 +162,7 @@ def _watch(client: "Client", *, address: str | None) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, TrainingError):
             raise
-        raise _lost(address, f"{type(error).__name__}: {first_line(error)[:120]}") from None
+        raise _lost(address, _find_fault(client) or f"{type(error).__name__}: {first_line(error)[:120]}") from None
     finally:
         stop.set()
         watcher.join()
