@@ -75,7 +75,7 @@ def _fit(options: TrainingOptions, place: Place) -> None:
     if not place.is_first:
         _follow(options, place)
         return
-    if options.checkpoints is not None:
+    if options.checkpoints is not None and not place.launched:  # ranks meet first: those that wait to meet hear nothing
         check_folder(options.checkpoints)
     with show_training(options) as progress:
         progress.show_stage("loading the libraries")

@@ -26,6 +26,7 @@ def joined(place: Place, *, seconds: float) -> Iterator[Group]:
         with join(place, seconds=seconds) as group:
             yield group
     except TrainingError as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if group.may_tell():
             print(error, file=sys.stderr)
         sys.stdout.flush()

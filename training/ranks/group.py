@@ -83,9 +83,12 @@ class Group:
             )
 
     def may_tell(self) -> bool:
-        """Whether no rank has told yet why the run ends: the first that asks may, and the others are silent."""
+        """Whether no rank has told yet why the run ends: the first that asks may, and the others are silent.
+
+        Before the ranks have met, one of each machine may.
+        """
         if self.store is None:
-            return self.place.is_first
+            return self.place.local_rank == 0
         try:
             return int(self.store.add(TOLD, 1)) == 1
         except RuntimeError:  # the store is gone: better twice than not at all
