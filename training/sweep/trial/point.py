@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from service.contract.curve import LATENCY_ROWS, Machine
 from service.contract.names import FEATURES, PREDICTION
-from training.cost.memory import PeakMemory
+from training.cost.memory import FINE_BYTES, PeakMemory
 from training.cost.seconds import Seconds, count_processors
 from training.errors import TrainingError, first_line
 from training.fitting import train
@@ -48,7 +48,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no part of the answer
     torch.set_num_threads(1)
-    memory = PeakMemory()
+    memory = PeakMemory(returned_bytes=FINE_BYTES)
     try:
         job = _receive(sys.stdin.buffer)
         _end_with_the_parent()
