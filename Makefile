@@ -30,8 +30,7 @@ $(STAMP): requirements/dev.txt requirements/tables.txt
 	$(INSTALL) --no-deps -r requirements/tables.txt
 	touch $@
 
-SWEEP = results/$(shell date -u +%Y%m%dt%H%M%S)-sweep
-run: SWEEP := $(SWEEP)
+run: SWEEP := results/$(shell date -u +%Y%m%dt%H%M%S)-sweep
 run: setup  ## train both architectures, serve them, load them, print the comparison and how it grows, and where the pages are
 	$(BIN)/python -m training
 	$(BIN)/python -m loadtest --quick

@@ -1,7 +1,7 @@
 """Heads that were parsed before, by their bytes: a client that keeps asking sends the same one again and again.
 
-What the parser made of a head it would make of the same bytes again, so that it need not be asked: of the 17 us that a
-request takes without its socket it takes 4. Kept is only what came whole, alone and in one piece.
+What the parser made of a head it would make of the same bytes again, so that it need not be asked: that saves 2 of the
+17 us that a request takes without its socket. Kept is only what came whole, alone and in one piece.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ NOT_KEPT = (b"x-request-id", b"traceparent", b"idempotency-key", b"date", DEADLI
 LENGTH = b"content-length"
 
 
-class Head(NamedTuple):
+class KnownHead(NamedTuple):
     """What a parser made of a head. target: path and query as sent; size: of the body, in bytes."""
 
     method: str
@@ -32,9 +32,9 @@ class KnownHeads:
     """Those of a worker's clients."""
 
     def __init__(self) -> None:
-        self._heads: dict[bytes, Head] = {}
+        self._heads: dict[bytes, KnownHead] = {}
 
-    def find(self, data: bytes) -> tuple[Head, bytes] | None:
+    def find(self, data: bytes) -> tuple[KnownHead, bytes] | None:
         """Return the head and the body of a request whose head is known; None unless ``data`` is just that request."""
         end = data.find(END, 0, LONGEST)
         head = self._heads.get(data[:end]) if end > 0 else None
@@ -58,4 +58,4 @@ class KnownHeads:
         ):
             if len(self._heads) >= MOST_KNOWN:
                 self._heads.clear()
-            self._heads[data[:end]] = Head(request.method, target, headers, size)
+            self._heads[data[:end]] = KnownHead(request.method, target, headers, size)
