@@ -6,6 +6,17 @@ from tests.simulated import Profile
 RELEASE = "20261124t144319-560c96"
 GAP_HALF_WIDTH = 0.005
 """Of the interval of a difference in accuracy: that of some 4,000 held-out rows."""
+RECIPE = Recipe(
+    epochs=20,
+    batch_size=80,
+    learning_rate=0.004,
+    weight_decay=0.1,
+    dropout=0.1,
+    seed=0,
+    optimizer="AdamW",
+    schedule="linear rise, then cosine",
+    selection="lowest validation loss",
+)
 
 
 def make_differences(profiles: tuple[Profile, ...]) -> dict[str, Difference]:
@@ -37,17 +48,7 @@ def make_card(profile: Profile) -> Description:
         bytes=4 * profile.parameters + 700,
         raw_features=[RawFeature(name="x1", minimum=0, maximum=1)],
         feature_names=["x1", "x1 x1"],
-        recipe=Recipe(
-            epochs=20,
-            batch_size=64,
-            learning_rate=0.01,
-            weight_decay=0.01,
-            dropout=0.1,
-            seed=0,
-            optimizer="AdamW",
-            schedule="one cycle",
-            selection="best validation loss",
-        ),
+        recipe=RECIPE,
         data=DataSource(
             source="generated",
             fingerprint="0",

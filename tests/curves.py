@@ -16,10 +16,10 @@ from service.contract.curve import (
     CurvePoint,
     Estimate,
     FailedPoint,
-    Front,
     Law,
     Machine,
     Memory,
+    ParetoFront,
     Shape,
 )
 from service.contract.names import Task
@@ -149,7 +149,7 @@ def _quality(points: list[CurvePoint]) -> float:
     return float(np.mean([value for value in values if value is not None]))
 
 
-def _find_fronts(full: dict[Shape, list[CurvePoint]], means: dict[Shape, float]) -> list[Front]:
+def _find_fronts(full: dict[Shape, list[CurvePoint]], means: dict[Shape, float]) -> list[ParetoFront]:
     costs: dict[Cost, Callable[[CurvePoint], float]] = {
         "latency_seconds": lambda point: point.latency_seconds[1],
         "network_memory_bytes": lambda point: point.memory.network_bytes,
@@ -162,7 +162,7 @@ def _find_fronts(full: dict[Shape, list[CurvePoint]], means: dict[Shape, float])
         for shape in sorted(cost, key=lambda shape: cost[shape]):
             if not kept or means[shape] > means[kept[-1]]:
                 kept.append(shape)
-        fronts.append(Front(against=against, shapes=kept))
+        fronts.append(ParetoFront(against=against, shapes=kept))
     return fronts
 
 

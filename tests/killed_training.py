@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 
-from service.contract.card import Recipe
+from tests.cards import RECIPE
 from training.architectures import Architecture
 from training.checkpoints.folder import CheckpointPlan
 from training.cost.memory import PeakMemory
@@ -46,17 +46,7 @@ def make_job(path: Path | None, *, seconds: float = ALWAYS, rows: int = 190) -> 
     random_numbers = np.random.default_rng(0)
     columns = random_numbers.random((rows, 3), dtype=np.float32)
     both = ScaledRows(columns=columns, target=(columns.sum(1) > 1.5).astype(np.float32))
-    recipe = Recipe(
-        epochs=3,
-        batch_size=20,
-        learning_rate=0.01,
-        weight_decay=0.1,
-        dropout=0.25,
-        seed=5,
-        optimizer="AdamW",
-        schedule="linear rise, then cosine",
-        selection="lowest validation loss",
-    )
+    recipe = RECIPE.model_copy(update={"epochs": 3, "batch_size": 20, "dropout": 0.25, "seed": 5})
     return TrainingJob(
         architecture=Architecture("small", 2, 8),
         task="classification",

@@ -18,8 +18,8 @@ from tests.killed_training import make_job
 from training.cost.memory import PeakMemory
 from training.errors import TrainingError
 from training.fitting import train
-from training.ranks.group import Group, join
-from training.ranks.place import Place
+from training.ranks.group import RankGroup, join_group
+from training.ranks.place import RankPlace
 
 SCENARIOS = {
     "alone": (1, 190, "complete"),
@@ -39,10 +39,10 @@ LAST_STEP = 13
 """Of a rank that is stopped or killed: in the second epoch."""
 
 
-def work(scenario: str, place: Place, *, rows: int, folder: Path, last: str) -> None:
+def work(scenario: str, place: RankPlace, *, rows: int, folder: Path, last: str) -> None:
     is_last = place.rank == place.size - 1
     try:
-        with join(place, seconds=PATIENT if last == "complete" else IMPATIENT) as group:
+        with join_group(place, seconds=PATIENT if last == "complete" else IMPATIENT) as group:
             if is_last and last in ("stopped", "killed"):
                 _fail_at(LAST_STEP, group, signal.SIGSTOP if last == "stopped" else signal.SIGKILL)
             job = make_job(folder / "state" if place.is_first else None, rows=rows)
@@ -56,7 +56,7 @@ def work(scenario: str, place: Place, *, rows: int, folder: Path, last: str) -> 
     (folder.parent / f"{scenario}-{place.rank}.json").write_text(json.dumps(record))
 
 
-def _fail_at(step: int, group: Group, number: signal.Signals) -> None:
+def _fail_at(step: int, group: RankGroup, number: signal.Signals) -> None:
     add_up, steps = group.add_up, iter(range(step))
 
     def fail(numbers: Tensor) -> None:
@@ -78,7 +78,7 @@ def begin(scenario: str, folder: Path, *, size: int, rows: int, last: str) -> li
         if children[rank] == 0:
             os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(size)}
             os.environ |= {"RANK": str(rank), "GLOO_SOCKET_IFNAME": "lo"}
-            place = Place(rank=rank, size=size, local_rank=rank, local_size=size, launched=True)
+            place = RankPlace(rank=rank, size=size, local_rank=rank, local_size=size, launched=True)
             work(scenario, place, rows=rows, folder=folder, last=last)
             os._exit(0)
     return children

@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.checkpoints.folder import check_folder
+from training.checkpoints.folder import check_checkpoints
 from training.errors import TrainingError, UserError
 from training.options import TrainingOptions, parse_options
-from training.ranks.place import Place, find_place
+from training.ranks.place import RankPlace, find_place
 from training.sweep.options import SweepOptions
 
 if TYPE_CHECKING:  # imports torch
-    from training.ranks.group import Group
+    from training.ranks.group import RankGroup
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells count it."""
@@ -28,7 +28,7 @@ def main() -> int:
     """Run the job; return its exit code."""
     for name, value in WAITING.items():  # read when the libraries load, here and in the processes that train
         os.environ.setdefault(name, value)
-    place = Place()
+    place = RankPlace()
     try:
         if sys.argv[1:2] == ["score"]:
             _score(sys.argv[2:])
@@ -68,7 +68,7 @@ def _inspect(options: TrainingOptions) -> None:
     show_table(look_at_table(options), most_features=options.most_features)
 
 
-def _fit(options: TrainingOptions, place: Place) -> None:
+def _fit(options: TrainingOptions, place: RankPlace) -> None:
     # Imported here: bad options are answered at once, and the reader knows what goes on in the seconds of imports.
     from training.console import show_summary, show_training
 
@@ -76,7 +76,7 @@ def _fit(options: TrainingOptions, place: Place) -> None:
         _follow(options, place)
         return
     if options.checkpoints is not None and not place.launched:  # ranks meet first: those that wait to meet hear nothing
-        check_folder(options.checkpoints)
+        check_checkpoints(options.checkpoints)
     with show_training(options) as progress:
         progress.show_stage("loading the libraries")
         from training.columns.show import show_table
@@ -96,7 +96,7 @@ def _fit(options: TrainingOptions, place: Place) -> None:
         _write(options.summary, summary.model_dump_json(indent=2, exclude_none=True))
 
 
-def _follow(options: TrainingOptions, place: Place) -> None:
+def _follow(options: TrainingOptions, place: RankPlace) -> None:
     """Train with the first rank, which shows and saves what comes of it."""
     with _ranks(options, place) as group:
         from training.run import run_training
@@ -110,7 +110,7 @@ def _follow(options: TrainingOptions, place: Place) -> None:
         )
 
 
-def _ranks(options: TrainingOptions, place: Place) -> "AbstractContextManager[Group | None]":
+def _ranks(options: TrainingOptions, place: RankPlace) -> "AbstractContextManager[RankGroup | None]":
     """Return the group of ranks; without ``torchrun`` there is none, and torch is left to the process that trains."""
     if not place.launched:
         return nullcontext()
@@ -119,7 +119,7 @@ def _ranks(options: TrainingOptions, place: Place) -> "AbstractContextManager[Gr
     return joined(place, seconds=options.rank_seconds)
 
 
-def _sweep(options: TrainingOptions, asked: SweepOptions, place: Place) -> None:
+def _sweep(options: TrainingOptions, asked: SweepOptions, place: RankPlace) -> None:
     if place.size > 1:
         raise UserError(
             f"sweep must be one process, which starts others itself, however: torchrun started {place.size}. Start it "

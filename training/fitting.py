@@ -11,14 +11,14 @@ from torch import Tensor
 
 from service.contract.card import EpochTrace
 from training.checkpoints.keeper import Keeper
-from training.checkpoints.state import Progress, TrainingState
+from training.checkpoints.state import TrainingProgress, TrainingState
 from training.cost.memory import MemoryUse, PeakMemory
 from training.cost.seconds import Seconds
 from training.errors import TrainingError
 from training.network import EVALUATION_ROWS, Network, Products, feature_moments, summed_loss
 from training.process import TrainingJob, TrainingResult
-from training.ranks.group import Group
-from training.ranks.place import Place
+from training.ranks.group import RankGroup
+from training.ranks.place import RankPlace
 from training.step.descent import Descent
 
 FLAT = 0.01
@@ -26,14 +26,14 @@ FLAT = 0.01
 
 
 def train(
-    job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace], None], group: Group | None = None
+    job: TrainingJob, *, memory: PeakMemory, on_epoch: Callable[[EpochTrace], None], group: RankGroup | None = None
 ) -> TrainingResult:
     """Train for all epochs of the job's recipe and return the averaged weights of the best one.
 
     ``on_epoch`` hears of every epoch as it ends. Same job, machine and number of threads: same weights. All ranks of a
     ``group`` train the same job, and end with the same weights.
     """
-    group = group or Group(Place())
+    group = group or RankGroup(RankPlace())
     torch.set_num_threads(job.threads)
     mean, deviation = feature_moments(torch.from_numpy(job.train.columns))
     memory.begin_network()
@@ -97,7 +97,9 @@ def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:
 class _Training:
     """The epochs of one network, from the start or from where an earlier process was killed."""
 
-    def __init__(self, *, descent: Descent, judge: "_Judge", memory: PeakMemory, keeper: Keeper, group: Group) -> None:
+    def __init__(
+        self, *, descent: Descent, judge: "_Judge", memory: PeakMemory, keeper: Keeper, group: RankGroup
+    ) -> None:
         self.descent, self.judge, self.memory, self.keeper, self.group = descent, judge, memory, keeper, group
         self.best_loss, self.best = math.inf, descent.averages.clone()
         self.trace: list[EpochTrace] = []
@@ -139,7 +141,7 @@ class _Training:
         return entry.model_copy(update={"wall_seconds": spent.wall, "processor_seconds": spent.processor})
 
     def _state(self) -> TrainingState:
-        progress = Progress(
+        progress = TrainingProgress(
             run=self.keeper.run or "",
             steps=self.descent.done,
             rows=self.descent.rows,
@@ -165,7 +167,7 @@ class _Training:
 class _Judge:
     """Looks at the averaged weights after every epoch, on the validation rows."""
 
-    def __init__(self, network: Network, *, products: Products, job: TrainingJob, group: Group) -> None:
+    def __init__(self, network: Network, *, products: Products, job: TrainingJob, group: RankGroup) -> None:
         self.network, self.products, self.task, self.group = network, products, job.task, group
         self.columns = torch.from_numpy(job.validation.columns).to(group.device)
         self.target = torch.from_numpy(job.validation.target).to(group.device)

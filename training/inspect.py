@@ -10,7 +10,7 @@ from training.table.values import ReadTable
 
 def look_at_table(options: TrainingOptions) -> DecidedTable:
     """Read ``options.data`` and decide its columns, with the split of ``fit``. Raise UserError with one line."""
-    return decide(read_table(options), options)
+    return decide_columns(read_table(options), options)
 
 
 def read_table(options: TrainingOptions) -> ReadTable:
@@ -22,7 +22,7 @@ def read_table(options: TrainingOptions) -> ReadTable:
     return table
 
 
-def decide(table: ReadTable, options: TrainingOptions) -> DecidedTable:
+def decide_columns(table: ReadTable, options: TrainingOptions) -> DecidedTable:
     """Decide a table's columns, with the split of ``fit``. Raise UserError with one line."""
     return decide_table(
         table,

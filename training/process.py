@@ -19,7 +19,7 @@ from training.cost.seconds import Seconds
 from training.errors import TrainingError, first_line, interrupts_ignored
 
 if TYPE_CHECKING:  # imports torch
-    from training.ranks.group import Group
+    from training.ranks.group import RankGroup
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def run_job(job: TrainingJob, *, on_epoch: Callable[[EpochTrace], None]) -> Trai
         ours.close()
 
 
-def run_in_rank(job: TrainingJob, *, group: "Group", on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
+def run_in_rank(job: TrainingJob, *, group: "RankGroup", on_epoch: Callable[[EpochTrace], None]) -> TrainingResult:
     """Run ``job`` in this process and the other ranks' together. Raise TrainingError if it fails in this one."""
     from training.fitting import train
 

@@ -30,7 +30,7 @@ from training.process import ScaledRows, TargetScale, TrainingJob, run_in_rank, 
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
 
 if TYPE_CHECKING:  # imports torch
-    from training.ranks.group import Group
+    from training.ranks.group import RankGroup
 
 METRICS_OF: dict[Task, tuple[str, ...]] = {"classification": ("accuracy", "auc"), "regression": ("r2",)}
 
@@ -41,7 +41,7 @@ def run_training(
     on_stage: Callable[[str], None],
     on_table: Callable[[DecidedTable], None],
     on_epoch: Callable[[Architecture, EpochTrace], None],
-    group: "Group | None" = None,
+    group: "RankGroup | None" = None,
 ) -> TrainingSummary | None:
     """Train what ``options`` asks for and save it; with the other ranks of ``group``, of which the first alone saves.
 

@@ -24,6 +24,7 @@ from bentoml.exceptions import BentoMLException
 from service.contract.files import ReleaseManifest, entry_name
 from service.contract.names import EVALUATION, PREPROCESSING
 from training.errors import TrainingError, first_line, interrupts_ignored
+from training.whole_file import force
 
 STAGING_PREFIX = "archscale-"
 LATEST = "latest"
@@ -84,7 +85,7 @@ def _publish(staging: Path, *, parts: list[str], version: str) -> None:
             folder = _models() / entry_name(part)
             folder.mkdir(exist_ok=True)
             os.rename(staging / entry_name(part) / version, folder / version)
-            _sync(folder)
+            force(folder)
         for part in parts:
             _write_latest(part, version, staging=staging)
     except BaseException:
@@ -120,16 +121,8 @@ def _write_latest(part: str, version: str, *, staging: Path) -> None:
 def _sync_tree(folder: Path) -> None:
     """Force a folder and all below it to the disk: a rename must not arrive there before what it names."""
     for path in folder.rglob("*"):
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        force(path)
+    force(folder)
 
 
 def _models() -> Path:

@@ -16,6 +16,7 @@ LATENCY_ROWS = (1, 64, 1024)
 
 Size = Literal["weights", "rows"]
 Measure = Literal["loss", "train_seconds", "network_memory_bytes", "latency_seconds"]
+"""Seconds of training are those of processors, over all epochs; the latency is that of one row."""
 
 
 class Shape(Frozen):
@@ -103,7 +104,7 @@ class Law(Frozen):
     """What it says, or why nothing is stated."""
 
 
-class Front(Frozen):
+class ParetoFront(Frozen):
     """Shapes at the full number of rows that no other beats in both quality and a cost, cheapest first."""
 
     against: Literal["latency_seconds", "network_memory_bytes", "train_seconds"]
@@ -132,7 +133,7 @@ class Choice(Frozen):
     margin: float
     candidates: list[Candidate]
     """By weights."""
-    fronts: list[Front]
+    fronts: list[ParetoFront]
     sentence: str
     command: str
     """What trains and releases it."""

@@ -19,8 +19,8 @@ from tests.bench.bars import Bar, show
 from tests.bench.training_loops import Rows, make_descent
 from tests.commands import ROOT
 from training.architectures import Architecture
-from training.ranks.group import Group, join
-from training.ranks.place import Place, find_place
+from training.ranks.group import RankGroup, join_group
+from training.ranks.place import RankPlace, find_place
 
 ROUNDS = 5
 ROWS, BATCH = 32_768, 4_096
@@ -34,14 +34,14 @@ def work(processor: int) -> int:
     torch.set_num_threads(1)
     place = find_place()
     if place.launched:
-        with join(place, seconds=120.0) as group:
+        with join_group(place, seconds=120.0) as group:
             print(json.dumps(measure(group)))
     else:
-        print(json.dumps(measure(Group(Place()))))
+        print(json.dumps(measure(RankGroup(RankPlace()))))
     return 0
 
 
-def measure(group: Group) -> float:
+def measure(group: RankGroup) -> float:
     """Return rows/s of the whole batch, after one epoch to warm up."""
     torch.manual_seed(0)
     rows = Rows(columns=torch.rand(ROWS, 20), target=torch.randint(2, (ROWS,)).float())

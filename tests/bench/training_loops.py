@@ -16,8 +16,8 @@ from training.architectures import DROPOUT, WEIGHT_DECAY, Architecture, choose_r
 from training.checkpoints.folder import CheckpointPlan
 from training.network import Network, Products, feature_moments
 from training.process import ScaledRows, TargetScale, TrainingJob
-from training.ranks.group import Group
-from training.ranks.place import Place
+from training.ranks.group import RankGroup
+from training.ranks.place import RankPlace
 from training.step.descent import Descent
 
 Epoch = Callable[[], object]
@@ -84,7 +84,7 @@ def make_job(
     )
 
 
-def make_descent(architecture: Architecture, rows: Rows, *, batch_size: int, group: Group | None = None) -> Descent:
+def make_descent(architecture: Architecture, rows: Rows, *, batch_size: int, group: RankGroup | None = None) -> Descent:
     """Return the steps of a training as ``training.fitting`` makes them."""
     mean, deviation = feature_moments(rows.columns)
     network, average = (
@@ -92,7 +92,7 @@ def make_descent(architecture: Architecture, rows: Rows, *, batch_size: int, gro
     )
     network.standardise(mean=mean, deviation=deviation)
     job = make_job(architecture, rows, batch_size=batch_size)
-    return Descent(network, average, job=job, group=group or Group(Place()))
+    return Descent(network, average, job=job, group=group or RankGroup(RankPlace()))
 
 
 def _ours(architecture: Architecture, rows: Rows, *, batch_size: int) -> Epoch:

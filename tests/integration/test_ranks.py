@@ -12,8 +12,8 @@ import pytest
 from tests.commands import ROOT
 from tests.patience import PATIENCE_SECONDS
 from training.errors import UserError
-from training.ranks.group import Group
-from training.ranks.place import Place, find_place
+from training.ranks.group import RankGroup
+from training.ranks.place import RankPlace, find_place
 
 TOLERANCE = 1e-4
 """Sums over the parts of a batch round differently in the last of seven digits; 30 steps of AdamW make more of that."""
@@ -87,17 +87,17 @@ def test_a_rank_that_does_not_come_or_hangs_is_waited_for_some_seconds(ranks: Ra
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_the_parts_of_a_batch_are_all_of_it_and_differ_by_one_at_most(size: int) -> None:
     for rows in range(20):
-        parts = [Group(Place(rank=rank, size=size)).part(rows) for rank in range(size)]
+        parts = [RankGroup(RankPlace(rank=rank, size=size)).part(rows) for rank in range(size)]
         assert [row for part in parts for row in range(rows)[part]] == list(range(rows))
         lengths = [part.stop - part.start for part in parts]
         assert max(lengths) - min(lengths) <= 1
 
 
 def test_the_place_is_what_torchrun_sets() -> None:
-    assert find_place({}) == Place()
+    assert find_place({}) == RankPlace()
     address = {"MASTER_ADDR": "host", "MASTER_PORT": "1"}
     given = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", **address}
-    assert find_place(given) == Place(rank=3, size=4, local_rank=1, local_size=2, launched=True)
+    assert find_place(given) == RankPlace(rank=3, size=4, local_rank=1, local_size=2, launched=True)
     for name, value in (("RANK", "4"), ("RANK", "x"), ("LOCAL_WORLD_SIZE", ""), ("MASTER_ADDR", "")):
         with pytest.raises(UserError, match="ranks must be started by torchrun"):
             find_place({**given, name: value})

@@ -9,23 +9,12 @@ from typing import Any
 
 import pytest
 
-from service.contract.card import Recipe
-from training.checkpoints.folder import CheckpointOptions, check_folder, keep_checkpoints
+from tests.cards import RECIPE
+from training.checkpoints.folder import CheckpointOptions, check_checkpoints, keep_checkpoints
 from training.checkpoints.identity import NetworkIdentity, RunIdentity
 from training.errors import TrainingError, UserError
 from training.options import parse_options
 
-RECIPE = Recipe(
-    epochs=20,
-    batch_size=80,
-    learning_rate=0.004,
-    weight_decay=0.1,
-    dropout=0.1,
-    seed=0,
-    optimizer="AdamW",
-    schedule="linear rise, then cosine",
-    selection="lowest validation loss",
-)
 SMALL = NetworkIdentity(depth=2, width=50, outputs=1, recipe=RECIPE)
 RUN = RunIdentity(torch="2.13.0", task="classification", networks={"small": SMALL}, rows="a" * 64)
 
@@ -50,7 +39,7 @@ def test_a_run_that_ends_leaves_no_folder_and_one_that_is_killed_can_be_gone_on_
     folder = tmp_path / "some/where"
     kill_in(folder)
     assert {path.name for path in folder.iterdir()} == {"run.json", "small.safetensors"}
-    (folder / "small.safetensors.77.partial").touch()
+    (folder / "small.safetensors.77.unfinished").touch()
     go_on(folder)
     assert not folder.exists()
 
@@ -155,7 +144,7 @@ def test_the_folder_is_looked_at_before_anything_is_read(
     asked = parse_options([*options, str(folder)]).checkpoints
     assert asked is not None
     with pytest.raises(UserError, match=words) as told:
-        check_folder(asked)
+        check_checkpoints(asked)
     assert "\n" not in str(told.value)
 
 
@@ -163,9 +152,9 @@ def test_both_options_with_one_folder_begin_or_go_on(tmp_path: Path) -> None:
     folder = str(tmp_path / "kept")
     both = parse_options(["--checkpoint", folder, "--resume", folder]).checkpoints
     assert both is not None
-    check_folder(both)
+    check_checkpoints(both)
     kill_in(tmp_path / "kept")
-    check_folder(both)
+    check_checkpoints(both)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.checkpoints.files import DRAFT, write_whole
+from training.checkpoints.files import write_checkpoint
 from training.checkpoints.identity import RunIdentity, first_difference
 from training.errors import UserError
+from training.whole_file import DRAFT
 
 RUN_FILE = "run.json"
 SECONDS_BETWEEN = 30.0
@@ -37,7 +38,7 @@ class CheckpointPlan:
     run: str
 
 
-def check_folder(options: CheckpointOptions) -> None:
+def check_checkpoints(options: CheckpointOptions) -> None:
     """Raise UserError where nothing can be begun in the folder, or gone on from: known before anything is read."""
     folder, holds = options.folder, _look(options.folder)
     if RUN_FILE in holds:
@@ -71,10 +72,10 @@ def keep_checkpoints(
         yield {}
         return
     run_file, identity = options.folder / RUN_FILE, identify()
-    check_folder(options)
+    check_checkpoints(options)
     if not run_file.exists():
         _make(options.folder)
-        write_whole(run_file, lambda draft: _write(draft, identity.model_dump_json(indent=2)))
+        write_checkpoint(run_file, lambda draft: _write(draft, identity.model_dump_json(indent=2)))
     with _alone(run_file):
         _check_same(run_file, identity)
         for name in _drafts(_look(options.folder)):

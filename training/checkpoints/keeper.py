@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from training.checkpoints.files import write_whole
+from training.checkpoints.files import write_checkpoint
 from training.checkpoints.folder import CheckpointPlan
 from training.checkpoints.state import TrainingState, read_state
 from training.errors import TrainingError
-from training.ranks.group import Group
+from training.ranks.group import RankGroup
 
 
 class Keeper:
@@ -20,7 +20,7 @@ class Keeper:
         self.parent = os.getppid()
         self.due = time.monotonic() + plan.seconds if plan else float("inf")
 
-    def read(self, *, group: Group, parameters: int) -> TrainingState | None:
+    def read(self, *, group: RankGroup, parameters: int) -> TrainingState | None:
         """Return what an earlier process wrote; None: nothing. Raise UserError where it is of no use.
 
         Ranks without a plan get what rank 0 has read.
@@ -44,5 +44,5 @@ class Keeper:
             return
         if os.getppid() != self.parent:  # the run was killed, and another one may go on from the folder by now
             raise TrainingError("training must be asked for by a run, however: that has ended.")
-        write_whole(self.plan.path, make().save)
+        write_checkpoint(self.plan.path, make().save)
         self.due = time.monotonic() + self.plan.seconds

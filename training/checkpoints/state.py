@@ -16,10 +16,10 @@ from training.cost.seconds import Seconds
 from training.errors import UserError, first_line
 
 PROGRESS = "progress"
-"""Name of the metadata that hold the ``Progress`` as JSON."""
+"""Name of the metadata that hold the ``TrainingProgress`` as JSON."""
 
 
-class Progress(Frozen):
+class TrainingProgress(Frozen):
     """Where in the training it is. run: digest of the ``RunIdentity``."""
 
     run: str
@@ -51,7 +51,7 @@ class TrainingState:
     loss: Tensor
     random: Tensor
     random_of_epoch: Tensor
-    progress: Progress
+    progress: TrainingProgress
 
     def save(self, path: Path) -> None:
         """Write the file, without a copy of the vectors. Raise SafetensorError where the system refuses."""
@@ -71,7 +71,7 @@ def read_state(content: bytes, *, path: Path, run: str | None, parameters: int) 
     try:
         tensors = safetensors.torch.load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        progress = Progress.model_validate_json(header["__metadata__"][PROGRESS])
+        progress = TrainingProgress.model_validate_json(header["__metadata__"][PROGRESS])
         state = TrainingState(**{name: tensors[name] for name in TENSORS}, progress=progress)
         if {state.weights.shape, state.best.shape} != {torch.Size([parameters])}:
             raise ValueError(f"it has {state.weights.numel()} weights, and the network has {parameters}")

@@ -9,21 +9,21 @@ from types import FrameType
 from typing import NoReturn
 
 from training.errors import TrainingError
-from training.ranks.group import Group, join
-from training.ranks.place import Place
+from training.ranks.group import RankGroup, join_group
+from training.ranks.place import RankPlace
 
 
 @contextmanager
-def joined(place: Place, *, seconds: float) -> Iterator[Group]:
-    """Yield the group of ranks. See ``join``.
+def joined(place: RankPlace, *, seconds: float) -> Iterator[RankGroup]:
+    """Yield the group of ranks. See ``join_group``.
 
     A rank that fails ends here, at once: what waits for others in the background would keep it. One of all ranks says
     why, the first that knows.
     """
-    group = Group(place)
+    group = RankGroup(place)
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        with join(place, seconds=seconds) as group:
+        with join_group(place, seconds=seconds) as group:
             yield group
     except TrainingError as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -16,24 +16,24 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from training.errors import TrainingError, UserError, first_line
-from training.ranks.place import Place
+from training.ranks.place import RankPlace
 
 TOLD = "archscale/told"
 DIGEST_BYTES = 32
 NOTHING = -1
 
 
-def choose_device(place: Place) -> torch.device:
+def choose_device(place: RankPlace) -> torch.device:
     """Return the GPU of this rank where there is one, else the processor."""
     if torch.cuda.is_available() and place.local_size <= torch.cuda.device_count():
         return torch.device("cuda", place.local_rank)
     return torch.device("cpu")
 
 
-class Group:
+class RankGroup:
     """The ranks that train together; every method but ``part`` is called by all of them, in the same order."""
 
-    def __init__(self, place: Place, *, store: Store | None = None) -> None:
+    def __init__(self, place: RankPlace, *, store: Store | None = None) -> None:
         self.place, self.size, self.store = place, place.size, store
         self.device = choose_device(place)
 
@@ -96,7 +96,7 @@ class Group:
 
 
 @contextmanager
-def join(place: Place, *, seconds: float) -> Iterator[Group]:
+def join_group(place: RankPlace, *, seconds: float) -> Iterator[RankGroup]:
     """Meet the other ranks, and leave them at the end. Raise TrainingError where some don't come within ``seconds``."""
     os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")  # NCCL's errors are raised, and end no process by a signal
     timeout = timedelta(seconds=seconds)
@@ -117,12 +117,12 @@ def join(place: Place, *, seconds: float) -> Iterator[Group]:
             f"all {place.size} ranks must meet within {seconds:g} s, however: rank {place.rank} waited in vain: "
             f"{_fact(error)}. Start the others, or raise --rank-seconds."
         ) from error
-    yield Group(place, store=store)
+    yield RankGroup(place, store=store)
     dist.destroy_process_group()
 
 
 @contextmanager
-def _one_line_errors(place: Place) -> Iterator[None]:
+def _one_line_errors(place: RankPlace) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:

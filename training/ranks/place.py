@@ -12,7 +12,7 @@ SECONDS_TO_WAIT = 300.0
 
 
 @dataclass(frozen=True)
-class Place:
+class RankPlace:
     """rank: of ``size``, 0 is the first; local_rank: of the ``local_size`` on this machine."""
 
     rank: int = 0
@@ -28,11 +28,11 @@ class Place:
         return self.rank == 0
 
 
-def find_place(environment: Mapping[str, str] = os.environ) -> Place:
+def find_place(environment: Mapping[str, str] = os.environ) -> RankPlace:
     """Return the place that ``torchrun`` gave, or that of a process on its own. Raise UserError where it is none."""
     given = [environment.get(name) for name in SET_BY_TORCHRUN]
     if given[0] is None or given[1] is None:
-        return Place()
+        return RankPlace()
     try:
         rank, size, local_rank, local_size = (int(text or "") for text in given[:4])
         if not (0 <= rank < size and 0 <= local_rank < local_size and all(given)):
@@ -43,4 +43,4 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
             f"ranks must be started by torchrun, which sets {', '.join(SET_BY_TORCHRUN)}, however: {found}. "
             "Start them so, or unset RANK and WORLD_SIZE."
         ) from None
-    return Place(rank=rank, size=size, local_rank=local_rank, local_size=local_size, launched=True)
+    return RankPlace(rank=rank, size=size, local_rank=local_rank, local_size=local_size, launched=True)

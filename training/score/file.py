@@ -19,7 +19,7 @@ from training.score.measure.drift import ColumnTally
 from training.score.measure.quality import QualityTally
 from training.score.measure.target import code_target
 from training.score.options import Policies
-from training.score.outputs import make_columns, opened_output, prediction_names
+from training.score.outputs import opened_output, prediction_columns, prediction_names
 from training.score.reading import ScoredFile
 from training.table.values import ReadOptions
 
@@ -80,7 +80,7 @@ class ScoreReport:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Answered:
     """Rows of a file that were answered, and about how many of its bytes they are."""
 
     task: FileTask
@@ -96,7 +96,7 @@ class Scored:
     report: ScoreReport
 
 
-Event = Progress | Scored
+Event = Answered | Scored
 
 
 class FileScorer:
@@ -135,8 +135,8 @@ class FileScorer:
             for block in file.blocks():
                 predictions = self._answer(block, file, report)
                 kept = [file.cells(block, name) for name in self.settings.keep]
-                output.add(kept + make_columns(predictions, self.card))
-                yield Progress(task, block.num_rows, file.count_bytes(block))
+                output.add(kept + prediction_columns(predictions, self.card))
+                yield Answered(task, block.num_rows, file.count_bytes(block))
             if not report.rows:
                 raise UserError(f"{task.source.name}: a table must have rows, however: it has none. Add rows.")
         yield Scored(task, report)

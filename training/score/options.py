@@ -7,7 +7,8 @@ from typing import get_args
 
 from service.contract.policies import Policy, UnknownCategory
 from training.errors import UserError, quoted
-from training.options import OneLineParser, add_reading_options, take_reading_options
+from training.options import OneLineParser
+from training.table.reading_options import add_reading_options, take_reading_options
 from training.table.values import ReadOptions
 
 MOST_JOBS = 256

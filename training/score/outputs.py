@@ -15,13 +15,13 @@ from service.contract.card import ModelCard
 from service.contract.names import PREDICTION
 from training.errors import TrainingError, UserError, first_line, quoted
 from training.table.formats import PARQUET_ENDINGS
+from training.whole_file import DRAFT, force
 
 CSV_ENDING = ".csv"
 LABEL = "label"
 ROW_GROUP_ROWS = 2**18
 ROW_GROUP_BYTES = 2**25
 """A row group is written once it has so many rows or bytes: kept columns may be wide."""
-UNFINISHED = ".unfinished"
 
 
 def is_table_name(path: Path) -> bool:
@@ -45,7 +45,7 @@ def check_kept(keep: Sequence[str], card: ModelCard) -> None:
             )
 
 
-def make_columns(predictions: NDArray[np.float32], card: ModelCard) -> list[pa.Array]:
+def prediction_columns(predictions: NDArray[np.float32], card: ModelCard) -> list[pa.Array]:
     """Return the columns that ``prediction_names`` names. predictions: (n,), or (n, k) for k > 2 classes.
 
     The label is the second of two classes from the card's threshold on, the likeliest of several.
@@ -64,14 +64,14 @@ def make_columns(predictions: NDArray[np.float32], card: ModelCard) -> list[pa.A
 
 def unfinished_path(path: Path) -> Path:
     """Return where an output is written before it gets its name: beside it, hidden from readers of the folder."""
-    return path.with_name(f".{path.name}{UNFINISHED}")
+    return path.with_name(f".{path.name}{DRAFT}")
 
 
 def publish(path: Path) -> None:
     """Give an output that was written whole its name. Raise TrainingError where that can't be done."""
     try:
         os.replace(unfinished_path(path), path)
-        _sync(path.parent)
+        force(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -112,7 +112,7 @@ class Output:
         """Write all, and force it to the disk."""
         self.write()
         self.close()
-        _sync(self.unfinished)
+        force(self.unfinished)
 
     def close(self) -> None:
         """Close the file."""
@@ -163,11 +163,3 @@ def _remove(output: Output) -> None:
         output.close()
     with suppress(OSError):
         output.unfinished.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from service.contract.card import ModelCard
-from training.score.file import FileTask, Progress, ScoreReport, ScoreSettings
+from training.score.file import Answered, FileTask, ScoreReport, ScoreSettings
 from training.score.journal import Settings, Stamp, opened_journal
 from training.score.measure.drift import Shift, measure_shifts
 from training.score.measure.quality import Comparison, compare
@@ -37,7 +37,7 @@ def run_scoring(
     options: ScoreOptions,
     *,
     on_plan: Callable[[ModelCard, list[FileTask], int], None],
-    on_progress: Callable[[Progress], None],
+    on_progress: Callable[[Answered], None],
     on_file: Callable[[FileTask], None],
 ) -> ScoreSummary:
     """Answer the files that ``options`` name.
@@ -69,7 +69,7 @@ def run_scoring(
         report = ScoreReport()
         stamps = {task: Stamp.of(task.source) for task in left}
         for event in score_files(left, settings, jobs=options.jobs):
-            if isinstance(event, Progress):
+            if isinstance(event, Answered):
                 on_progress(event)
                 continue
             if journal is not None:

@@ -9,8 +9,7 @@ from rich.table import Table
 
 from service.contract.card import ModelCard
 from training.errors import quoted
-from training.score.file import FileTask
-from training.score.file import Progress as Answered
+from training.score.file import Answered, FileTask
 from training.score.measure.drift import LARGE_SHIFT, SMALL_SHIFT
 from training.score.measure.quality import Comparison
 from training.score.options import ScoreOptions
@@ -84,10 +83,10 @@ def show_scoring(options: ScoreOptions) -> None:
             options, on_plan=progress.show_plan, on_progress=progress.show_rows, on_file=progress.show_file
         )
         progress.bars.update(progress.bar, visible=False)
-    show_summary(summary, str(options.output))
+    show_scored(summary, str(options.output))
 
 
-def show_summary(summary: ScoreSummary, output: str) -> None:
+def show_scored(summary: ScoreSummary, output: str) -> None:
     """Print everything that the run found."""
     console = Console(highlight=False, soft_wrap=True)
     report = summary.report

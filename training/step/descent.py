@@ -6,10 +6,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from training.checkpoints.state import Progress, TrainingState
+from training.checkpoints.state import TrainingProgress, TrainingState
 from training.network import Network, flatten
 from training.process import TrainingJob
-from training.ranks.group import Group
+from training.ranks.group import RankGroup
 from training.step.gradient import Gradient
 
 WARM_UP = 0.2
@@ -23,7 +23,7 @@ AVERAGED_EPOCHS = 1.0
 class Descent:
     """The gradient steps of all epochs, and where among them it is."""
 
-    def __init__(self, network: Network, average: Network, *, job: TrainingJob, group: Group) -> None:
+    def __init__(self, network: Network, average: Network, *, job: TrainingJob, group: RankGroup) -> None:
         self.weights, self.averages = flatten(network), flatten(average)
         columns = job.train.columns.shape[1]
         self.gradient = Gradient(network, columns=columns, dropout=job.recipe.dropout, task=job.task)
@@ -68,7 +68,7 @@ class Descent:
         own = (self.columns.nbytes + self.target.nbytes) // self.group.size
         return own if self.columns.device.type == "cpu" else 0
 
-    def state(self, *, best: Tensor, progress: Progress) -> TrainingState:
+    def state(self, *, best: Tensor, progress: TrainingProgress) -> TrainingState:
         """Return all that ``restore`` needs: no copies, but from a GPU."""
         return TrainingState(
             weights=self.weights.cpu(),

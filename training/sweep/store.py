@@ -4,7 +4,7 @@ import fcntl
 import io
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from service.contract.card import Frozen, Metrics
 from service.contract.curve import CURVE_FILE, LATENCY_ROWS, Curve, CurvePoint, Machine, Memory, Shape
 from service.contract.names import Task
 from training.errors import TrainingError, UserError
+from training.whole_file import DRAFT, write_whole
 
 POINTS = "points"
-UNFINISHED = ".unfinished"
 METADATA = b"archscale"
 """Key of what is said of a point beside its columns: ``Origin``, as JSON."""
 
@@ -110,7 +110,7 @@ class SweepFolder:
         """Return the points that are there. Raise UserError where one is of another version, table or recipe."""
         found = {}
         with _one_line_errors(self.folder):
-            for left in self.points.glob(f"*{UNFINISHED}"):
+            for left in self.points.glob(f"*{DRAFT}"):
                 left.unlink()
             for path in sorted(self.points.glob("*.parquet")):
                 stored = self._read_point(path)
@@ -134,18 +134,8 @@ class SweepFolder:
         return path
 
     def _write(self, path: Path, content: bytes) -> None:
-        beside = path.with_name(path.name + UNFINISHED)
         with _one_line_errors(self.folder):
-            try:
-                with beside.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(path)
-            except BaseException:
-                with suppress(OSError):
-                    beside.unlink()
-                raise
+            write_whole(path, lambda draft: _fill(draft, content))
 
     def _read_point(self, path: Path) -> StoredPoint:
         try:
@@ -170,6 +160,10 @@ class SweepFolder:
                     f"{self.folder} must hold results of one version, table and recipe, however: {POINTS}/{path.name} "
                     f"is of {another}. Give another --output."
                 )
+
+
+def _fill(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from training.columns.split import (
 )
 from training.errors import UserError
 from training.generate import HELD_OUT_ROWS, TRAINING_ROWS, generate_table
-from training.inspect import decide, read_table
+from training.inspect import decide_columns, read_table
 from training.options import TrainingOptions
 from training.preprocessing import count_encoded, fit_preprocessing, scale
 from training.process import ScaledRows, TargetScale, TrainingJob
@@ -89,7 +89,7 @@ class SweepTables:
         self._tables = lru_cache(maxsize=KEPT_TABLES)(self._make_table)
         self._rows = lru_cache(maxsize=KEPT_TABLES)(self._make_rows)
         if self._read is not None:
-            decided = decide(self._read, options)
+            decided = decide_columns(self._read, options)
             check_features(decided.features, most=options.most_features, source=decided.table.source)
             on_table(decided)
 
@@ -145,7 +145,7 @@ class SweepTables:
         if self._read is None:
             table = generate_table(seed=seed)
             return table, split_table(table, test_fraction=options.test_fraction, seed=seed)
-        decided = decide(self._read, options)
+        decided = decide_columns(self._read, options)
         table = code_table(decided)
         return table, take_rows(table, decided.split)
 

@@ -11,7 +11,7 @@ from loadtest.report.curve.marks import GREY, HOVER, quality_axis, ring_choice
 from loadtest.report.curve.swept import Swept
 from loadtest.report.curve.words import write_quality
 from loadtest.report.wording import Words, say
-from service.contract.curve import Front
+from service.contract.curve import ParetoFront
 
 
 def draw_fronts(swept: Swept) -> tuple[Chart, ...]:
@@ -19,7 +19,7 @@ def draw_fronts(swept: Swept) -> tuple[Chart, ...]:
     return tuple(_draw_front(swept, front, COSTS[front.against]) for front in swept.fronts)
 
 
-def _draw_front(swept: Swept, front: Front, cost: Cost) -> Chart:
+def _draw_front(swept: Swept, front: ParetoFront, cost: Cost) -> Chart:
     on_front = [size for shape in front.shapes for size in swept.full if size.shape == shape]
     return Chart(
         key=f"front-{cost.key}",
@@ -52,7 +52,7 @@ def _step(on_front: list[Size], cost: Cost) -> Iterator[go.Scatter]:
     )
 
 
-def _points(swept: Swept, front: Front, cost: Cost) -> Iterator[go.Scatter]:
+def _points(swept: Swept, front: ParetoFront, cost: Cost) -> Iterator[go.Scatter]:
     for place, name, sizes in swept.by_depth(swept.full):
         markers = [symbol(place) if size.shape in front.shapes else f"{symbol(place)}-open" for size in sizes]
         yield go.Scatter(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from loadtest.analysis.growth import Size, at_most_rows, average_seeds, list_depths
 from loadtest.report.curve.words import name_depth, name_quality
-from service.contract.curve import Curve, Front, Shape
+from service.contract.curve import Curve, ParetoFront, Shape
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Swept:
         return next((size for size in self.full if size.shape == shape), None)
 
     @property
-    def fronts(self) -> Sequence[Front]:
+    def fronts(self) -> Sequence[ParetoFront]:
         """Those of the choice."""
         return [] if self.curve.choice is None else self.curve.choice.fronts
 

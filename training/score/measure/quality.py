@@ -135,7 +135,7 @@ def _auc(counts: NDArray[np.int64]) -> float | None:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedMetric:
     """A metric of the card beside that of the files. error: the standard error of their difference; None: not known."""
 
     name: str
@@ -149,7 +149,7 @@ class Comparison:
     """All metrics. rows: of the files, with a target; limit: of standard errors that chance explains."""
 
     rows: int
-    metrics: list[Compared]
+    metrics: list[ComparedMetric]
     unusable: int
 
     @property
@@ -158,7 +158,7 @@ class Comparison:
         count = sum(metric.error is not None for metric in self.metrics)
         return NormalDist().inv_cdf(1 - CHANCE / 2 / max(1, count))
 
-    def differs(self, metric: Compared) -> bool:
+    def differs(self, metric: ComparedMetric) -> bool:
         """Whether the files' value is another than the card's by more than chance."""
         if metric.error is None or metric.held_out is None:
             return False
@@ -177,30 +177,32 @@ def compare(tally: QualityTally, card: ModelCard) -> Comparison | None:
     return Comparison(tally.loss.n, list(_metrics(tally, card)), tally.unusable)
 
 
-def _metrics(tally: QualityTally, card: ModelCard) -> Iterator[Compared]:
+def _metrics(tally: QualityTally, card: ModelCard) -> Iterator[ComparedMetric]:
     held_out, rows = card.test, card.data.test_rows
     spread = 1 / tally.loss.n + 1 / max(1, rows)
 
     tested = min(rows, tally.loss.n) >= FEWEST_ROWS
 
-    def of_mean(name: str, promised: float | None, mean: Mean) -> Compared:
-        return Compared(name, promised, mean.mean, (mean.variance * spread) ** 0.5 if tested else None)
+    def of_mean(name: str, promised: float | None, mean: Mean) -> ComparedMetric:
+        return ComparedMetric(name, promised, mean.mean, (mean.variance * spread) ** 0.5 if tested else None)
 
     if card.task == "regression":
         yield of_mean("loss", held_out.loss, tally.loss)
         if tally.target.squares:
-            yield Compared("R2", held_out.r2, 1 - _squared_error(tally, card) / tally.target.squares, None)
-        yield Compared("RMSE", held_out.rmse, (_squared_error(tally, card) / tally.loss.n) ** 0.5, None)
+            yield ComparedMetric("R2", held_out.r2, 1 - _squared_error(tally, card) / tally.target.squares, None)
+        yield ComparedMetric("RMSE", held_out.rmse, (_squared_error(tally, card) / tally.loss.n) ** 0.5, None)
         return
     yield of_mean("log loss", held_out.loss, tally.loss)
     if held_out.accuracy is not None:
         pooled = (held_out.accuracy * rows + tally.right.mean * tally.right.n) / (rows + tally.right.n)
         error = (pooled * (1 - pooled) * spread) ** 0.5 if tested else None
-        yield Compared("accuracy", held_out.accuracy, tally.right.mean, error)
+        yield ComparedMetric("accuracy", held_out.accuracy, tally.right.mean, error)
     areas = [_auc(counts) for counts in tally.ranks.values()]
     known = [area for area in areas if area is not None]
     if len(known) == len(areas):
-        yield Compared("AUC", held_out.auc, sum(known) / len(known), _error_of_auc(tally, card) if tested else None)
+        yield ComparedMetric(
+            "AUC", held_out.auc, sum(known) / len(known), _error_of_auc(tally, card) if tested else None
+        )
     yield of_mean("Brier score", held_out.brier, tally.brier)
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.optimize import least_squares
 
 from service.contract.curve import Estimate
-from training.sweep.analysis.profile import RATES, SHARES, Curve, Profile
+from training.sweep.analysis.profile import RATES, SHARES, LawShape, Profile
 from training.sweep.analysis.repeats import Floats, Repeats
 
 CONFIDENCE = 0.95
@@ -91,8 +91,8 @@ def fit_power(repeats: Repeats, *, sign: int) -> PowerLaw | None:
     """
     if len(repeats.distinct) < 3 or len(repeats.values) - len(repeats.membership) < 3:
         return None
-    curve = Curve(repeats, sign)
-    rate, share, left = _solve(curve)
+    law = LawShape(repeats, sign)
+    rate, share, left = _solve(law)
     if share >= SHARES[-1]:
         return None
     freedom = len(repeats.values) - len(repeats.membership) - 2
@@ -106,18 +106,18 @@ def fit_power(repeats: Repeats, *, sign: int) -> PowerLaw | None:
             variance, freedom, strays = straying, spare, True
     variance = max(variance, SMALLEST_NOISE**2)
     bound = left + float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) ** 2 * variance
-    return PowerLaw(repeats, sign, rate, share, variance, freedom, strays, Profile.of(curve, rate, share, bound))
+    return PowerLaw(repeats, sign, rate, share, variance, freedom, strays, Profile.of(law, rate, share, bound))
 
 
-def _solve(curve: Curve) -> tuple[float, float, float]:
+def _solve(law: LawShape) -> tuple[float, float, float]:
     """Return rate, share, and the sum of squares that is left."""
     rates = np.geomspace(*RATES, 60)
-    squares = curve.squares(rates[:, None], SHARES[None, :])
+    squares = law.squares(rates[:, None], SHARES[None, :])
     row, column = np.unravel_index(int(squares.argmin()), squares.shape)
     start = np.array([np.log(rates[row]), SHARES[column]])
     bounds = ([np.log(RATES[0]), 0.0], [np.log(RATES[1]), SHARES[-1]])
     found = least_squares(
-        lambda guess: curve.repeats.within_seeds(curve.repeats.logs - curve.shape(np.exp(guess[0]), guess[1])),
+        lambda guess: law.repeats.within_seeds(law.repeats.logs - law.shape(np.exp(guess[0]), guess[1])),
         np.clip(start, np.array(bounds[0]) + 1e-9, np.array(bounds[1]) - 1e-9),
         bounds=bounds,
         xtol=1e-12,

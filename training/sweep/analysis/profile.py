@@ -21,7 +21,7 @@ GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
-class Curve:
+class LawShape:
     """The law's logarithm without its level, at the sizes measured."""
 
     repeats: Repeats
@@ -52,33 +52,33 @@ class Curve:
 class Profile:
     """All that fits: for each of several rates the shares within the bound. Arrays: (rates,)."""
 
-    curve: Curve
+    law: LawShape
     bound: float
     rates: Floats
     lowest: Floats
     highest: Floats
 
     @classmethod
-    def of(cls, curve: Curve, rate: float, share: float, bound: float) -> Self:
+    def of(cls, law: LawShape, rate: float, share: float, bound: float) -> Self:
         """Look at all rates roughly, then closer and closer at those within the bound."""
         low, high = RATES
         for _ in range(ZOOMS):
             rates = np.unique(np.append(np.geomspace(low, high, STEPS), rate))
-            best = _best_shares(curve, rates)
-            inside = curve.squares(rates, best) <= bound
+            best = _best_shares(law, rates)
+            inside = law.squares(rates, best) <= bound
             inside[np.searchsorted(rates, rate)] = True
             first, last = int(inside.argmax()), len(inside) - 1 - int(inside[::-1].argmax())
             low, high = float(rates[max(0, first - 1)]), float(rates[min(len(rates) - 1, last + 1)])
         rates, best = rates[first : last + 1], best[first : last + 1]
         best[np.searchsorted(rates, rate)] = share
-        lowest = _cross(curve, rates, best, np.zeros_like(rates), bound)
-        highest = _cross(curve, rates, best, np.full_like(rates, SHARES[-1]), bound)
-        return cls(curve, bound, rates, lowest, highest)
+        lowest = _cross(law, rates, best, np.zeros_like(rates), bound)
+        highest = _cross(law, rates, best, np.full_like(rates, SHARES[-1]), bound)
+        return cls(law, bound, rates, lowest, highest)
 
     @property
     def anchor(self) -> float:
         """The size at which the figure is largest."""
-        return self.curve.anchor
+        return self.law.anchor
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -87,8 +87,8 @@ class Profile:
 
     def level(self, rates: Floats | float, shares: Floats | float) -> Floats:
         """Logarithm of the level that fits best: (...)."""
-        repeats = self.curve.repeats
-        left = repeats.logs - self.curve.shape(np.asarray(rates), np.asarray(shares))
+        repeats = self.law.repeats
+        left = repeats.logs - self.law.shape(np.asarray(rates), np.asarray(shares))
         return np.asarray((left @ repeats.membership.T).mean(axis=-1))
 
     def span(self, figure: Callable[[Floats, Floats], Floats], *, spread: float) -> tuple[float, float]:
@@ -100,33 +100,33 @@ class Profile:
         steps = np.linspace(0, 1, 33)[:, None]
         shares = self.lowest + (self.highest - self.lowest) * steps
         rates = np.broadcast_to(self.rates, shares.shape)
-        slack = np.maximum(0, self.bound - self.curve.squares(rates, shares))
+        slack = np.maximum(0, self.bound - self.law.squares(rates, shares))
         with np.errstate(divide="ignore"):
             values = figure(rates, shares) + self.level(rates, shares)
         reach = np.sqrt(slack * spread)
         return float((values - reach).min()), float((values + reach).max())
 
 
-def _best_shares(curve: Curve, rates: Floats) -> Floats:
+def _best_shares(law: LawShape, rates: Floats) -> Floats:
     """Return the share that fits best for each rate: the best of ``SHARES``, then a golden section around it."""
-    squares = curve.squares(rates[:, None], SHARES[None, :])
+    squares = law.squares(rates[:, None], SHARES[None, :])
     place = squares.argmin(axis=1)
     low, high = SHARES[np.maximum(place - 1, 0)], SHARES[np.minimum(place + 1, len(SHARES) - 1)]
     for _ in range(HALVINGS):
         inner, outer = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        below = curve.squares(rates, inner) <= curve.squares(rates, outer)
+        below = law.squares(rates, inner) <= law.squares(rates, outer)
         low, high = np.where(below, low, inner), np.where(below, outer, high)
     middle = (low + high) / 2
     corner = SHARES[place]
-    better = curve.squares(rates, middle) <= squares[np.arange(len(rates)), place]
+    better = law.squares(rates, middle) <= squares[np.arange(len(rates)), place]
     return np.asarray(np.where(better, middle, corner))
 
 
-def _cross(curve: Curve, rates: Floats, inside: Floats, outside: Floats, bound: float) -> Floats:
+def _cross(law: LawShape, rates: Floats, inside: Floats, outside: Floats, bound: float) -> Floats:
     """Return for each rate the share, towards ``outside``, at which the bound is reached."""
-    whole = curve.squares(rates, outside) <= bound
+    whole = law.squares(rates, outside) <= bound
     for _ in range(HALVINGS):
         middle = (inside + outside) / 2
-        fits = curve.squares(rates, middle) <= bound
+        fits = law.squares(rates, middle) <= bound
         inside, outside = np.where(fits, middle, inside), np.where(fits, outside, middle)
     return np.asarray(np.where(whole, outside, inside))
