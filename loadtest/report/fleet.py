@@ -10,7 +10,7 @@ from loadtest.record.fleet import Fleet, FleetPlan, Obstacle, Source, Unplanned
 from loadtest.record.intervals import FEWEST, Interval
 from loadtest.report.outputs import plain, print_table
 from loadtest.report.table import Group, ReportTable, Row
-from loadtest.report.wording import ABSENT, Words, Written, brief, join, say, significant
+from loadtest.report.wording import ABSENT, Words, Written, brief, counted, join, say, significant
 from service.contract.curve import Estimate
 
 MEGABYTE = 1e6
@@ -76,22 +76,20 @@ def say_obstacle(left: Unplanned) -> str:
 def _say_fleets(plan: FleetPlan) -> Words:
     measured = [fleet for fleet in plan.fleets if fleet.source == "measured"]
     predicted = len(plan.fleets) - len(measured)
-    clauses: list[str | Words] = [say("{} needs {}", fleet.architecture, _count(fleet.replicas)) for fleet in measured]
+    clauses: list[str | Words] = [
+        say("{} needs {}", fleet.architecture, counted(fleet.replicas, "replica")) for fleet in measured
+    ]
     if predicted:
-        clauses.append(f"{predicted} more architecture(s) are predicted")
+        clauses.append(f"{counted(predicted, 'more architecture')} {'is' if predicted == 1 else 'are'} predicted")
     return say(
-        "At {} requests/s of {} row(s) ({}), with p99 <= {} ms and {} % of each replica kept free, {}.",
+        "At {} requests/s of {} ({}), with p99 <= {} ms and {} % of each replica kept free, {}.",
         f"{plan.rate:,.10g}",
-        f"{plan.rows:,}",
+        counted(plan.rows, "row"),
         plan.body,
         f"{plan.slo_p99_ms:g}",
         f"{100 * plan.headroom:g}",
         join(clauses),
     )
-
-
-def _count(replicas: int) -> str:
-    return "1 replica" if replicas == 1 else f"{replicas:,} replicas"
 
 
 def _write_row(fleet: Fleet, plan: FleetPlan) -> Row:

@@ -9,7 +9,7 @@ from loadtest.analysis.figures import Figure
 from loadtest.analysis.summary import ArchitectureFigures, StudySummary
 from loadtest.record.intervals import FEWEST
 from loadtest.record.results import Phase
-from loadtest.report.wording import join, say_failed_gate
+from loadtest.report.wording import counted, join, say_failed_gate
 
 Kind = Literal["invalid", "partial", "note"]
 
@@ -174,7 +174,7 @@ def _versions(summary: StudySummary, names: tuple[str, ...]) -> str:
 
 def _settings(summary: StudySummary) -> Iterator[tuple[str, str]]:
     settings = summary.settings
-    yield "Requests", f"{settings.rows} row(s) each, as {settings.body}"
+    yield "Requests", f"{counted(settings.rows, 'row')} each, as {settings.body}"
     yield "SLO", f"p99 <= {settings.slo_p99_ms:g} ms"
     yield "Seed", str(settings.seed)
     yield "Generator", f"{settings.processes} process(es)"

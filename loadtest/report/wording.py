@@ -83,6 +83,11 @@ def join(words: Sequence[str | Words], last: str = " and ", between: str = ", ")
     return say(template, *words)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write so many of something: 1 row, 1,024 rows. noun: for one, with s for more."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def clean(text: str) -> str:
     """Replace what is not printable in a name, host or command: it could move a terminal's cursor or break a row."""
     return "".join(letter if letter.isprintable() else UNPRINTABLE for letter in text)

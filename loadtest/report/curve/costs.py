@@ -11,7 +11,7 @@ from loadtest.report.charts.base import Chart, colour, draw, label, log_axis, sy
 from loadtest.report.curve.marks import GREY, HOVER, WEIGHTS_TITLE
 from loadtest.report.curve.swept import Swept
 from loadtest.report.curve.words import MEGABYTE, MILLISECOND, write_spread
-from loadtest.report.wording import Words, Written, number, say
+from loadtest.report.wording import Words, Written, counted, number, say
 from service.contract.curve import LATENCY_ROWS
 
 LAW_POINTS = 60
@@ -155,7 +155,7 @@ def _latency_against_weights(swept: Swept) -> Chart:
             line={"color": colour(place), "dash": dash, "width": 2},
             marker={"symbol": symbol(place), "size": 7},
             customdata=[
-                label(f"{size.name}: {write_spread(size.latency[rows], MILLISECOND)} ms for {rows:,} row(s)")
+                label(f"{size.name}: {write_spread(size.latency[rows], MILLISECOND)} ms for {counted(rows, 'row')}")
                 for size in sizes
             ],
             hovertemplate=HOVER,
@@ -174,7 +174,7 @@ def _latency_against_weights(swept: Swept) -> Chart:
             x=log_axis(WEIGHTS_TITLE, [size.weights for size in swept.full]),
             y=log_axis("latency, ms", values),
         ),
-        columns=("shape", WEIGHTS_TITLE, *(f"{rows:,} row(s), ms" for rows in LATENCY_ROWS)),
+        columns=("shape", WEIGHTS_TITLE, *(f"{counted(rows, 'row')}, ms" for rows in LATENCY_ROWS)),
         rows=tuple(
             (size.name, f"{size.weights:,}", *(write_spread(size.latency[rows], MILLISECOND) for rows in LATENCY_ROWS))
             for size in swept.full

@@ -18,13 +18,13 @@ from loadtest.report.curve.words import (
 )
 from loadtest.report.notes import Fact, Notice
 from loadtest.report.table import Group, ReportTable, Row
-from loadtest.report.wording import ABSENT, QUALITY_DECIMALS, Words, Written, brief, fixed, join, number, say
+from loadtest.report.wording import ABSENT, QUALITY_DECIMALS, Words, Written, brief, counted, fixed, join, number, say
 from service.contract.curve import LATENCY_ROWS, Candidate, Choice, Curve, Law
 
 NO_CHOICE = "No choice: {}."
 POINT_COLUMNS = (
     "loss", "AUC", "weights", "bytes", "epoch, processor s", "epoch, wall s",
-    "network, MB", "data, MB", "peak, MB", *(f"{rows:,} row(s), ms" for rows in LATENCY_ROWS),
+    "network, MB", "data, MB", "peak, MB", *(f"{counted(rows, 'row')}, ms" for rows in LATENCY_ROWS),
 )  # fmt: skip
 FASTER = {"train_seconds": "the training time", "network_memory_bytes": "the memory", "latency_seconds": "the latency"}
 
