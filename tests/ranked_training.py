@@ -8,12 +8,12 @@ that are there wait for it for some seconds. Rank 0 keeps checkpoints, and goes 
 import json
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
 from torch import Tensor
 
+from loadtest.target.server import free_port
 from tests.killed_training import make_job
 from training.cost.memory import PeakMemory
 from training.errors import TrainingError
@@ -69,9 +69,7 @@ def _fail_at(step: int, group: RankGroup, number: signal.Signals) -> None:
 
 def begin(scenario: str, folder: Path, *, size: int, rows: int, last: str) -> list[int]:
     """Begin the ranks, each in a process of its own: torch is imported, and has not computed anything yet."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     children = []
     for rank in range(size - 1 if last == "absent" else size):
         children.append(os.fork())

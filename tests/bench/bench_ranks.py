@@ -6,7 +6,6 @@ processes reach together on the same two processors is printed too: no pair of r
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import time
 import numpy as np
 import torch
 
+from loadtest.target.server import free_port
 from service.contract.names import DEFAULT_ARCHITECTURES
 from tests.bench.bars import Bar, show
 from tests.bench.training_loops import Rows, make_descent
@@ -69,9 +69,7 @@ def end(*processes: subprocess.Popen[str]) -> list[float]:
 
 
 def begin_ranks(processors: list[int]) -> list[subprocess.Popen[str]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     return [
         begin(processor, RANK=str(rank), LOCAL_RANK=str(rank), GLOO_SOCKET_IFNAME="lo", **shared)

@@ -14,6 +14,7 @@ import psutil
 import pyarrow.parquet
 import pytest
 
+from loadtest.target.server import free_port
 from service.contract.curve import Curve
 from tests.commands import ROOT
 from tests.patience import PATIENCE_SECONDS
@@ -156,18 +157,22 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path) -> None:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[str]:
     """Address of a scheduler, started as its users start it, that has two workers in processes of their own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    address = f"tcp://127.0.0.1:{free_port()}"
     scheduler, worker = ([sys.executable, "-m", f"distributed.cli.dask_{name}"] for name in ("scheduler", "worker"))
     found = {"PYTHONPATH": str(ROOT)}
     options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path)]
     with ExitStack() as programs:
-        programs.enter_context(started([*scheduler, "--port", address.rpartition(":")[2], "--no-dashboard"], **found))
+        port = address.rpartition(":")[2]
+        begun = [programs.enter_context(started([*scheduler, "--port", port, "--no-dashboard"], **found))]
         for name in ("first", "second"):
-            programs.enter_context(started([*worker, address, "--name", name, *options], **found))
+            begun.append(programs.enter_context(started([*worker, address, "--name", name, *options], **found)))
         waits = f"from distributed import Client; Client({address!r}, timeout=600).wait_for_workers(2)"
-        subprocess.run([sys.executable, "-c", waits], check=True, timeout=PATIENCE_SECONDS)
+        waiting = programs.enter_context(started([sys.executable, "-c", waits]))
+        while waiting.poll() is None:
+            ended = [program for program in begun if program.poll() is not None]
+            assert not ended, ended[0].communicate()
+            time.sleep(0.1)
+        assert waiting.returncode == 0, waiting.communicate()
         yield address
 
 

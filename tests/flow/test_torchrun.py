@@ -1,7 +1,6 @@
 """Two machines, as two torchrun agents that meet on loopback: one of their ranks is killed, and one process goes on."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ import numpy as np
 import psutil
 import pyarrow.parquet
 
+from loadtest.target.server import free_port
 from tests.commands import ROOT
 from tests.conftest import QUICK, newest_release, train
 from tests.patience import PATIENCE_SECONDS
@@ -55,9 +55,7 @@ def test_two_machines_train_together_and_one_goes_on_when_a_rank_is_killed(
 ) -> None:
     kept, store = tmp_path / "kept", tmp_path / "home"
     asked = ("--data", str(cancer_csv), "--target", "diagnosis", "--architecture", "large=5x200", *QUICK)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     often = ("--checkpoint", str(kept), "--checkpoint-seconds", "1e-9")
     agents = [begin_agent(*asked, *often, store=store, port=port) for _ in range(2)]
     try:
