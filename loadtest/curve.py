@@ -8,6 +8,7 @@ from rich.console import Console
 from loadtest.options import Parser
 from loadtest.record.curves import load_curve
 from loadtest.record.errors import MeasurementError
+from loadtest.record.whole_file import write_whole
 from loadtest.report.curve.document import compose_curve
 from loadtest.report.curve.page import write_curve_page
 from loadtest.report.outputs import plain
@@ -38,7 +39,7 @@ def draw_curve(options: CurveOptions, console: Console) -> None:
     document = compose_curve(curve)
     page = folder / PAGE_FILE
     try:
-        page.write_text(write_curve_page(document, curve), encoding="utf-8")
+        write_whole(page, write_curve_page(document, curve))
     except OSError as error:
         raise MeasurementError(
             f"the page must be written, however: {page}: {error.strerror}. Make room, or copy the sweep elsewhere."

@@ -4,13 +4,13 @@ Times are seconds and latencies milliseconds where a name does not say otherwise
 rates leave out the arrivals that were scheduled in its warm-up; its processor times and failures do not.
 """
 
-import os
 from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import ValidationError
 
 from loadtest.record.errors import InputError
+from loadtest.record.whole_file import write_whole
 from service.contract.card import Description, Difference, Frozen
 
 RESULTS_FILE = "results.json"
@@ -284,9 +284,7 @@ class Results(Frozen):
 def save_results(results: Results, folder: Path) -> Path:
     """Write ``results.json`` into ``folder``, whole or not at all, and return its path. Raises OSError."""
     path = folder / RESULTS_FILE
-    draft = path.with_suffix(".draft")
-    draft.write_text(results.model_dump_json(indent=1) + "\n")
-    os.replace(draft, path)
+    write_whole(path, results.model_dump_json(indent=1) + "\n")
     return path
 
 

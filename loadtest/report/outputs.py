@@ -12,6 +12,7 @@ from rich.text import Text
 
 from loadtest.analysis.summary import summarise_study
 from loadtest.record.results import Results
+from loadtest.record.whole_file import write_whole
 from loadtest.report.charts import make_charts
 from loadtest.report.document import Document, compose
 from loadtest.report.notes import Kind
@@ -31,8 +32,8 @@ def save_report(results: Results, folder: Path) -> list[Path]:
     summary = summarise_study(results)
     document = compose(summary)
     page, markdown = folder / PAGE_FILE, folder / MARKDOWN_FILE
-    page.write_text(write_page(document, summary, make_charts(results, summary)), encoding="utf-8")
-    markdown.write_text(write_markdown(document), encoding="utf-8")
+    write_whole(page, write_page(document, summary, make_charts(results, summary)))
+    write_whole(markdown, write_markdown(document))
     return [page, markdown]
 
 

@@ -8,10 +8,10 @@ from training.architectures import Architecture
 from training.errors import UserError
 from training.options import LARGEST_SEED, TrainingOptions
 
-DEFAULT_DEPTHS = (0, 1, 2, 5)
+DEFAULT_GRID = {0: (0,), 1: (50, 200, 800), 2: (10, 50, 200, 400, 800), 5: (50, 200, 800)}
+"""Depth -> widths: 48 points. One depth has five sizes, as many as a law takes."""
 DEFAULT_WIDTHS = (10, 50, 200, 800)
-LEFT_OUT = Shape(depth=5, width=10)
-"""Of the default grid: five layers that narrow learn little, and without them it has 48 points."""
+"""Where depths are given and widths are not."""
 FOLLOWED = Shape(depth=2, width=50)
 """The network that learns from fewer rows too, where it is in the grid; else the one of middle size."""
 PARTS_OF_TABLE = (2, 4, 8, 16)
@@ -90,12 +90,11 @@ def _architectures(options: TrainingOptions) -> list[Architecture]:
             )
         named[shape] = architecture
     shapes: list[tuple[int, int]] = []
-    if asked is not None and (asked.depths is not None or asked.widths is not None or not named):
-        default = asked.depths is None and asked.widths is None
-        for depth in asked.depths or DEFAULT_DEPTHS:
+    if asked is not None and (asked.depths is not None or asked.widths is not None):
+        for depth in asked.depths or DEFAULT_GRID:
             shapes += [(depth, width) for width in asked.widths or DEFAULT_WIDTHS] if depth else [(0, 0)]
-        if default:
-            shapes.remove((LEFT_OUT.depth, LEFT_OUT.width))
+    elif not named:
+        shapes = [(depth, width) for depth, widths in DEFAULT_GRID.items() for width in widths]
     for depth, width in shapes:
         named.setdefault((depth, width), Architecture(f"{depth}x{width}", depth, width))
     return sorted(named.values(), key=lambda architecture: architecture.parameters(columns=1))
