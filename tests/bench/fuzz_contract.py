@@ -1,5 +1,7 @@
 """Requests made from the service's own OpenAPI document, good and bad; every answer is held to it. Run: make fuzz.
 
+The service asks for a key, and schemathesis for what it is told without one.
+
 schemathesis makes them: the document's examples, values at every limit and just beyond, other methods, and random ones.
 Random bytes are hardly ever a ``.npy`` file, and no document says what may be accepted: both are added here.
 """
@@ -20,8 +22,9 @@ from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 
-from loadtest.target.server import serve_newest
 from service.contract.routes import CSV_MEDIA_TYPE, JSON_MEDIA_TYPE, NPY_MEDIA_TYPE
+from service.openapi.access import SCHEME
+from tests.bench.keyed import serve_keyed
 
 MAX_ROWS = 3
 LIMITS = {"ARCHSCALE_WORKERS": "1", "ARCHSCALE_MAX_ROWS": str(MAX_ROWS), "ARCHSCALE_MAX_BODY_BYTES": "200000"}
@@ -52,13 +55,17 @@ class Outcome:
     """What kept schemathesis from asking."""
 
 
-def fuzz(url: str, *, cases: int, seed: int) -> Outcome:
-    """Ask the service at ``url`` so many random requests, the same for each operation, beside those of its limits."""
-    schemathesis.openapi.media_type(NPY_MEDIA_TYPE, npy_files(_widths(url)))
-    document = httpx.get(f"{url}/docs.json").json()
+def fuzz(url: str, *, cases: int, seed: int, key: str | None = None) -> Outcome:
+    """Ask the service at ``url`` so many random requests, the same for each operation, beside those of its limits.
+
+    key: where the service asks for one.
+    """
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    schemathesis.openapi.media_type(NPY_MEDIA_TYPE, npy_files(_widths(url, headers)))
+    document = httpx.get(f"{url}/docs.json", headers=headers).json()
     operations = sum(len(methods.keys() & METHODS) for methods in document["paths"].values())
-    config = _configuration(math.ceil(cases / operations), seed)
-    schema = schemathesis.openapi.from_url(f"{url}/docs.json", config=config)
+    config = _configuration(math.ceil(cases / operations), seed, key)
+    schema = schemathesis.openapi.from_url(f"{url}/docs.json", headers=headers, config=config)
     schemathesis.hook(_accept_anything(random.Random(seed)))
     outcome = Outcome()
     for event in from_schema(schema).execute():
@@ -71,16 +78,17 @@ def fuzz(url: str, *, cases: int, seed: int) -> Outcome:
     return outcome
 
 
-def _widths(url: str) -> list[int]:
+def _widths(url: str, headers: dict[str, str]) -> list[int]:
     """Return the columns of a body that is right for a route, and of one that is wrong for all."""
-    card = next(iter(httpx.get(f"{url}/models").json()["models"].values()))
+    card = next(iter(httpx.get(f"{url}/models", headers=headers).json()["models"].values()))
     return [1, len(card["raw_features"]), len(card["feature_names"])]
 
 
-def _configuration(each: int, seed: int) -> SchemathesisConfig:
+def _configuration(each: int, seed: int, key: str | None) -> SchemathesisConfig:
     return SchemathesisConfig.from_dict(
         {
             "seed": seed,
+            "auth": {"openapi": {SCHEME: {"bearer": key}}} if key else {},
             "continue-on-failure": True,
             "generation": {"max-examples": each, "deterministic": True, "database": "none", "no-shrink": True},
             "phases": {"stateful": {"enabled": False}},
@@ -127,8 +135,8 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=DEFAULT_CASES, help=f"requests to make ({DEFAULT_CASES})")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     options = parser.parse_args()
-    with serve_newest(**LIMITS) as server:
-        outcome = fuzz(server.url, cases=options.cases, seed=options.seed)
+    with serve_keyed(**LIMITS) as (server, key):
+        outcome = fuzz(server.url, cases=options.cases, seed=options.seed, key=key)
     for name, failures in outcome.failures.items():
         print(f"{name}: {len(failures)}")
         for found, request in list(failures.items())[:SHOWN]:

@@ -1,4 +1,7 @@
-"""Random bytes and broken requests over real sockets: none fails, hangs or kills the service. Run: make fuzz."""
+"""Random bytes and broken requests over real sockets, with keys and limits on: none fails, hangs or kills the service.
+
+Run: make fuzz.
+"""
 
 import argparse
 import random
@@ -7,22 +10,14 @@ from collections import Counter
 
 import h11
 
-from loadtest.target.server import serve_newest
+from tests.bench.keyed import serve_keyed
 from tests.http_messages import Reply, read_replies, request, rows_body
 from tests.sockets import exchange
 
 DEFAULT_STREAMS = 10_000
 DEFAULT_SEED = 1
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-ALLOWED = {200, 400, 404, 405, 408, 413, 415, 422, 431}
-SEEDS = (
-    request("/predict/small", rows_body([0.5])),
-    request("/predict/small", rows_body([0.5]), "Expect: 100-continue", chunk=5, trailers=["X: y"]),
-    request("/v2/models/small/infer", b"{}", "Upgrade: h2c", "Connection: Upgrade"),
-    request("/models"),
-    request("/livez"),
-    request("/nothing", b"a=b", chunk=1),
-)
+ALLOWED = {200, 400, 401, 404, 405, 408, 413, 415, 422, 431}
 TOKENS = (
     b"\r\n", b"\r", b"\n", b"\0", b" ", b":", b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0", b"GET ", b"CONNECT ", b"%",
     b"Host: x\r\n", b"Content-Length: 5\r\n", b"Content-Length: 99999999999999999999\r\n", b"0\r\n\r\n", b"x" * 5000,
@@ -31,11 +26,23 @@ TOKENS = (
 )  # fmt: skip
 
 
-def make_stream(choices: random.Random) -> bytes:
+def make_seeds(*more: str) -> tuple[bytes, ...]:
+    """Return requests to be broken. more: lines of their heads."""
+    return (
+        request("/predict/small", rows_body([0.5]), *more),
+        request("/predict/small", rows_body([0.5]), "Expect: 100-continue", *more, chunk=5, trailers=["X: y"]),
+        request("/v2/models/small/infer", b"{}", "Upgrade: h2c", "Connection: Upgrade", *more),
+        request("/models", None, *more),
+        request("/livez"),
+        request("/nothing", b"a=b", *more, chunk=1),
+    )
+
+
+def make_stream(choices: random.Random, seeds: tuple[bytes, ...]) -> bytes:
     """Return noise, or a few requests in which bytes were lost, doubled, or put."""
     if choices.random() < 0.2:
         return choices.randbytes(choices.randint(1, 400))
-    stream = bytearray(b"".join(choices.choices(SEEDS, k=choices.randint(1, 4))))
+    stream = bytearray(b"".join(choices.choices(seeds, k=choices.randint(1, 4))))
     for _ in range(choices.randint(0, 6)):
         at = choices.randrange(len(stream) + 1)
         kind = choices.randrange(4)
@@ -66,13 +73,13 @@ def send(url: str, stream: bytes, choices: random.Random) -> list[Reply] | None:
     return None
 
 
-def fuzz(url: str, *, streams: int, seed: int) -> tuple[Counter[int], list[bytes]]:
+def fuzz(url: str, *, streams: int, seed: int, seeds: tuple[bytes, ...]) -> tuple[Counter[int], list[bytes]]:
     """Send so many streams; return the statuses that came, and the streams whose answers were wrong."""
     statuses: Counter[int] = Counter()
     wrong = []
     choices = random.Random(seed)
     for _ in range(streams):
-        stream = make_stream(choices)
+        stream = make_stream(choices, seeds)
         replies = send(url, stream, choices)
         if replies is None or not ALLOWED.issuperset(reply.status for reply in replies):
             wrong.append(stream)
@@ -87,9 +94,10 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=DEFAULT_STREAMS, help=f"to send ({DEFAULT_STREAMS})")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     options = parser.parse_args()
-    with serve_newest(ARCHSCALE_WORKERS="1") as server:
+    with serve_keyed(ARCHSCALE_WORKERS="1") as (server, key):
         workers = [worker.pid for worker in server.workers]
-        statuses, wrong = fuzz(server.url, streams=options.streams, seed=options.seed)
+        seeds = make_seeds(f"Authorization: Bearer {key}") + make_seeds()
+        statuses, wrong = fuzz(server.url, streams=options.streams, seed=options.seed, seeds=seeds)
         lives = [worker.pid for worker in server.workers] == workers
     for stream in wrong:
         print(f"a wrong answer: {stream[:500]!r}")
