@@ -75,7 +75,11 @@ class FrontedService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         """Wrap BentoML's application, in the process that is about to serve it."""
-        metrics_folder.take()
+        try:
+            metrics_folder.take()
+        except metrics_folder.MetricsFolderError as error:
+            print(error, file=sys.stderr)
+            raise SystemExit(1) from None
         from service.web.stack import make_app  # the metrics that it makes belong to a worker alone
 
         app: Starlette = super().to_asgi(is_main)

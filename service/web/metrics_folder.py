@@ -7,6 +7,7 @@ import atexit
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -18,8 +19,13 @@ FOLDER_VARIABLE = "_ARCHSCALE_METRICS"
 """By which the workers know the folder; BentoML sets the other one for them."""
 FOLDER = "archscale-metrics"
 LOCK = "lock"
+KINDS = ("counter", "gauge_livesum", "histogram")
+"""Of a worker's files, by prometheus_client's names."""
+FILE_BYTES = 256 * 1024
+"""What one of them holds, several times what it needs. It is mapped into memory: were it to grow on a full disk, or to
+have holes, its worker would be killed (prometheus_client 0.26)."""
 WORKER_BYTES = 4 * 1024 * 1024
-"""What the files of a worker hold: they are mapped into memory, and a disk that is full would kill it."""
+"""Room for a worker and those that may replace it."""
 
 
 class MetricsFolderError(Exception):
@@ -52,14 +58,41 @@ def make(home: Path, workers: int) -> None:
 
 
 def take() -> None:
-    """Let this process, a worker that imported no metrics yet, write them into the folder of its service."""
+    """Let this process, a worker that imported no metrics yet, write them into the folder of its service.
+
+    Its files are made here, whole, so that no disk that fills later can hurt it. Raises MetricsFolderError.
+    """
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder is None:
         return
     os.environ[METRICS_VARIABLE] = folder
-    for gauge in Path(folder).glob("gauge_live*_*.db"):  # what a dead worker had open is open no more
-        if not psutil.pid_exists(int(gauge.stem.rpartition("_")[2])):
-            gauge.unlink(missing_ok=True)
+    for file in Path(folder).glob("*_*.db"):
+        if not psutil.pid_exists(int(file.stem.rpartition("_")[2])):
+            _shrink(file)
+    for kind in KINDS:
+        _make_whole(Path(folder, f"{kind}_{os.getpid()}.db"))
+
+
+def _make_whole(file: Path) -> None:
+    """Make a file with no hole in it: to others it is whole or not there."""
+    draft = file if file.exists() else file.with_suffix(".draft")  # of a dead worker with the same id, or none
+    try:
+        with draft.open("ab") as made:
+            os.posix_fallocate(made.fileno(), 0, FILE_BYTES)
+        draft.rename(file)
+    except OSError as error:
+        raise MetricsFolderError(
+            f"{file.parent} must take the metrics of a worker, however: {error.strerror or error}. Make room."
+        ) from None
+
+
+def _shrink(file: Path) -> None:
+    """Leave of a dead worker's file what it counted; what it had open is open no more."""
+    used = int.from_bytes(file.read_bytes()[:4], sys.byteorder)
+    if file.name.startswith("gauge_live") or not used:
+        file.unlink(missing_ok=True)
+    else:
+        os.truncate(file, used)
 
 
 def _remove_if_left(folder: Path) -> None:

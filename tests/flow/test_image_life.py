@@ -44,6 +44,21 @@ def test_a_killed_worker_is_replaced(podman: Podman, image: str) -> None:
         assert [replacement.pid for replacement in container.workers] != [worker.pid]
 
 
+def test_a_disk_that_fills_takes_nothing_from_what_is_served(
+    podman: Podman, image: str, cards: dict[str, ModelCard]
+) -> None:
+    body, headers = npy(cards["large"].examples.features), {"Content-Type": NPY}
+    with running(podman, image, "--cpus=1", "--tmpfs=/tmp:size=24m") as container:
+        workers = [worker.pid for worker in container.workers]
+        assert "No space left" in container.execute("sh", "-c", "cat /dev/zero 2>&1 > /tmp/filling || true")
+        for path, status in (("/predict/large", 200), ("/predict/small", 200), ("/transform", 422), ("/nothing", 404)):
+            answer = httpx.post(container.url + path, content=body, headers=headers, timeout=PATIENCE_SECONDS)
+            assert answer.status_code == status
+        counted = httpx.get(f"{container.url}/metrics", timeout=PATIENCE_SECONDS).text
+        assert 'route="transform",status="422"' in counted
+        assert [worker.pid for worker in container.workers] == workers
+
+
 def ask_until_refused(url: str, body: bytes, enough: threading.Event, outcomes: Counter[str]) -> None:
     """One user: ask again and again on one connection, until the service takes no more connections."""
     with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:

@@ -10,7 +10,14 @@ from unittest import mock
 import pytest
 
 from service.web import metrics_folder
-from service.web.metrics_folder import FOLDER, FOLDER_VARIABLE, METRICS_VARIABLE, MetricsFolderError
+from service.web.metrics_folder import (
+    FILE_BYTES,
+    FOLDER,
+    FOLDER_VARIABLE,
+    KINDS,
+    METRICS_VARIABLE,
+    MetricsFolderError,
+)
 
 PROGRAM = (
     "import sys; from pathlib import Path; from service.web import metrics_folder as m; m.make(Path(sys.argv[1]), 1);"
@@ -77,11 +84,39 @@ def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
 def test_gauges_of_the_dead_are_removed_and_counters_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         dead.wait()
-    names = [f"{kind}_{pid}.db" for kind in ("counter", "gauge_livesum") for pid in (dead.pid, os.getpid())]
-    for name in names:
-        (tmp_path / name).touch()
+    used = (24).to_bytes(4, sys.byteorder) + bytes(20)
+    for kind in ("counter", "gauge_livesum"):
+        (tmp_path / f"{kind}_{dead.pid}.db").write_bytes(used + bytes(100))
+    (tmp_path / f"histogram_{dead.pid}.db").write_bytes(bytes(100))  # it counted nothing
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.setenv(METRICS_VARIABLE, "elsewhere")
     metrics_folder.take()
     assert os.environ[METRICS_VARIABLE] == str(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(set(names) - {f"gauge_livesum_{dead.pid}.db"})
+    own = {f"{kind}_{os.getpid()}.db" for kind in KINDS}
+    assert {path.name for path in tmp_path.iterdir()} == own | {f"counter_{dead.pid}.db"}
+    assert (tmp_path / f"counter_{dead.pid}.db").read_bytes() == used
+
+
+def test_a_worker_s_files_have_no_holes_and_keep_what_an_earlier_one_of_its_id_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = tmp_path / f"counter_{os.getpid()}.db"
+    earlier.write_bytes(b"counted")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(METRICS_VARIABLE, "elsewhere")
+    metrics_folder.take()
+    for kind in KINDS:
+        found = (tmp_path / f"{kind}_{os.getpid()}.db").stat()
+        assert found.st_size == FILE_BYTES <= 512 * found.st_blocks
+    assert earlier.read_bytes().startswith(b"counted")
+
+
+def test_a_worker_that_finds_a_full_disk_says_so_and_leaves_nothing_that_others_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(METRICS_VARIABLE, "elsewhere")
+    full = mock.patch("os.posix_fallocate", side_effect=OSError(28, "No space left on device"))
+    with full, pytest.raises(MetricsFolderError, match="must take the metrics of a worker, however: No space left"):
+        metrics_folder.take()
+    assert not list(tmp_path.glob("*.db"))
