@@ -8,7 +8,7 @@ from loadtest.record.fleet import Fleet, FleetPlan
 from service.contract.memory import MIB, WORKER_BYTES, count_needed_bytes
 from service.contract.names import check_name
 
-LARGEST_BODY = 16 * MIB
+LARGEST_BODY = 4 * MIB
 """That the manifests let in: ARCHSCALE_MAX_BODY_BYTES in deploy/kubernetes/base."""
 MEMORY_STEP = 64 * MIB
 MOST = 2

@@ -4,12 +4,14 @@ import copy
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
+import yaml
 
 from loadtest.analysis.fleet import Ask, plan_fleets
 from loadtest.analysis.sizing import size_deployment
@@ -21,7 +23,9 @@ from service.image import FINAL_STAGE
 from service.settings import PREFIX, ServiceSettings, load_settings
 from service.web.metrics_folder import WORKER_BYTES as METRICS_BYTES
 from tests import studies
-from tests.kubernetes import DEPLOYED, OVERLAYS, USER, Rendered, render
+from tests.kubernetes import DEPLOYED, KUBECTL, OVERLAYS, USER, Rendered, render
+from tests.pages import find_snippets, read_commands
+from tests.patience import PATIENCE_SECONDS
 
 DIGEST = re.compile(r"[^@]+@sha256:[0-9a-f]{64}")
 ENDING_SECONDS = 5
@@ -193,6 +197,20 @@ def test_what_is_written_and_the_keys_lie_on_volumes(rendered: Rendered, setting
     assert str(settings.keys_file.parent) == mounts["keys"]["mountPath"]
     assert "subPath" not in mounts["keys"]  # a file of its own would never change
     assert volumes["keys"]["secret"]["optional"] is True
+
+
+def test_the_secret_that_is_typed_is_the_one_that_is_mounted(all_rendered: dict[str, Rendered], tmp_path: Path) -> None:
+    rendered = all_rendered["small"]
+    (tmp_path / "keys.txt").write_text("alice ...\n")
+    of_kubectl = [snippet for snippet in find_snippets("bash") if "kubectl" in snippet.code]
+    commands = [words for snippet in of_kubectl for words in read_commands(snippet)]
+    (words,) = (words for words in commands if words[:3] == ["kubectl", "create", "secret"])
+    command = [str(KUBECTL), *words[1 : words.index(">")]]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True)
+    secret = yaml.safe_load(ended.stdout)
+    (volume,) = (volume for volume in rendered.pod["spec"]["volumes"] if volume["name"] == "keys")
+    assert secret["metadata"]["name"] == volume["secret"]["secretName"]
+    assert list(secret["data"]) == [PurePosixPath(rendered.environment["ARCHSCALE_KEYS_FILE"]).name]
 
 
 @pytest.fixture
