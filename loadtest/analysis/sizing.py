@@ -19,7 +19,7 @@ BUSY_PERCENT = (10, 90)
 
 @dataclass(frozen=True)
 class Sizes:
-    """What one architecture is deployed with. memory_bytes: of one replica, all processes, whatever is sent."""
+    """What one architecture is deployed with. memory_bytes: of one replica, for the worst of bodies too."""
 
     architecture: str
     replicas: int
