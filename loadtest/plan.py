@@ -8,11 +8,13 @@ from pathlib import Path
 from rich.console import Console
 
 from loadtest.analysis.fleet import Ask, plan_fleets
+from loadtest.analysis.sizing import size_deployment
 from loadtest.options import Parser, read_number
 from loadtest.record.curves import load_curve
 from loadtest.record.errors import InputError, MeasurementError
 from loadtest.record.results import load_results
 from loadtest.report.fleet import compose_plan, say_obstacle, show_plan
+from loadtest.report.overlay import write_overlay
 
 DEFAULT_HEADROOM = 0.3
 """Of a replica's capacity. Load is never shared out evenly, and one replica of three may be about to be replaced."""
@@ -25,17 +27,23 @@ MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]i?)?B")
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """A checked command line."""
+    """A checked command line. overlay: the folder to write one into, for ``architecture``."""
 
     results: Path
     sweep: Path | None
     ask: Ask
     json: Path | None
+    overlay: Path | None
+    architecture: str | None
 
 
 def parse_plan(arguments: list[str]) -> PlanOptions:
     """Read what stands after ``plan``. Raises InputError."""
     given = _parser().parse_args(arguments)
+    if given.architecture is not None and given.write_overlay is None:
+        raise InputError(
+            f"--architecture is that of an overlay, however: {given.architecture!r} without --write-overlay. Add it."
+        )
     return PlanOptions(
         results=given.results,
         sweep=given.sweep,
@@ -46,6 +54,8 @@ def parse_plan(arguments: list[str]) -> PlanOptions:
             memory_per_node_bytes=given.memory_per_node,
         ),
         json=given.json,
+        overlay=given.write_overlay,
+        architecture=given.architecture,
     )
 
 
@@ -67,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--sweep", type=Path, metavar="FOLDER", help="of python -m training sweep: predicts what was not load-tested")
     add("--json", type=Path, metavar="FILE", help="write the plan there, too")
+    add(
+        "--write-overlay",
+        type=Path,
+        metavar="FOLDER",
+        help="write a kustomize overlay of deploy/kubernetes with the plan's replicas, processors and memory there",
+    )
+    add("--architecture", metavar="NAME", help="of the overlay, where several were load-tested")
     return parser
 
 
@@ -90,6 +107,8 @@ def print_plan(options: PlanOptions, console: Console) -> None:
     if not plan.fleets:
         reasons = "; ".join(map(say_obstacle, plan.unplanned)) or "no architecture was measured"
         raise InputError(f"a plan needs a capacity that can be believed, however: {reasons}. Measure again.")
+    if options.overlay is not None:  # first: nothing is shown of what is refused
+        write_overlay(plan, size_deployment(plan, options.architecture), options.overlay)
     show_plan(compose_plan(plan), console)
     if options.json is not None:
         try:
@@ -99,3 +118,5 @@ def print_plan(options: PlanOptions, console: Console) -> None:
                 f"--json must be written, however: {options.json}: {error.strerror}. Choose another file, or make room."
             ) from None
         console.print(str(options.json), soft_wrap=True, markup=False)
+    if options.overlay is not None:
+        console.print(str(options.overlay), soft_wrap=True, markup=False)

@@ -10,12 +10,9 @@ import socket
 import sys
 from pathlib import Path
 
+from service.contract.memory import MIB, count_least_bytes
+
 CGROUP = Path("/sys/fs/cgroup")
-MIB = 2**20
-PARENT_BYTES = 120 * MIB
-"""BentoML's process above the workers."""
-WORKER_BYTES = 150 * MIB
-"""A worker with two architectures of 230 features, under load."""
 USER_ERROR = 2
 
 
@@ -35,7 +32,7 @@ def memory_limit(cgroup: Path = CGROUP) -> float:
 
 def check_memory(limit: float, workers: int) -> None:
     """Raise ContainerError if so many workers do not fit into ``limit`` bytes."""
-    needed = PARENT_BYTES + workers * WORKER_BYTES
+    needed = count_least_bytes(workers)
     if limit < needed:
         raise ContainerError(
             f"the memory limit must be at least {needed // MIB} MiB for {workers} worker(s), "

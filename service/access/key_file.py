@@ -15,8 +15,11 @@ from typing import NamedTuple
 logger = logging.getLogger("bentoml.archscale")
 KEY_BYTES = 32
 MODE = 0o600
+ROOT = 0
 OF_OTHERS = 0o077
 """Bits of the mode that let others than the owner read or write."""
+READ_BY_GROUP = 0o040
+"""Which a file of root's may have: Kubernetes mounts a Secret so for a user that is not root, in its pod's group."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -69,7 +72,7 @@ def append_key(path: Path, name: str, key: str) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
         with open(descriptor, "r+b", buffering=0) as file:
-            _check_mode(path, os.fstat(descriptor).st_mode)
+            _check_mode(path, os.fstat(descriptor))
             if written and os.pread(descriptor, 1, written - 1) != b"\n":
                 line = b"\n" + line
             file.write(line)
@@ -118,7 +121,7 @@ def _read(path: Path) -> tuple[Keys, _State]:
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
-            _check_mode(path, found.st_mode)
+            _check_mode(path, found)
             text = file.read().decode()
     except OSError as error:
         raise KeyFileError(
@@ -129,10 +132,12 @@ def _read(path: Path) -> tuple[Keys, _State]:
     return _parse(path, text), _make_state(found)
 
 
-def _check_mode(path: Path, mode: int) -> None:
-    if mode & OF_OTHERS:
+def _check_mode(path: Path, found: os.stat_result) -> None:
+    """Take what PostgreSQL takes for a file of secrets (its manual, Secure TCP/IP Connections with SSL)."""
+    mounted = found.st_uid == ROOT != os.geteuid()
+    if found.st_mode & (OF_OTHERS & ~READ_BY_GROUP if mounted else OF_OTHERS):
         raise KeyFileError(
-            f"the file of keys must be its owner's alone, however: {path} has mode {mode & 0o777:03o}. "
+            f"the file of keys must be its owner's alone, however: {path} has mode {found.st_mode & 0o777:03o}. "
             f"Run: chmod 600 {path}"
         )
 

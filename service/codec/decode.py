@@ -107,14 +107,14 @@ def _decode_closely(body: bytes, expected: Input) -> Rows:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        wrong = malformed(
+        if (document := read_not_finite(body)) is not None:
+            read_members(document, expected, finite=False)  # says where the number is, unless it is none of a row's
+        # Held by no name here: with its traceback that would be a cycle, and keep the body until garbage is collected.
+        raise malformed(
             f"the body must be JSON (RFC 8259: no NaN, no Infinity, no trailing text), however: {error}. "
             f"Send {_form(expected)}.",
             rule="json",
-        )
-        if (document := read_not_finite(body)) is not None:
-            read_members(document, expected, finite=False)  # says where the number is, unless it is none of a row's
-        raise wrong from None
+        ) from None
     check_twins(body, document)
     return read_members(document, expected)
 

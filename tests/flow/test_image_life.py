@@ -1,9 +1,11 @@
 """How a container of the image starts, ends, and refuses: probes, signals, and one line for each bad input."""
 
+import os
 import re
 import shutil
 import socket
 import threading
+import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -12,11 +14,13 @@ import httpx
 import psutil
 import pytest
 
+from service.access.key_file import append_key, make_key
 from service.contract.card import ModelCard
 from tests.commands import bentoml as run_bentoml
-from tests.container import refusal, running
+from tests.container import Container, refusal, running
 from tests.flow.cases import NPY, npy
-from tests.patience import PATIENCE_SECONDS
+from tests.kubernetes import DEPLOYED, USER, Rendered, render
+from tests.patience import PATIENCE_SECONDS, get
 from tests.podman import Podman
 
 pytestmark = pytest.mark.slow
@@ -114,6 +118,68 @@ def test_a_port_in_use_is_named(podman: Podman, image: str) -> None:
 def test_a_setting_that_is_unknown_or_unusable_is_named(podman: Podman, image: str) -> None:
     assert "ARCHSCALE_WORKER. Correct or unset it" in refusal(podman, image, ARCHSCALE_WORKER="2")
     assert "BENTOML_PORT" in refusal(podman, image, BENTOML_PORT="http")
+
+
+@pytest.fixture(scope="module")
+def replica() -> Rendered:
+    """What Kubernetes would start."""
+    return render(DEPLOYED / "overlays/both")
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """The folder of a Secret that is not there yet; pytest's own is closed to other users."""
+    folder = tmp_path / "secret"
+    folder.mkdir(mode=0o755)
+    return folder
+
+
+def mount_keys(secret: Path, replica: Rendered) -> str:
+    """Return the option that mounts a Secret's folder where the replica has its own."""
+    (mount,) = (mount for mount in replica.container["volumeMounts"] if mount["name"] == "keys")
+    return f"--volume={secret}:{mount['mountPath']}:ro"
+
+
+def write_secret(secret: Path, version: str) -> str:
+    """Write a new key as the kubelet does, root's and for the group of the pod to read; return it.
+
+    The file of a Secret's folder links to one in ``..data``, which links to the folder of the newest version.
+    """
+    key, folder = make_key(), secret / f"..{version}"
+    folder.mkdir()
+    append_key(folder / "keys.txt", "alice", key)
+    os.chown(folder / "keys.txt", 0, USER)
+    (folder / "keys.txt").chmod(0o440)
+    (secret / "..new").symlink_to(folder.name)
+    (secret / "..new").rename(secret / "..data")
+    if not (secret / "keys.txt").is_symlink():
+        (secret / "keys.txt").symlink_to("..data/keys.txt")
+    return key
+
+
+def ask_with(container: Container, key: str) -> int:
+    return get(f"{container.url}/models", headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+def test_a_secret_of_keys_is_read_and_read_again(podman: Podman, image: str, replica: Rendered, secret: Path) -> None:
+    old = write_secret(secret, "1")
+    variables = {"ARCHSCALE_KEYS_FILE": replica.environment["ARCHSCALE_KEYS_FILE"]}
+    with running(podman, image, "--cpus=1", mount_keys(secret, replica), **variables) as container:
+        assert ask_with(container, old) == 200
+        new = write_secret(secret, "2")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while ask_with(container, new) != 200:
+            assert time.monotonic() < deadline
+        assert ask_with(container, old) == 401
+
+
+def test_a_secret_that_is_missing_and_a_wrong_architecture_are_named(
+    podman: Podman, image: str, replica: Rendered, secret: Path
+) -> None:
+    file = replica.environment["ARCHSCALE_KEYS_FILE"]
+    line = refusal(podman, image, mount_keys(secret, replica), ARCHSCALE_KEYS_FILE=file)
+    assert f"{file}: No such file or directory. Make a key with" in line
+    assert "(small, large), however: 'smal'" in refusal(podman, image, ARCHSCALE_ARCHITECTURES="smal")
 
 
 @pytest.mark.parametrize("settings", [{}, {"ARCHSCALE_RELEASE": "20200101t000000-abcdef"}])

@@ -20,6 +20,7 @@ from tests.bench.tables.copy_out import read_file
 from tests.bench.tables.public import TABLES
 from tests.commands import ROOT
 from tests.conftest import QUICK, train
+from tests.kubernetes import KUBECTL
 from tests.pages import Snippet, find_snippets, read_commands
 from tests.patience import PATIENCE_SECONDS
 from training import options as training_options
@@ -115,7 +116,8 @@ def test_the_shell_can_read_every_snippet(snippet: Snippet) -> None:
 
 
 def test_every_program_that_is_typed_is_checked_here() -> None:
-    assert set(typed()) == {"make", "python", "torchrun", "locust", "bentoml", *OF_THE_SHELL, *ELSEWHERE}
+    checked = {"make", "python", "torchrun", "locust", "bentoml", "kubectl"}
+    assert set(typed()) == {*checked, *OF_THE_SHELL, *ELSEWHERE}
 
 
 def test_every_make_target_that_is_typed_exists() -> None:
@@ -153,6 +155,14 @@ def test_locust_takes_the_options_that_are_typed() -> None:
 
 def test_bentoml_takes_the_options_that_are_typed() -> None:
     run([sys.executable, "-c", BENTOML_READS, json.dumps(typed()["bentoml"])])
+
+
+def test_kubectl_takes_the_options_that_are_typed() -> None:
+    """It reads them before it says its help, and asks no cluster for that."""
+    for words in typed()["kubectl"]:
+        run([str(KUBECTL), *words, "--help"])
+        folders = [ROOT / word for word in words if word.startswith("deploy/")]
+        assert all((folder / "kustomization.yaml").exists() for folder in folders), words
 
 
 def test_the_problem_that_is_shown_has_the_members_of_a_real_one(service: Server) -> None:

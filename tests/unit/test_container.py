@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from service import __version__
-from service.container import MIB, ContainerError, check_folder, check_memory, check_port, memory_limit
+from service.container import ContainerError, check_folder, check_memory, check_port, memory_limit
+from service.contract.memory import MIB
 from service.image import HEALTH_CHECK, make_image
 from tests.commands import ROOT
 

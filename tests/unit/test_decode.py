@@ -1,8 +1,12 @@
 """Bytes -> checked arrays: each rule of the contract, with the place that the refusal must name."""
 
+import gc
 import io
 import json
 import struct
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 from service.codec.columns import Columns
 from service.codec.decode import decode_json, decode_npy
 from service.codec.problems import Fault, Problem
-from service.codec.rows import features_input, raw_input
+from service.codec.rows import Input, Rows, features_input, raw_input
 from service.contract.card import RawFeature
 
 NAMES = ("height", "width", "depth")
@@ -164,6 +168,32 @@ def test_an_input_of_one_row_asks_for_one() -> None:
 @pytest.mark.parametrize("literal", [b"01", b"0x1", b"1,", b"'1'"])
 def test_what_is_not_a_number_of_rfc_8259_is_malformed(literal: bytes) -> None:
     assert refusal(b'{"features": [[1, 2, ' + literal + b"]]}").status == 400
+
+
+@pytest.mark.parametrize(
+    ("decode", "data"),
+    [
+        (decode_json, b'{"features": [[1, 2, '),
+        (decode_json, b'{"features": [[1, 2, NaN]]}'),
+        (decode_json, b'{"features": [["1", "2", "3"]]}'),
+        (decode_json, b'{"features": [[1, 2]]}'),
+        (decode_json, b'{"features": [], "features": [[1, 2, 3]]}'),
+        (decode_json, b'{"rows": [[1, 2, 3]]}'),
+        (decode_npy, b"\x93NUMPY"),
+        (decode_npy, npy(np.array([[1.0, np.nan, 2.0]]))),
+    ],
+    ids=range(8),
+)
+def test_a_refusal_lets_go_of_the_body_at_once(decode: Callable[[bytes, Input], Rows], data: bytes) -> None:
+    """Not when garbage is collected, many requests later: it may be large."""
+    gc.disable()
+    try:
+        before = sys.getrefcount(data)
+        with suppress(Problem):
+            decode(data, FEATURES)
+        assert sys.getrefcount(data) == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,27 @@ def test_a_file_that_is_not_its_owners_alone_is_refused_with_what_to_run(tmp_pat
     file = write(tmp_path / "keys", f"alice {DIGEST}\n", mode)
     with pytest.raises(KeyFileError, match=f"has mode {mode:03o}. Run: chmod 600 {file}"):
         read_keys(file)
+
+
+@pytest.mark.parametrize(
+    ("owner", "user", "mode", "taken"),
+    [
+        (0, 1034, 0o440, True),  # a mounted Secret
+        (0, 1034, 0o460, False),
+        (0, 1034, 0o444, False),
+        (0, 0, 0o440, False),
+        (1034, 1034, 0o440, False),
+        (7, 1034, 0o440, False),
+    ],
+)
+def test_of_a_file_of_roots_the_group_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, user: int, mode: int, taken: bool
+) -> None:
+    file, seen = write(tmp_path / "keys", f"alice {DIGEST}\n"), os.fstat
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "fstat", lambda fd: os.stat_result((mode, *seen(fd)[1:4], owner, *seen(fd)[5:])))
+    with nullcontext() if taken else pytest.raises(KeyFileError, match=f"has mode {mode:03o}"):
+        assert list(read_keys(file).values()) == ["alice"]
 
 
 def test_a_missing_file_is_refused_with_what_to_run(tmp_path: Path) -> None:
