@@ -98,11 +98,14 @@ class _Archscale:
     @bentoml.on_startup
     def settle(self) -> None:
         """Leave start-up behind."""
+        from service.web import vitals  # its metrics belong to a worker alone
+
         worker.silence_uvicorn()
         worker.allow_open_files()
         worker.freeze_heap()
         drain_before_the_end(SETTINGS.drain_seconds)
         end_when_the_loop_hangs(SETTINGS.hang_seconds)
+        vitals.report()
 
     def __is_ready__(self) -> bool:
         """Whether ``/readyz`` answers 200."""

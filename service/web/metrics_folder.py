@@ -57,7 +57,15 @@ def take() -> None:
     if folder is None:
         return
     os.environ[METRICS_VARIABLE] = folder
-    for gauge in Path(folder).glob("gauge_live*_*.db"):  # what a dead worker had open is open no more
+    forget_dead()
+
+
+def forget_dead() -> None:
+    """Remove the gauges of workers that have died: what they had open is open no more. For the parent, and a worker."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder is None:
+        return
+    for gauge in Path(folder).glob("gauge_live*_*.db"):
         if not psutil.pid_exists(int(gauge.stem.rpartition("_")[2])):
             gauge.unlink(missing_ok=True)
 
