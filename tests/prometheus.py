@@ -1,6 +1,7 @@
 """A real Prometheus with the configuration of deploy/observability, and what that asks for."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -81,11 +82,10 @@ class Prometheus:
         assert answer["status"] == "success", (parameters, answer)
         return answer["data"]
 
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the series that an expression has now."""
-        result = self.ask("query", query=expression)["result"]
-        found: list[dict[str, Any]] = result
-        return found
+    def values(self, expression: str) -> list[float]:
+        """Return what an expression is now, for each series that it has, without those that are no number."""
+        found = [float(series["value"][1]) for series in self.ask("query", query=expression)["result"]]
+        return [value for value in found if not math.isnan(value)]
 
     def alerts(self) -> dict[str, dict[str, Any]]:
         """Return the alerts that are pending or fire, by name."""

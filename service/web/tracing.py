@@ -22,5 +22,6 @@ def traced(app: ASGIApp) -> ASGIApp:
         app,
         excluded_urls=BentoMLContainer.tracing_excluded_urls.get(),
         tracer_provider=BentoMLContainer.tracer_provider.get(),
+        exclude_spans=["receive", "send"],  # a request is read and answered at once: three spans that say nothing
     )
     return middleware

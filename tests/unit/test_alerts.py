@@ -28,7 +28,7 @@ def promtool(*arguments: str) -> str:
 
 
 def test_the_configuration_and_its_rules_are_right() -> None:
-    assert promtool("check", "config", "prometheus.yml").count("SUCCESS") == 3
+    assert "2 rule files found" in promtool("check", "config", "prometheus.yml")
 
 
 def test_so_is_that_for_kubernetes(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_so_is_that_for_kubernetes(tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
     tested = tmp_path / "tested.yml"
     tested.write_text(text.replace("kubernetes_sd_configs:\n      - role: pod\n", "static_configs: []\n"))
-    assert promtool("check", "config", str(tested)).count("SUCCESS") == 3
+    assert "2 rule files found" in promtool("check", "config", str(tested))
 
 
 def test_every_case_of_the_alerts_holds() -> None:
