@@ -176,9 +176,7 @@ def test_pods_are_found_by_label_port_and_phase(scene: Scene, tmp_path: Path) ->
         own_key: f"authorization: {{ credentials_file: {KEY} }}",
     }
     with prometheus(tmp_path, configure("prometheus-kubernetes.yml", changes)) as observer:
-        repeat(
-            pause, until=lambda: any(target["health"] == "up" for target in observer.ask("targets")["activeTargets"])
-        )
+        repeat(pause, lambda: {"up"} - {target["health"] for target in observer.ask("targets")["activeTargets"]})
         targets = observer.ask("targets")
     (target,) = targets["activeTargets"]
     assert len(targets["droppedTargets"]) == len(pods) - 1
