@@ -3,23 +3,18 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-
 from loadtest.target.server import free_port, serve
 from tests.patience import PATIENCE_SECONDS, get, post
-from tests.prometheus import FOLDER
+from tests.traces import configure, otlp, settings, values
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACED = {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"}
-SHIPPED_ENDPOINT = "http://collector:4317"
 
 
 @contextmanager
@@ -47,51 +42,6 @@ def zipkin() -> Iterator[tuple[str, "Queue[dict[str, Any]]"]]:
             thread.join()
 
 
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """What a collector answers; the spans that it got, each with what it says of the service."""
-
-    def __init__(self) -> None:
-        self.spans: Queue[tuple[Any, dict[str, Any]]] = Queue()
-
-    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802
-        for resource in request.resource_spans:
-            for span in (span for scope in resource.scope_spans for span in scope.spans):
-                self.spans.put((span, values(resource.resource.attributes)))
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
-@contextmanager
-def otlp() -> Iterator[tuple[str, Collector]]:
-    """OTLP's endpoint for gRPC on a free port, and what comes to it."""
-    collector, server = Collector(), grpc.server(ThreadPoolExecutor(1))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield f"http://127.0.0.1:{port}", collector
-    finally:
-        server.stop(grace=None).wait()
-
-
-def values(attributes: Any) -> dict[str, Any]:
-    """Names and values of a message's attributes."""
-    return {found.key: getattr(found.value, found.value.WhichOneof("value")) for found in attributes}
-
-
-def configure(folder: Path, endpoint: str) -> dict[str, str]:
-    """Write the configuration that is deployed, with another address; return what the service is given."""
-    text = (FOLDER / "tracing.yml").read_text()
-    assert text.count(SHIPPED_ENDPOINT) == 1
-    config = folder / "tracing.yml"
-    config.write_text(text.replace(SHIPPED_ENDPOINT, endpoint))
-    return settings(config)
-
-
-def settings(config: Path) -> dict[str, str]:
-    """What a service is given that is traced: spans leave soon."""
-    return {"BENTOML_CONFIG": str(config), "ARCHSCALE_WORKERS": "1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
-
-
 def body_of(url: str) -> dict[str, Any]:
     return {"features": get(f"{url}/models/small/examples").json()["features"][:1]}
 
@@ -114,7 +64,7 @@ def test_a_prediction_is_a_span_where_an_exporter_is_configured(store: Callable[
 def test_otlp_carries_the_traces_of_requests(store: Callable[[], Path], tmp_path: Path) -> None:
     with (
         otlp() as (endpoint, collector),
-        serve(store(), log=tmp_path / "serve.log", **configure(tmp_path, endpoint)) as server,
+        serve(store(), log=tmp_path / "serve.log", **settings(configure(tmp_path, endpoint))) as server,
     ):
         for body, trace_id, status in (
             (body_of(server.url), "0af7651916cd43dd8448eb211c80319c", 200),
@@ -143,7 +93,7 @@ def test_without_a_collector_every_request_is_answered_and_the_service_ends(
 ) -> None:
     log = tmp_path / "serve.log"
     nobody = f"http://127.0.0.1:{free_port()}"
-    with serve(store(), log=log, **configure(tmp_path, nobody)) as server:
+    with serve(store(), log=log, **settings(configure(tmp_path, nobody))) as server:
         body = body_of(server.url)
         while "exporting traces" not in log.read_text():
             assert post(f"{server.url}/predict/small", json=body, headers=TRACED).status_code == 200
