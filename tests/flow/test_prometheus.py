@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from loadtest.target.server import Server, free_port, serve
 from service.access.key_file import append_key, make_key
@@ -138,6 +139,11 @@ def test_every_metric_that_is_asked_for_exists(scene: Scene) -> None:
     answer = get(target["scrapeUrl"], headers={"Authorization": f"Bearer {scene.key}"})
     exported = {line.partition("{")[0].split()[0] for line in answer.text.splitlines() if not line.startswith("#")}
     assert {name for name in asked if ":" not in name} <= exported
+    families = {family.name: family.type for family in text_string_to_metric_families(answer.text)}
+    own = {f"{name}_total" if kind == "counter" else name for name, kind in families.items() if "archscale" in name}
+    page = (ROOT / "docs/http.md").read_text()
+    rows = re.findall(r"^\| (`archscale_.*?) \|", page, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"\w+", row)} == own
 
 
 def test_every_choice_of_the_dashboard_has_values(scene: Scene) -> None:
