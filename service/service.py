@@ -30,6 +30,7 @@ from service.settings import ServiceSettings, SettingsError, load_settings
 from service.web import metrics_folder, worker
 from service.web.apis import declare_apis
 from service.web.drain import drain_before_the_end
+from service.web.tracing import ExporterError, check_exporter
 from service.web.watchdog import end_when_the_loop_hangs
 
 USER_ERROR = 2
@@ -119,6 +120,11 @@ class _Archscale:
         from service.http.tested import UntestedError, check_uvicorn
         from service.web import parent
 
+        try:
+            check_exporter()
+        except ExporterError as error:
+            print(error, file=sys.stderr)
+            raise SystemExit(USER_ERROR) from None
         try:
             check_uvicorn()
             load_models(RELEASE, threads=SETTINGS.threads)
