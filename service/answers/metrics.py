@@ -28,7 +28,9 @@ STATUSES = ("200", "500", "503")
 """Counted from the start: of a series that begins with its first request Prometheus sees no rise."""
 RULES = (
     ("internal", HTTPStatus.INTERNAL_SERVER_ERROR),
-    *((rule, HTTPStatus.SERVICE_UNAVAILABLE) for rule in ("deadline", "room", "connections")),
+    ("deadline", HTTPStatus.SERVICE_UNAVAILABLE),
+    ("room", HTTPStatus.SERVICE_UNAVAILABLE),
+    ("connections", HTTPStatus.SERVICE_UNAVAILABLE),
     ("key", HTTPStatus.UNAUTHORIZED),
     ("rate", HTTPStatus.TOO_MANY_REQUESTS),
     ("category", HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,13 @@ def pause() -> None:
     time.sleep(POLL_SECONDS)
 
 
+@dataclass(frozen=True)
 class Scene:
     """A service that asks for keys, one more address where nobody is, and a Prometheus that scrapes both."""
 
-    def __init__(self, server: Server, key: str, observer: Prometheus) -> None:
-        self.server = server
-        self.key = key
-        self.observer = observer
+    server: Server
+    key: str
+    observer: Prometheus
 
     def load(self) -> None:
         """Ask rightly and wrongly, with a key and without, more often than a key may."""
