@@ -30,6 +30,7 @@ from service.settings import ServiceSettings, SettingsError, load_settings
 from service.web import metrics_folder, worker
 from service.web.apis import declare_apis
 from service.web.drain import drain_before_the_end
+from service.web.tracing import ExporterError, check_exporter
 from service.web.watchdog import end_when_the_loop_hangs
 
 USER_ERROR = 2
@@ -102,11 +103,14 @@ class _Archscale:
     @bentoml.on_startup
     def settle(self) -> None:
         """Leave start-up behind."""
+        from service.web import vitals  # its metrics belong to a worker alone
+
         worker.silence_uvicorn()
         worker.allow_open_files()
         worker.freeze_heap()
         drain_before_the_end(SETTINGS.drain_seconds)
         end_when_the_loop_hangs(SETTINGS.hang_seconds)
+        vitals.report()
 
     def __is_ready__(self) -> bool:
         """Whether ``/readyz`` answers 200."""
@@ -120,6 +124,11 @@ class _Archscale:
         from service.web import parent
         from service.web.tested import UntestedError, check_uvicorn
 
+        try:
+            check_exporter()
+        except ExporterError as error:
+            print(error, file=sys.stderr)
+            raise SystemExit(USER_ERROR) from None
         try:
             check_uvicorn()
             load_models(RELEASE, threads=SETTINGS.threads)

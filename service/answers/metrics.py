@@ -5,21 +5,37 @@ workers, when it is first imported.
 """
 
 import bisect
+import functools
 import json
 import math
 import mmap
 import os
+from http import HTTPStatus
 from pathlib import Path
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.utils import floatToGoString
 
+from service.codec.problems import Problem
+
 LABELS = ("architecture", "route", "release")
 # From what one row takes (a tenth of a millisecond) to what the largest body takes.
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 STAGES = ("parse", "infer", "write")
+STATUSES = ("200", "500", "503")
+"""Counted from the start: of a series that begins with its first request Prometheus sees no rise."""
+RULES = (
+    ("internal", HTTPStatus.INTERNAL_SERVER_ERROR),
+    ("deadline", HTTPStatus.SERVICE_UNAVAILABLE),
+    ("room", HTTPStatus.SERVICE_UNAVAILABLE),
+    ("connections", HTTPStatus.SERVICE_UNAVAILABLE),
+    ("key", HTTPStatus.UNAUTHORIZED),
+    ("rate", HTTPStatus.TOO_MANY_REQUESTS),
+    ("category", HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+"""Refusals that alerts look at, counted from the start too."""
 
 REQUESTS = Counter("archscale_requests", "Requests answered by the front, by HTTP status", (*LABELS, "status"))
 ROWS = Counter("archscale_rows", "Rows answered", LABELS)
@@ -32,6 +48,9 @@ SECONDS = Histogram(
     buckets=BUCKETS,
 )
 STAGE_SECONDS = Counter("archscale_stage_seconds", "Seconds of answered requests, by stage", (*LABELS, "stage"))
+REFUSALS = Counter(
+    "archscale_refusals", "Requests that were refused, by the rule that they broke and the status", ("rule", "status")
+)
 
 
 class Cells:
@@ -61,7 +80,8 @@ class Meter:
 
     def __init__(self, architecture: str, route: str, release: str) -> None:
         self._labels = dict(zip(LABELS, (architecture, route, release), strict=True))
-        REQUESTS.labels(**self._labels, status="200")
+        for status in STATUSES:
+            REQUESTS.labels(**self._labels, status=status)
         self._refusals: dict[int, Counter] = {}
         ROWS.labels(**self._labels)
         OUT_OF_RANGE.labels(**self._labels)
@@ -106,3 +126,17 @@ class Meter:
         if counter is None:
             counter = self._refusals[status] = REQUESTS.labels(**self._labels, status=str(status))
         counter.inc()
+
+
+def count_refusal(problem: Problem) -> None:
+    """Count a problem that a client is told of, whichever route it asked for."""
+    _refusals_for(problem.rule, problem.status).inc()
+
+
+@functools.cache  # rules are few, and ``labels`` takes as long as ``inc``
+def _refusals_for(rule: str, status: HTTPStatus) -> Counter:
+    return REFUSALS.labels(rule, str(status.value))
+
+
+for _rule, _status in RULES:
+    _refusals_for(_rule, _status)

@@ -14,7 +14,7 @@ import numpy as np
 
 from service.answers.access_log import AccessLog
 from service.answers.messages import DEADLINE_KEY, OK, Answer, Request, check_deadline, failure, wrong_method
-from service.answers.metrics import STAGES
+from service.answers.metrics import STAGES, count_refusal
 from service.answers.protocol_v2 import is_v2
 from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
 from service.answers.routing import Routing
@@ -100,6 +100,7 @@ class Responder:
 
     def refuse(self, route: Route, request: Request, problem: Problem) -> Answer:
         """Answer with a problem, counted."""
+        count_refusal(problem)
         if isinstance(route, ComputingRoute):
             route.meter.refused(problem.status.value)
         self._write_log(route, request, 0, problem.status.value)

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from service.answers import routes
 from service.answers.access_log import request_id_of
 from service.answers.messages import Answer, Headers, Request, too_large
+from service.answers.metrics import count_refusal
 from service.answers.routes import Route
 from service.codec.problems import Problem
 from service.http import refusals
@@ -357,6 +358,7 @@ class ServiceProtocol(HttpToolsProtocol):
         if self.stage == BODY and self._route is None and not self._pipeline.take_back():
             self.transport.close()  # the application waits for the body, and has the word
             return
+        count_refusal(problem)
         request_id = request_id_of(dict(self.headers or ()))
         self._end_with(routes.problem_answer(problem, self.shared.release, request_id))
 

@@ -20,6 +20,7 @@ from service.access.guard import Guard
 from service.answers import routes
 from service.answers.access_log import REQUEST_ID_KEY, request_id_of
 from service.answers.messages import NO_SNIFFING, READING, Answer, Request, wrong_method
+from service.answers.metrics import count_refusal
 from service.answers.responder import Responder
 from service.codec.problems import Problem
 from service.contract.routes import MODELS_ROUTE, RELEASE_HEADER
@@ -86,6 +87,7 @@ class Front:
             path = get_route_path(scope)
             _check_method(scope, _methods_of(path, self._routes), self._hint(path))
         except Problem as problem:
+            count_refusal(problem)
             await self._send(send, routes.problem_answer(problem, self._responder.release, request_id))
         else:
             await self._app(scope, receive, self._naming(send, request_id))

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +20,7 @@ FOLDER_VARIABLE = "_ARCHSCALE_METRICS"
 """By which the workers know the folder; BentoML sets the other one for them."""
 FOLDER = "archscale-metrics"
 LOCK = "lock"
-KINDS = ("counter", "gauge_livesum", "histogram")
+KINDS = ("counter", "gauge_livesum", "gauge_min", "histogram")
 """Of a worker's files, by prometheus_client's names."""
 FILE_BYTES = 256 * 1024
 """What one of them holds, several times what it needs. It is mapped into memory: were it to grow on a full disk, or to
@@ -66,11 +67,28 @@ def take() -> None:
     if folder is None:
         return
     os.environ[METRICS_VARIABLE] = folder
-    for file in Path(folder).glob("*_*.db"):
-        if not psutil.pid_exists(int(file.stem.rpartition("_")[2])):
-            _shrink(file)
+    forget_dead()
     for kind in KINDS:
         _make_whole(Path(folder, f"{kind}_{os.getpid()}.db"))
+
+
+def forget_dead() -> None:
+    """Keep of workers that have died what they counted; what they had open is open no more. For parent and workers."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder is None:
+        return
+    for file in Path(folder).glob("*_*.db"):
+        if not psutil.pid_exists(int(file.stem.rpartition("_")[2])):
+            with suppress(FileNotFoundError):  # another process was faster
+                _shrink(file)
+
+
+def _shrink(file: Path) -> None:
+    used = int.from_bytes(file.read_bytes()[:4], sys.byteorder)
+    if file.name.startswith("gauge_live") or not used:
+        file.unlink()
+    else:
+        os.truncate(file, used)
 
 
 def _make_whole(file: Path) -> None:
@@ -84,15 +102,6 @@ def _make_whole(file: Path) -> None:
         raise MetricsFolderError(
             f"{file.parent} must take the metrics of a worker, however: {error.strerror or error}. Make room."
         ) from None
-
-
-def _shrink(file: Path) -> None:
-    """Leave of a dead worker's file what it counted; what it had open is open no more."""
-    used = int.from_bytes(file.read_bytes()[:4], sys.byteorder)
-    if file.name.startswith("gauge_live") or not used:
-        file.unlink(missing_ok=True)
-    else:
-        os.truncate(file, used)
 
 
 def _remove_if_left(folder: Path) -> None:

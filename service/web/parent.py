@@ -1,7 +1,8 @@
 """What BentoML's parent process does otherwise for this service. All of it reaches into circus (0.19) and BentoML.
 
 - It looks for dead workers every half second: BentoML fixes 10 seconds (1.4.39), so that half the strength was gone
-  for so long. It ends a worker that somebody stopped, whose own watchdog stands still.
+  for so long. It ends a worker that somebody stopped, whose own watchdog stands still, and takes the dead from the
+  metrics even where nothing replaces them.
 - A signal to end is obeyed even while a worker is started: circus forgets it then. SIGINT does not drain.
 - A second one, a second or more after the first, ends the workers at once: circus ignores it.
 - From the first on, it no longer holds the listening socket open, or clients would be connected to nobody when the
@@ -19,6 +20,7 @@ from circus.controller import Controller
 from circus.exc import ConflictError
 from circus.sighandler import SysHandler
 
+from service.web import metrics_folder
 from service.web.watchdog import Stopped
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -47,6 +49,7 @@ def _end_stopped_first(arbiter: Arbiter, stopped: Stopped) -> Callable[[], Any]:
     manage: Callable[[], Any] = arbiter.manage_watchers
 
     def manage_watchers() -> Any:
+        metrics_folder.forget_dead()
         stopped.end([pid for watcher in arbiter.iter_watchers() for pid in watcher.processes])
         return manage()
 

@@ -58,6 +58,22 @@ def test_a_file_of_keys_that_is_not_its_owners_alone_is_named(home: Path, tmp_pa
     assert line.endswith(f"Run: chmod 600 {file}")
 
 
+@pytest.mark.parametrize(
+    ("tracing", "said"),
+    [
+        (
+            {"exporter_type": "jaeger", "jaeger": {"protocol": "thrift"}},
+            "package opentelemetry-exporter-jaeger-thrift,",
+        ),
+        ({"exporter_type": "otlp"}, "tracing.otlp.protocol must be grpc or http, however: None."),
+    ],
+)
+def test_traces_that_cant_be_sent_are_refused(home: Path, tmp_path: Path, tracing: object, said: str) -> None:
+    config = tmp_path / "bentoml.yaml"
+    config.write_text(json.dumps({"services": {"archscale": {"tracing": tracing}}}))
+    assert said in refusal(home, BENTOML_CONFIG=str(config))
+
+
 def test_a_rate_without_keys_is_refused(home: Path) -> None:
     assert "ARCHSCALE_KEYS_FILE" in refusal(home, ARCHSCALE_RATE_LIMIT="10")
 
