@@ -54,10 +54,9 @@ class Question:
 def mix(home: Path, release: str, *, bad_share: float, seed: int = 0) -> Iterator[Question]:
     """Yield requests without end, ``bad_share`` of them bad ones of every kind. home: BENTOML_HOME of the release."""
     chance = np.random.default_rng(seed)
-    good, bad = good_questions(home, release, chance), bad_questions()
-    for place in itertools.count():
-        questions = bad if chance.random() < bad_share else good
-        yield questions[place % len(questions)] if questions is bad else questions[int(chance.integers(len(questions)))]
+    good, bad = good_questions(home, release, chance), itertools.cycle(bad_questions())
+    while True:
+        yield next(bad) if chance.random() < bad_share else good[int(chance.integers(len(good)))]
 
 
 def good_questions(home: Path, release: str, chance: np.random.Generator) -> list[Question]:

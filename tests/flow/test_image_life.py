@@ -16,6 +16,7 @@ import pytest
 
 from service.access.key_file import append_key, make_key
 from service.contract.card import ModelCard
+from service.web.metrics_folder import FILE_BYTES
 from tests.commands import bentoml as run_bentoml
 from tests.container import Container, refusal, running
 from tests.flow.cases import NPY, npy
@@ -61,6 +62,8 @@ def test_a_disk_that_fills_takes_nothing_from_what_is_served(
         counted = httpx.get(f"{container.url}/metrics", timeout=PATIENCE_SECONDS).text
         assert 'route="transform",status="422"' in counted
         assert [worker.pid for worker in container.workers] == workers
+        sizes = container.execute("sh", "-c", "stat --format %s /tmp/bentoml/archscale-metrics/*/*.db")
+        assert set(sizes.split()) == {str(FILE_BYTES)}
 
 
 def ask_until_refused(url: str, body: bytes, enough: threading.Event, outcomes: Counter[str]) -> None:

@@ -31,7 +31,7 @@ def test_a_service_loses_nothing_and_does_not_grow(
     assert 0 < bad < 3 * BAD_SHARE * tally.sent
     assert len(tally.kinds) > 15  # six good kinds, and thirteen bad ones
     # Seconds are too short to judge memory by.
-    assert (found.growth.descriptors, found.growth.threads, found.growth.series) == (0, 0, 0)
+    assert max(found.growth.descriptors, found.growth.threads, found.growth.series) <= 0
 
 
 @pytest.mark.parametrize(
