@@ -27,6 +27,15 @@ def read_table(columns: Mapping[str, Sequence[Value]], *, decimal: str = ".") ->
     return ReadTable("data.csv", "CSV", rows, made, lambda row: f"line {row + 2}", decimal)
 
 
+def values(column: ColumnValues) -> list[object]:
+    """A column's values; None where they are missing."""
+    if column.numbers is not None:
+        assert column.numbers.dtype == np.float64
+        return [None if np.isnan(number) else number for number in column.numbers.tolist()]
+    assert column.words is not None
+    return list(column.words.to_pylist())
+
+
 def decide(
     table: ReadTable, target: str | None = None, options: ColumnOptions | None = None, *, task: TaskChoice = "auto"
 ) -> DecidedTable:

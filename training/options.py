@@ -104,7 +104,12 @@ def _parser() -> OneLineParser:
         "command", nargs="?", choices=get_args(Command), default="fit",
         help="fit (which is the default); inspect: look at --data without training; sweep: train many sizes",
     )  # fmt: skip
-    add("--data", type=Path, metavar="FILE", help="CSV or Parquet table; without it a table is generated")
+    add(
+        "--data",
+        type=Path,
+        metavar="FILES",
+        help="a CSV or Parquet table: a file, a folder, or a pattern in quotes; without it a table is generated",
+    )
     add("--target", metavar="COLUMN", help="column of --data to predict")
     add(
         "--task",

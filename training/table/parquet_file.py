@@ -12,7 +12,7 @@ from service.contract.policies import BLANKS
 from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules, lose_digits
 from training.table.formats import unreadable
-from training.table.values import ColumnValues, ReadOptions
+from training.table.values import ReadOptions
 
 BLOCK_ROWS = 2**16
 BLOCK_VALUES = 2**21
@@ -72,9 +72,6 @@ class ParquetFile:
         elif pa.types.is_float16(plain.type):
             plain = plain.cast(pa.float64())
         return self.rules.words(plain.cast(pa.string())).dictionary_encode()
-
-    def check(self, column: ColumnValues) -> None:
-        """Do nothing: types leave no doubt."""
 
     def place(self, row: int) -> str:
         """Name a row, counted from 0."""
