@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import TextIO
 
 import pyarrow as pa
@@ -54,6 +55,11 @@ class CsvFile:
     """Columns that are not wanted, but looked into for quotes out of place."""
     decimal_given: bool
     """Whether the decimal sign is the user's word."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.look.path
 
     @property
     def found(self) -> str:
