@@ -97,8 +97,8 @@ def _data_lines(summary: TrainingSummary) -> str:
     ]
     if data.sampled_rows is not None:
         lines.append(
-            f"Larger than --memory: read in every epoch. Of the rows to choose the epoch and of those held out, "
-            f"{data.validation_rows:,} and {data.test_rows:,} were drawn by chance."
+            "Larger than --memory: epochs read it from the disk. Of the rows to choose the epoch and of those held "
+            f"out, {data.validation_rows:,} and {data.test_rows:,} were drawn by chance."
         )
     if data.best_possible_accuracy is not None:
         lines.append(f"Best possible accuracy on the held-out rows: {data.best_possible_accuracy:.4f}.")

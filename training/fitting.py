@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,9 +20,7 @@ from training.process import ScaledRows, TrainingJob, TrainingResult
 from training.ranks.group import RankGroup
 from training.ranks.place import RankPlace
 from training.step.descent import Descent
-
-if TYPE_CHECKING:  # imports pyarrow
-    from training.stream.rows import StreamedRows
+from training.stream.spill import StreamedRows
 
 FLAT = 0.01
 """A validation loss within 1 % of the previous one has not moved."""
@@ -77,7 +74,7 @@ def train(
     )
 
 
-def _moments(rows: "ScaledRows | StreamedRows") -> tuple[Tensor, Tensor]:
+def _moments(rows: ScaledRows | StreamedRows) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of every feature: (features,) float64. Of streamed rows they come with them."""
     if isinstance(rows, ScaledRows):
         return feature_moments(torch.from_numpy(rows.columns))

@@ -179,7 +179,7 @@ def _add_table_options(parser: OneLineParser) -> None:
     )  # fmt: skip
     add(
         "--memory", type=read_memory, metavar="SIZE",
-        help="such as 500MB or 2GB: a table that takes more is read again in every epoch (a quarter of what there is)",
+        help="such as 500MB: a table that takes more is read from the disk in every epoch (a quarter of what there is)",
     )  # fmt: skip
     add(
         "--most-features", type=_whole("--most-features", 1), default=MOST_FEATURES, metavar="NUMBER",

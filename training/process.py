@@ -17,10 +17,11 @@ from training.checkpoints.folder import CheckpointPlan
 from training.cost.memory import MemoryUse, PeakMemory
 from training.cost.seconds import Seconds
 from training.errors import TrainingError, first_line, interrupts_ignored
+from training.stream.spill import StreamedRows
 
 if TYPE_CHECKING:  # imports torch
     from training.ranks.group import RankGroup
-    from training.stream.rows import StreamedRows
+    from training.stream.spill import StreamedRows
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class TrainingJob:
     architecture: Architecture
     task: Task
     recipe: Recipe
-    train: "ScaledRows | StreamedRows"
+    train: ScaledRows | StreamedRows
     validation: ScaledRows
     target_scale: TargetScale
     reference_features: NDArray[np.float64]

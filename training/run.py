@@ -1,6 +1,7 @@
 """One training run, stage after stage: table, split, preprocessing, networks, graphs, baselines, gates, release."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -57,12 +58,14 @@ def run_training(
     if is_first:
         store.check_writable()
     on_stage("preparing the table")
-    learning = _load(options, on_table=on_table)
-    prepared = learning.prepared
-    jobs = _make_jobs(options, learning, processes=1 if group is None else group.place.local_size)
-    if group is not None:
-        group.check_same(_identify(jobs).digest())
-    with keep_checkpoints(options.checkpoints if is_first else None, partial(_identify, jobs)) as plans:
+    with ExitStack() as kept:
+        learning = _load(options, on_table=on_table, kept=kept)
+        prepared = learning.prepared
+        jobs = _make_jobs(options, learning, processes=1 if group is None else group.place.local_size)
+        if group is not None:
+            group.check_same(_identify(jobs).digest())
+        checkpoints = options.checkpoints if is_first else None
+        plans = kept.enter_context(keep_checkpoints(checkpoints, partial(_identify, jobs)))
         trained = {}
         run = run_job if group is None else partial(run_in_rank, group=group)
         for job in jobs:
@@ -88,8 +91,8 @@ def run_training(
     return summary
 
 
-def _load(options: TrainingOptions, *, on_table: Callable[[DecidedTable], None]) -> Learning:
-    """Read or make the table, decide its columns and fit their scaling."""
+def _load(options: TrainingOptions, *, on_table: Callable[[DecidedTable], None], kept: ExitStack) -> Learning:
+    """Read or make the table, decide its columns and fit their scaling. kept: holds what is on the disk meanwhile."""
 
     def check(decided: DecidedTable) -> None:
         check_features(decided.features, most=options.most_features, source=decided.table.source)
@@ -114,7 +117,7 @@ def _load(options: TrainingOptions, *, on_table: Callable[[DecidedTable], None])
 
     learnt = learn_columns(files, options)
     check(learnt.decided)
-    return learn_from_files(learnt, options)
+    return learn_from_files(learnt, options, kept)
 
 
 def _make_jobs(options: TrainingOptions, learning: Learning, *, processes: int) -> list[TrainingJob]:

@@ -44,7 +44,7 @@ def _head_lines(decided: DecidedTable) -> list[str]:
     if decided.whole is not None:
         drawn = decided.whole.drawn
         lines.append(
-            f"Larger than --memory: read again in every epoch. {len(drawn.train):,}, {len(drawn.validation):,} and "
+            f"Larger than --memory: epochs read it from the disk. {len(drawn.train):,}, {len(drawn.validation):,} and "
             f"{len(drawn.test):,} rows, drawn by chance, tell quantiles, leaks and repeated rows, choose the epoch, "
             "and are held out; counts and ranges are of all rows."
         )

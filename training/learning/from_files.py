@@ -1,5 +1,7 @@
 """Learn from the rows of files that are larger than the memory: the second pass, over the training rows."""
 
+from contextlib import ExitStack
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,16 +18,18 @@ from training.stream.bounds import Bounds
 from training.stream.encoder import Seen, make_encoder, stand_in
 from training.stream.learn import LearntColumns
 from training.stream.places import TRAIN
-from training.stream.rows import RowReader, StreamedRows, files_changed
+from training.stream.rows import RowReader, files_changed
 from training.stream.scaling import ProductMoments
+from training.stream.spill import StreamedRows, spill, spill_file, spill_path
 from training.stream.target import TargetCoder
 
 
-def learn_from_files(learnt: LearntColumns, options: TrainingOptions) -> Learning:
+def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: ExitStack) -> Learning:
     """Fit the preprocessing on what was counted, and the statistics of the products on all training rows.
 
     The rows that were drawn of the others choose the epoch, are held out, and serve the baselines.
-    Raise TrainingError where a file has changed meanwhile.
+    kept: holds the scaled training rows on the disk, as long as they are wanted. Raise TrainingError where there is no
+    room for these, or a file has changed meanwhile.
     """
     decided, looked = learnt.decided, learnt.looked
     assert decided.whole is not None
@@ -48,12 +52,13 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions) -> Learnin
         target=TargetCoder.of(decided.target, decimal=decided.table.decimal),
         words=looked.words,
         split=learnt.split,
-        rows_in=looked.rows_in,
     )
+    file = kept.enter_context(spill_file(rows=counts.train, columns=encoder.columns))
     products = ProductMoments(encoder.columns)
-    for unit in reader.units():
-        for raw, _ in reader.read(unit):
-            products.add(encoder(raw))
+    for raw, values in reader.read():
+        columns = encoder(raw)
+        products.add(columns)
+        spill(file, columns, ((values - target_scale.mean) / target_scale.scale).astype(np.float32))
     if products.rows != counts.train:
         raise files_changed(table.source)
     mean, deviation = products.result()
@@ -79,15 +84,13 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions) -> Learnin
         target=target,
     )
     train = StreamedRows(
-        reader=reader,
-        encoder=encoder,
+        path=spill_path(file),
         count=counts.train,
-        offset=target_scale.mean,
-        scale=target_scale.scale,
+        columns=encoder.columns,
         mean=mean,
         deviation=deviation,
         class_counts=classes,
-        pool_rows=min(counts.train, bounds.pool_rows(encoder.columns)),
+        chunk_rows=bounds.chunk_rows(encoder.columns),
         content=decided.whole.content,
     )
     return Learning(

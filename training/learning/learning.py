@@ -15,7 +15,7 @@ from training.preprocessing import scale
 from training.process import ScaledRows, TargetScale
 
 if TYPE_CHECKING:
-    from training.stream.rows import StreamedRows
+    from training.stream.spill import StreamedRows
 
 
 @dataclass(frozen=True)

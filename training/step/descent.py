@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,9 +12,8 @@ from training.process import ScaledRows, TrainingJob
 from training.ranks.group import RankGroup
 from training.step.batches import EpochRows, MemoryRows
 from training.step.gradient import Gradient
-
-if TYPE_CHECKING:  # imports pyarrow
-    from training.stream.rows import StreamedRows
+from training.stream.epochs import FileRows
+from training.stream.spill import StreamedRows
 
 WARM_UP = 0.2
 """Share of all steps in which the learning rate rises; it falls along a cosine afterwards (Smith and Topin, 2019)."""
@@ -25,13 +23,9 @@ AVERAGED_EPOCHS = 1.0
 """The kept weights are an exponential average over about this many epochs of steps."""
 
 
-def open_rows(rows: "ScaledRows | StreamedRows", *, device: torch.device) -> EpochRows:
+def open_rows(rows: ScaledRows | StreamedRows, *, device: torch.device) -> EpochRows:
     """Return the rows to learn from, as epochs pass them."""
-    if isinstance(rows, ScaledRows):
-        return MemoryRows(rows, device=device)
-    from training.stream.epochs import FileRows  # imports pyarrow
-
-    return FileRows(rows, device=device)
+    return MemoryRows(rows, device=device) if isinstance(rows, ScaledRows) else FileRows(rows, device=device)
 
 
 class Descent:

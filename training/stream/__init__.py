@@ -1,1 +1,1 @@
-"""Tables larger than the memory: looked at once, their rows drawn or counted, and read again in every epoch."""
+"""Tables larger than the memory: counted, drawn from, scaled onto the disk, and read from there in every epoch."""

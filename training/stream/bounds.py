@@ -8,7 +8,7 @@ BYTES_OF_VALUE = 48
 """Of a kept row's value: as it was read, coded, split, scaled, and given to the baselines."""
 FEWEST_SAMPLE_ROWS, MOST_SAMPLE_ROWS = 20_000, 200_000
 """With fewer, a category of 10,000 levels would seem to hold a word of its own in each row."""
-FEWEST_POOL_ROWS = 4_096
+FEWEST_CHUNK_ROWS, MOST_CHUNK_ROWS = 4_096, 100_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Bounds:
         """What baselines may take of their features."""
         return self.memory // 2
 
-    def pool_rows(self, columns: int) -> int:
-        """Return how many rows of so many encoded columns are shuffled together: an eighth, and as much on its way."""
-        return max(FEWEST_POOL_ROWS, self.memory // 8 // (4 * (columns + 1)))
+    def chunk_rows(self, columns: int) -> int:
+        """Return how many rows of so many encoded columns are shuffled together: four times as many are on their way.
+
+        A quarter of the memory.
+        """
+        return max(FEWEST_CHUNK_ROWS, min(MOST_CHUNK_ROWS, self.memory // 16 // (4 * (columns + 1))))

@@ -34,16 +34,11 @@ def stamp_files(files: TableFiles) -> list[FileStamp | None]:
 
 
 def read_unchanged(
-    files: TableFiles,
-    place: int,
-    columns: list[int],
-    stamps: list[FileStamp | None],
-    *,
-    groups: list[int] | None = None,
+    files: TableFiles, place: int, columns: list[int], stamps: list[FileStamp | None]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a file, or of some row groups of it. Raise TrainingError where it was changed."""
+    """Yield the rows of a file. Raise TrainingError where it was changed."""
     _check(files, place, stamps)
-    yield from files.blocks_of(place, columns, groups=groups)
+    yield from files.blocks_of(place, columns)
     _check(files, place, stamps)
 
 

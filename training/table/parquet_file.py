@@ -31,26 +31,25 @@ class ParquetFile:
     rules: CellRules
     found: str = "Parquet"
 
-    def blocks(self, columns: list[int], *, groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield rows, in columns named by their numbers. groups: the row groups that are wanted, None: all."""
+    def blocks(self, columns: list[int]) -> Iterator[pa.RecordBatch]:
+        """Yield rows, in columns named by their numbers."""
         try:
             with pa.parquet.ParquetFile(self.path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
                 fields = file.schema_arrow.names
                 wanted = None if len(columns) == len(fields) else [fields[column] for column in columns]
                 rows = min(BLOCK_ROWS, max(1, BLOCK_VALUES // len(columns)))
-                for block in file.iter_batches(rows, row_groups=groups, columns=wanted, use_threads=False):
+                for block in file.iter_batches(rows, columns=wanted, use_threads=False):
                     arrays = [block.column(block.schema.get_field_index(fields[column])) for column in columns]
                     yield pa.record_batch(arrays, names=[str(column) for column in columns])
         except (pa.ArrowException, OSError) as error:
             raise unreadable(self.path, error) from error
 
-    def rows_of_groups(self) -> list[int]:
-        """Return how many rows each row group has."""
+    def count_rows(self) -> int:
+        """Return how many rows it says it has."""
         try:
-            metadata = pa.parquet.read_metadata(self.path)
+            return int(pa.parquet.read_metadata(self.path).num_rows)
         except (pa.ArrowException, OSError) as error:
             raise unreadable(self.path, error) from error
-        return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
 
     def numbers(self, cells: pa.Array) -> pa.Array | None:
         """Return the cells as float64, null where they are missing; None where they are not all numbers."""

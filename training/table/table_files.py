@@ -70,15 +70,11 @@ class TableFiles:
         for place in range(len(self.files)):
             yield from self.blocks_of(place, columns)
 
-    def blocks_of(self, place: int, columns: list[int], *, groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of one file, which then is the one that cells are taken to come from.
-
-        groups: the row groups of a Parquet file that are wanted, where not all are.
-        """
+    def blocks_of(self, place: int, columns: list[int]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of one file, which then is the one that cells are taken to come from."""
         file, own = self.files[place], [self.numbers_in[place][column] for column in columns]
-        blocks = file.blocks(own) if groups is None or isinstance(file, CsvFile) else file.blocks(own, groups=groups)
         rows = 0
-        for block in blocks:
+        for block in file.blocks(own):
             self.reading = file
             rows += block.num_rows
             self.rows_in[place] = max(self.rows_in[place], rows)
