@@ -83,16 +83,16 @@ def _read_chunks(rows: StreamedRows, *, size: int, first: int, seed: int) -> Ite
 
 def _fill(rows: NDArray[np.float32], file: FileIO) -> None:
     """Read rows, (n, columns + 1), from where the file is."""
-    wanted = rows.view(np.uint8).reshape(-1)
+    wanted = rows.data.cast("B")
     try:
-        while len(wanted) and (count := file.readinto(wanted)):
+        while wanted and (count := file.readinto(wanted)):
             wanted = wanted[count:]
     except OSError as error:
         raise TrainingError(
             f"training rows must be readable from the disk, however: {first_line(error)}. Look at the disk, or set "
             "TMPDIR to a folder of another."
         ) from error
-    if len(wanted):
+    if wanted:
         raise TrainingError("training rows must stay on the disk, however: their file was cut. Run again.")
 
 

@@ -157,6 +157,8 @@ class FirstPass:
         return self.read.decimal or "."
 
     def _finish(self) -> LookedOver:
+        if not self.rows:
+            make_table(self.files, {}, rows=0, place=self.files.place, options=self.read)  # raises
         pieces, places, drawn = self.sample.finish()
         order = np.lexsort((~drawn, places))
         order = order[np.unique(places[order], return_index=True)[1]]  # a row that was drawn and shows something: once
