@@ -17,8 +17,6 @@ from training.errors import TrainingError, first_line
 from training.step.batches import Batch, Part
 from training.stream.spill import BYTES_OF_NUMBER, StreamedRows
 
-PIECE_ROWS = 1024
-"""Rows that are read together: a chunk is made of a hundred such pieces from all over the table, then shuffled."""
 SEEDS = 2**62
 CHUNKS_AHEAD = 1
 """That are ready before they are asked for, beside the one that is being made."""
@@ -61,8 +59,9 @@ def _read_chunks(rows: StreamedRows, *, size: int, first: int, seed: int) -> Ite
 
     Pieces are in random order, and so are the rows of the pieces that make a chunk: a piece may be a part of two.
     """
-    pieces = np.random.default_rng(seed).permutation(math.ceil(rows.count / PIECE_ROWS))
-    lengths = np.minimum(PIECE_ROWS, rows.count - pieces * PIECE_ROWS)
+    length = rows.piece_rows
+    pieces = np.random.default_rng(seed).permutation(math.ceil(rows.count / length))
+    lengths = np.minimum(length, rows.count - pieces * length)
     ends = np.cumsum(lengths)
     width = rows.columns + 1
     with open(rows.path, "rb", buffering=0) as file:
@@ -76,7 +75,7 @@ def _read_chunks(rows: StreamedRows, *, size: int, first: int, seed: int) -> Ite
                 if begins >= stop:
                     break
                 low, high = max(start, begins), min(stop, int(ends[place]))
-                file.seek((int(pieces[place]) * PIECE_ROWS + low - begins) * width * BYTES_OF_NUMBER)
+                file.seek((int(pieces[place]) * length + low - begins) * width * BYTES_OF_NUMBER)
                 _fill(held[low - start : high - start], file)
             yield held[np.random.default_rng([seed, chunk]).permutation(len(held))]
 

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from training.errors import TrainingError, first_line
 
 BYTES_OF_NUMBER = 4
+PIECES = 100
+"""Of a chunk. Of a table that is sorted by its target each chunk then has a fair share of every part."""
 OPEN_FILES = Path("/proc/self/fd")
 """Where the system has it, a file needs no name, and is gone however its process ends."""
 
@@ -39,6 +41,11 @@ class StreamedRows:
     class_counts: NDArray[np.int64]
     chunk_rows: int
     content: str
+
+    @property
+    def piece_rows(self) -> int:
+        """How many rows are read together: a chunk is made of so many pieces, from all over the table."""
+        return max(1, self.chunk_rows // PIECES)
 
     def identity(self) -> dict[str, NDArray[np.generic]]:
         """Return what tells these rows, and the order that a seed gives them, from others."""
