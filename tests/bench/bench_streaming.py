@@ -82,11 +82,11 @@ def train(data: Path, *, memory: int, epochs: int) -> tuple[float, float, float]
 
 
 def count_memory(run: psutil.Process) -> int:
-    """Return the bytes that a process and its children hold: what they share counts twice."""
+    """Return the bytes that a process and its children hold; what they share counts once."""
     held = 0
     try:
         for process in (run, *run.children(recursive=True)):
-            held += process.memory_info().rss
+            held += process.memory_full_info().pss
     except psutil.NoSuchProcess:
         pass
     return held

@@ -36,6 +36,8 @@ class WholeTable:
     counts: RowCounts
     drawn: Split
     content: str
+    class_counts: tuple[int, ...] = ()
+    """Training rows of each class."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,10 @@ def _target_line(decided: DecidedTable) -> str:
     if target.classes is None:
         line += f"{values.min():.6g} to {values.max():.6g}"
     else:
-        shares = [float((values == place).mean()) for place in range(len(target.classes))]
+        counts = [int((values == place).sum()) for place in range(len(target.classes))]
+        if decided.whole is not None:
+            counts = list(decided.whole.class_counts)
+        shares = [count / max(1, sum(counts)) for count in counts]
         line += _levels(list(target.classes), shares)
     if decided.counts.without_target:
         line += f"; {decided.counts.without_target:,} rows without it are dropped"

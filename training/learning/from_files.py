@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.contract.card import DataSource, RawFeature
@@ -40,7 +41,7 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: Exit
     preprocessing = fit_preprocessing(
         stand_in(table.columns, _seen(learnt, parts)), table.columns, complete=not np.isnan(table.raw).any()
     )
-    classes = _count_classes(learnt)
+    classes = np.array(decided.whole.class_counts, dtype=np.int64)
     moments = looked.target.moments
     target = make_target(table, deviation=moments.deviation, shares=(classes / max(1, classes.sum())).tolist())
     target_scale = TargetScale(mean=moments.mean if table.task == "regression" else 0.0, scale=target.scale)
@@ -59,6 +60,7 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: Exit
         columns = encoder(raw)
         products.add(columns)
         spill(file, columns, ((values - target_scale.mean) / target_scale.scale).astype(np.float32))
+    pa.default_memory_pool().release_unused()
     if products.rows != counts.train:
         raise files_changed(table.source)
     mean, deviation = products.result()
@@ -124,13 +126,3 @@ def _see(feature: RawFeature, learnt: LearntColumns, drawn: NDArray[np.float64])
         return Seen(median=0.5 if ones == zeros else float(ones > zeros), gaps=gaps)
     present = drawn[~np.isnan(drawn)]
     return Seen(median=float(np.median(present)) if len(present) else feature.minimum, gaps=gaps)
-
-
-def _count_classes(learnt: LearntColumns) -> NDArray[np.int64]:
-    """Training rows of each class: (k,)."""
-    target = learnt.decided.target
-    assert target is not None
-    words = learnt.looked.columns[target.name].words
-    if target.classes is None or words is None:
-        return np.zeros(0, dtype=np.int64)
-    return np.array([words.train.get(label, 0) for label in target.classes])

@@ -78,8 +78,21 @@ def learn_columns(files: TableFiles, options: TrainingOptions) -> LearntColumns:
         test=int(parts[TEST]),
         without_target=looked.target.without,
     )
-    whole = WholeTable(counts=counts, drawn=sampled.drawn_rows(decided.rows), content=_digest(looked))
+    whole = WholeTable(
+        counts=counts,
+        drawn=sampled.drawn_rows(decided.rows),
+        content=_digest(looked),
+        class_counts=_count_classes(looked, decided.target),
+    )
     return LearntColumns(files, stamps, looked, replace(decided, whole=whole), split)
+
+
+def _count_classes(looked: LookedOver, target: DecidedTarget | None) -> tuple[int, ...]:
+    """Training rows of each class."""
+    words = None if target is None else looked.columns[target.name].words
+    if target is None or target.classes is None or words is None:
+        return ()
+    return tuple(words.train.get(label, 0) for label in target.classes)
 
 
 def _digest(looked: LookedOver) -> str:
