@@ -3,7 +3,8 @@
 Parquet files are made on the spot, of 20 numbers and a target of two classes; figures are those of whole commands.
 Memory: the most that the command and the process that it trains in hold together, looked at every 20 ms, streaming, and
 with the same command on 10,000 rows. Rows a second: of epochs, streaming and in memory on the same rows, one after the
-other, the median of the rounds' ratios. ``--rows 200000 --same-rows 100000`` tries it out.
+other, the median of the rounds' ratios; an epoch ends with validation, which has fewer rows when streaming.
+``--rows 200000 --same-rows 100000`` tries it out.
 """
 
 import argparse
