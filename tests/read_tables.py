@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from training.columns.decide import DecidedTable, decide_table
+from training.columns.decide import decide_table, split_at_random
+from training.columns.decided import DecidedTable
 from training.options import TaskChoice
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
@@ -27,8 +28,18 @@ def read_table(columns: Mapping[str, Sequence[Value]], *, decimal: str = ".") ->
     return ReadTable("data.csv", "CSV", rows, made, lambda row: f"line {row + 2}", decimal)
 
 
+def values(column: ColumnValues) -> list[object]:
+    """A column's values; None where they are missing."""
+    if column.numbers is not None:
+        assert column.numbers.dtype == np.float64
+        return [None if np.isnan(number) else number for number in column.numbers.tolist()]
+    assert column.words is not None
+    return list(column.words.to_pylist())
+
+
 def decide(
     table: ReadTable, target: str | None = None, options: ColumnOptions | None = None, *, task: TaskChoice = "auto"
 ) -> DecidedTable:
     """Decide with the split of ``--seed 0``."""
-    return decide_table(table, target=target, task=task, options=options or ColumnOptions(), test_fraction=0.2, seed=0)
+    splitter = split_at_random(source=table.source, test_fraction=0.2, seed=0)
+    return decide_table(table, target=target, task=task, options=options or ColumnOptions(), split_rows=splitter)

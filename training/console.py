@@ -95,6 +95,11 @@ def _data_lines(summary: TrainingSummary) -> str:
         f"Split: {data.train_rows:,} rows to train on, {data.validation_rows:,} to choose the epoch, "
         f"{data.test_rows:,} held out; seed {summary.seed}.",
     ]
+    if data.sampled_rows is not None:
+        lines.append(
+            "Larger than --memory: epochs read it from the disk. Of the rows to choose the epoch and of those held "
+            f"out, {data.validation_rows:,} and {data.test_rows:,} were drawn by chance."
+        )
     if data.best_possible_accuracy is not None:
         lines.append(f"Best possible accuracy on the held-out rows: {data.best_possible_accuracy:.4f}.")
     return "\n".join(lines)
@@ -244,7 +249,8 @@ def _baseline_table(summary: TrainingSummary) -> Table:
     for label in (*labels.values(), "seconds"):
         table.add_column(label, justify="right")
     for name, baseline in summary.baselines.items():
-        table.add_row(name, *_metric_cells(baseline.test, labels), f"{baseline.train_seconds:.2f}")
+        fitted = "" if baseline.train_rows is None else f" ({baseline.train_rows:,} rows)"
+        table.add_row(name + fitted, *_metric_cells(baseline.test, labels), f"{baseline.train_seconds:.2f}")
     for name, architecture in summary.architectures.items():
         table.add_row(
             name, *_metric_cells(architecture.test, labels), f"{architecture.train_seconds:.2f}", style="bold"

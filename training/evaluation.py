@@ -29,6 +29,11 @@ CALIBRATION_BINS = 10
 PREDICTED_ROWS = 4096
 """Rows answered at once: bounds the memory of their products."""
 LOGISTIC_ITERATIONS = 1000
+ON_FEATURES = ("linear regression", "logistic regression")
+"""Baselines that take the features of all their rows at once."""
+BYTES_OF_FEATURE = 24
+"""As it is made, standardised, and taken by the solver."""
+FEWEST_BASELINE_ROWS = 1000
 MOST_BOOSTED_LEVELS = 255
 """scikit-learn's gradient boosting takes categories of more levels for numbers alone."""
 
@@ -146,18 +151,37 @@ def fit_baselines(
     task: Task,
     scale: float,
     seed: int,
+    memory: int,
 ) -> dict[str, BaselineSummary]:
-    """Fit each baseline on ``rows`` (all that is not held out) and measure it on ``test``."""
+    """Fit each baseline on ``rows`` (all that is not held out) and measure it on ``test``.
+
+    Those that take all features at once get as many of the rows, by chance, as fit into ``memory`` bytes.
+    """
     results = {}
+    features = preprocessing.transform(rows.raw[:1]).shape[1]
+    few = _draw_rows(rows, features=features, memory=memory, task=task, seed=seed)
     for name, model in _models(columns, preprocessing, task=task, seed=seed).items():
+        fitted = few if name in ON_FEATURES else rows
         started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a yardstick is shown as it is
-            model.fit(rows.raw, rows.target)
+            model.fit(fitted.raw, fitted.target)
         seconds = time.perf_counter() - started
         measured = measure_quality(_answer(model, test.raw, task=task), target=test.target, task=task, scale=scale)
-        results[name] = BaselineSummary(test=measured, train_seconds=seconds)
+        train_rows = len(fitted) if len(fitted) < len(rows) else None
+        results[name] = BaselineSummary(test=measured, train_seconds=seconds, train_rows=train_rows)
     return results
+
+
+def _draw_rows(rows: LabelledRows, *, features: int, memory: int, task: Task, seed: int) -> LabelledRows:
+    most = max(FEWEST_BASELINE_ROWS, memory // (features * BYTES_OF_FEATURE))
+    if len(rows) <= most:
+        return rows
+    drawn = np.random.default_rng(seed).permutation(len(rows))[:most]
+    if task == "classification":
+        drawn = np.append(drawn, np.unique(rows.target, return_index=True)[1])  # each class has a row
+    drawn = np.unique(drawn)
+    return LabelledRows(raw=rows.raw[drawn], target=rows.target[drawn])
 
 
 def _answer(model: Pipeline, raw: NDArray[np.float64], *, task: Task) -> NDArray[np.float64]:

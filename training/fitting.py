@@ -16,10 +16,11 @@ from training.cost.memory import MemoryUse, PeakMemory
 from training.cost.seconds import Seconds
 from training.errors import TrainingError
 from training.network import EVALUATION_ROWS, Network, Products, feature_moments, summed_loss
-from training.process import TrainingJob, TrainingResult
+from training.process import ScaledRows, TrainingJob, TrainingResult
 from training.ranks.group import RankGroup
 from training.ranks.place import RankPlace
 from training.step.descent import Descent
+from training.stream.spill import StreamedRows
 
 FLAT = 0.01
 """A validation loss within 1 % of the previous one has not moved."""
@@ -35,7 +36,7 @@ def train(
     """
     group = group or RankGroup(RankPlace())
     torch.set_num_threads(job.threads)
-    mean, deviation = feature_moments(torch.from_numpy(job.train.columns))
+    mean, deviation = _moments(job.train)
     memory.begin_network()
     torch.manual_seed(job.recipe.seed)
     network = Network(
@@ -46,11 +47,11 @@ def train(
     )
     network.standardise(mean=mean, deviation=deviation)
     if job.task == "classification":
-        _begin_at_shares(network, torch.from_numpy(job.train.target))
+        _begin_at_shares(network, _count_classes(job))
     network.to(group.device)
     group.take_from_first(network.mean, network.deviation)
 
-    products = Products(job.train.columns.shape[1], device=group.device)
+    products = Products(job.validation.columns.shape[1], device=group.device)
     average = copy.deepcopy(network)
     training = _Training(
         descent=Descent(network, average, job=job, group=group),
@@ -73,15 +74,26 @@ def train(
     )
 
 
-def _begin_at_shares(network: Network, target: Tensor) -> None:
-    """Make the output's biases the logits of the classes' shares, so that no step is spent on finding these.
+def _moments(rows: ScaledRows | StreamedRows) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every feature: (features,) float64. Of streamed rows they come with them."""
+    if isinstance(rows, ScaledRows):
+        return feature_moments(torch.from_numpy(rows.columns))
+    return torch.from_numpy(rows.mean), torch.from_numpy(rows.deviation)
 
-    target: (n,), 0 or 1, or a class's place.
-    """
-    outputs = network.output.out_features
-    counts = torch.bincount(target.long(), minlength=max(2, outputs)).float()
+
+def _count_classes(job: TrainingJob) -> Tensor:
+    """Training rows of each class: (k,) float32."""
+    if not isinstance(job.train, ScaledRows):
+        return torch.from_numpy(job.train.class_counts).float()
+    target = torch.from_numpy(job.train.target)
+    return torch.bincount(target.long(), minlength=max(2, job.outputs)).float()
+
+
+def _begin_at_shares(network: Network, counts: Tensor) -> None:
+    """Make the output's biases the logits of the classes' shares, so that no step is spent on finding these."""
+    several = network.output.out_features > 1
     with torch.no_grad():
-        network.output.bias.copy_((counts / len(target)).log() if outputs > 1 else (counts[1:] / counts[0]).log())
+        network.output.bias.copy_((counts / counts.sum()).log() if several else (counts[1:] / counts[0]).log())
 
 
 def _answer(network: Network, job: TrainingJob) -> NDArray[np.float64]:

@@ -1,25 +1,41 @@
 """Look at a table as `fit` would, without training: its columns, what is left out, what is suspicious, its size."""
 
-import pyarrow as pa
-
-from training.columns.decide import DecidedTable, decide_table
+from training.columns.decide import decide_table, split_at_random
+from training.columns.decided import DecidedTable
+from training.errors import UserError
 from training.options import TrainingOptions
-from training.table.read import read
+from training.table.memory import fits
+from training.table.read import read_files
+from training.table.table_files import TableFiles, open_table
 from training.table.values import ReadTable
 
 
 def look_at_table(options: TrainingOptions) -> DecidedTable:
-    """Read ``options.data`` and decide its columns, with the split of ``fit``. Raise UserError with one line."""
-    return decide_columns(read_table(options), options)
+    """Decide the columns of ``options.data``, with the split of ``fit``. Raise UserError with one line."""
+    files = open_files(options)
+    if fits(files, options.memory):
+        return decide_columns(read_files(files, options.read), options)
+    from training.stream.learn import learn_columns
+
+    return learn_columns(files, options).decided
 
 
 def read_table(options: TrainingOptions) -> ReadTable:
-    """Read ``options.data``. Raise UserError with one line."""
+    """Read ``options.data`` into memory. Raise UserError with one line, also where that is not enough."""
+    files = open_files(options)
+    if not fits(files, options.memory):
+        raise UserError(
+            f"{files.name}: a table for {options.command} must fit into memory, however: it takes more than "
+            f"{options.memory:,} bytes. Give fewer rows, or raise --memory."
+        )
+    return read_files(files, options.read)
+
+
+def open_files(options: TrainingOptions) -> TableFiles:
+    """Open ``options.data``. Raise UserError with one line."""
     if options.data is None:
         raise ValueError("a table must be named, however: options.data is None")
-    table = read(options.data, options.read)
-    pa.default_memory_pool().release_unused()  # what the reader's blocks took: 50 MB of a large file
-    return table
+    return open_table(options.data, options.read)
 
 
 def decide_columns(table: ReadTable, options: TrainingOptions) -> DecidedTable:
@@ -29,6 +45,5 @@ def decide_columns(table: ReadTable, options: TrainingOptions) -> DecidedTable:
         target=options.target,
         task=options.task,
         options=options.columns,
-        test_fraction=options.test_fraction,
-        seed=options.seed,
+        split_rows=split_at_random(source=table.source, test_fraction=options.test_fraction, seed=options.seed),
     )

@@ -16,6 +16,7 @@ from training.checkpoints.folder import SECONDS_BETWEEN, CheckpointOptions
 from training.errors import UserError, quoted
 from training.ranks.place import SECONDS_TO_WAIT
 from training.sweep.options import SweepOptions, add_sweep_options, read_sweep_options
+from training.table.memory import default_memory, read_memory
 from training.table.reading_options import add_reading_options, take_reading_options
 from training.table.values import ColumnOptions, ReadOptions
 
@@ -51,6 +52,8 @@ class TrainingOptions:
     summary: Path | None
     checkpoints: CheckpointOptions | None
     rank_seconds: float
+    memory: int
+    """Bytes that a table may take; a larger one is streamed."""
     sweep: SweepOptions | None
     """Of the command ``sweep`` alone."""
 
@@ -89,6 +92,7 @@ def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
         summary=given.summary,
         checkpoints=_checkpoints(given),
         rank_seconds=given.rank_seconds,
+        memory=default_memory() if given.memory is None else given.memory,
         sweep=sweep,
     )
 
@@ -104,7 +108,12 @@ def _parser() -> OneLineParser:
         "command", nargs="?", choices=get_args(Command), default="fit",
         help="fit (which is the default); inspect: look at --data without training; sweep: train many sizes",
     )  # fmt: skip
-    add("--data", type=Path, metavar="FILE", help="CSV or Parquet table; without it a table is generated")
+    add(
+        "--data",
+        type=Path,
+        metavar="FILES",
+        help="a CSV or Parquet table: a file, a folder, or a pattern in quotes; without it a table is generated",
+    )
     add("--target", metavar="COLUMN", help="column of --data to predict")
     add(
         "--task",
@@ -167,6 +176,10 @@ def _add_table_options(parser: OneLineParser) -> None:
     add(
         "--numeric", action="append", default=[], metavar="COLUMN",
         help="take this column as numbers and its words as missing; may be given again",
+    )  # fmt: skip
+    add(
+        "--memory", type=read_memory, metavar="SIZE",
+        help="such as 500MB: a table that takes more is read from the disk in every epoch (a quarter of what there is)",
     )  # fmt: skip
     add(
         "--most-features", type=_whole("--most-features", 1), default=MOST_FEATURES, metavar="NUMBER",

@@ -17,9 +17,11 @@ from training.checkpoints.folder import CheckpointPlan
 from training.cost.memory import MemoryUse, PeakMemory
 from training.cost.seconds import Seconds
 from training.errors import TrainingError, first_line, interrupts_ignored
+from training.stream.spill import StreamedRows
 
 if TYPE_CHECKING:  # imports torch
     from training.ranks.group import RankGroup
+    from training.stream.spill import StreamedRows
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class ScaledRows:
 
     columns: NDArray[np.float32]
     target: NDArray[np.float32]
+
+    def identity(self) -> dict[str, NDArray[np.generic]]:
+        """Return what tells these rows from others."""
+        return {"columns": self.columns, "target": self.target}
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class TrainingJob:
     architecture: Architecture
     task: Task
     recipe: Recipe
-    train: ScaledRows
+    train: ScaledRows | StreamedRows
     validation: ScaledRows
     target_scale: TargetScale
     reference_features: NDArray[np.float64]

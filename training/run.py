@@ -1,6 +1,7 @@
 """One training run, stage after stage: table, split, preprocessing, networks, graphs, baselines, gates, release."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -8,26 +9,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from service.contract.card import DataSource, EpochTrace, Target
+from service.contract.card import EpochTrace
 from service.contract.names import Task, count_features
 from training import store
 from training.architectures import Architecture, choose_recipe
 from training.artefacts import Prepared, Trained, evaluation_files, make_trained, preprocessing_files
 from training.checkpoints.folder import keep_checkpoints
 from training.checkpoints.identity import NetworkIdentity, RunIdentity, digest_rows
-from training.columns.data import DataTable, best_possible_accuracy, fingerprint
-from training.columns.decide import DecidedTable, code_table
+from training.columns.decide import code_table
+from training.columns.decided import DecidedTable
 from training.columns.size import check_features
-from training.columns.split import LabelledRows, SplitRows, split_table, take_rows
+from training.columns.split import split_table, take_rows
 from training.cost.seconds import choose_threads
 from training.errors import TrainingError, UserError
 from training.evaluation import compare_quality, fit_baselines
 from training.generate import generate_table
-from training.inspect import look_at_table
+from training.inspect import decide_columns, open_files
+from training.learning.in_memory import learn_in_memory
+from training.learning.learning import Learning, scale_rows
 from training.options import TrainingOptions
-from training.preprocessing import count_encoded, fit_preprocessing, scale
-from training.process import ScaledRows, TargetScale, TrainingJob, run_in_rank, run_job
+from training.preprocessing import count_encoded
+from training.process import TrainingJob, run_in_rank, run_job
 from training.summary import BaselineSummary, DataSummary, NetworkSummary, TrainingSummary
+from training.table.memory import fits
+from training.table.read import read_files
 
 if TYPE_CHECKING:  # imports torch
     from training.ranks.group import RankGroup
@@ -53,13 +58,14 @@ def run_training(
     if is_first:
         store.check_writable()
     on_stage("preparing the table")
-    table, parts = _load(options, on_table=on_table)
-    _check_gates_apply(options, task=table.task)
-    prepared = _prepare(options, table, parts)
-    jobs = _make_jobs(options, prepared, parts, processes=1 if group is None else group.place.local_size)
-    if group is not None:
-        group.check_same(_identify(jobs).digest())
-    with keep_checkpoints(options.checkpoints if is_first else None, partial(_identify, jobs)) as plans:
+    with ExitStack() as kept:
+        learning = _load(options, on_table=on_table, kept=kept)
+        prepared = learning.prepared
+        jobs = _make_jobs(options, learning, processes=1 if group is None else group.place.local_size)
+        if group is not None:
+            group.check_same(_identify(jobs).digest())
+        checkpoints = options.checkpoints if is_first else None
+        plans = kept.enter_context(keep_checkpoints(checkpoints, partial(_identify, jobs)))
         trained = {}
         run = run_job if group is None else partial(run_in_rank, group=group)
         for job in jobs:
@@ -73,7 +79,7 @@ def run_training(
         if not is_first:
             return None
         on_stage("fitting the baselines")
-        summary = _summarise(options, prepared, trained, _fit_baselines(options, prepared, parts))
+        summary = _summarise(options, prepared, trained, _fit_baselines(options, learning))
         _check_gates(options, summary)
         on_stage("saving the release")
         store.save_release(
@@ -85,61 +91,45 @@ def run_training(
     return summary
 
 
-def _load(options: TrainingOptions, *, on_table: Callable[[DecidedTable], None]) -> tuple[DataTable, SplitRows]:
+def _load(options: TrainingOptions, *, on_table: Callable[[DecidedTable], None], kept: ExitStack) -> Learning:
+    """Read or make the table, decide its columns and fit their scaling. kept: holds what is on the disk meanwhile."""
+
+    def check(decided: DecidedTable) -> None:
+        check_features(decided.features, most=options.most_features, source=decided.table.source)
+        on_table(decided)
+        assert decided.target is not None
+        _check_gates_apply(options, task=decided.target.task)
+
     if options.data is None:
         table = generate_table(seed=options.seed)
-        return table, split_table(table, test_fraction=options.test_fraction, seed=options.seed)
-    decided = look_at_table(options)
-    check_features(decided.features, most=options.most_features, source=decided.table.source)
-    on_table(decided)
-    table = code_table(decided)
-    return table, take_rows(table, decided.split)
+        _check_gates_apply(options, task=table.task)
+        return learn_in_memory(
+            table, split_table(table, test_fraction=options.test_fraction, seed=options.seed), options
+        )
+    files = open_files(options)
+    if fits(files, options.memory):
+        decided = decide_columns(read_files(files, options.read), options)
+        check(decided)
+        table = code_table(decided)
+        return learn_in_memory(table, take_rows(table, decided.split), options)
+    from training.learning.from_files import learn_from_files
+    from training.stream.learn import learn_columns
+
+    learnt = learn_columns(files, options)
+    check(learnt.decided)
+    return learn_from_files(learnt, options, kept)
 
 
-def _prepare(options: TrainingOptions, table: DataTable, parts: SplitRows) -> Prepared:
-    classes = list(table.classes or ())
-    negative, positive = classes if len(classes) == 2 else (None, None)
-    deviation = float(parts.train.target.std()) or 1.0  # training rows may all be equal where the table is not
-    return Prepared(
-        release=store.new_version(),
-        table=table,
-        preprocessing=fit_preprocessing(parts.train.raw, table.columns, complete=not np.isnan(table.raw).any()),
-        validation=parts.validation,
-        test=parts.test,
-        source=DataSource(
-            source=table.source,
-            fingerprint=fingerprint(table),
-            rows=table.held_out or len(table.target),
-            train_rows=len(parts.train),
-            validation_rows=len(parts.validation),
-            test_rows=len(parts.test),
-            seed=options.seed,
-            best_possible_accuracy=best_possible_accuracy(table),
-            rows_without_target=table.rows_without_target,
-            missing_spellings=list(options.read.missing),
-            left_out=table.left_out,
-        ),
-        target=Target(
-            name=table.target_name,
-            positive_class=positive,
-            negative_class=negative,
-            scale=deviation if table.task == "regression" else 1.0,
-            classes=classes,
-            shares=[float(np.mean(parts.train.target == place)) for place in range(len(classes))],
-        ),
-    )
-
-
-def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows, *, processes: int) -> list[TrainingJob]:
+def _make_jobs(options: TrainingOptions, learning: Learning, *, processes: int) -> list[TrainingJob]:
     """One job for each architecture. Raise UserError before any is run if one can't be.
 
     processes: of this machine, that train each network together.
     """
-    mean = float(parts.train.target.mean()) if prepared.task == "regression" else 0.0
-    target_scale = TargetScale(mean=mean, scale=prepared.target.scale)
+    prepared = learning.prepared
+    target_scale = learning.target_scale
     reference = prepared.reference_features()
     columns, outputs = count_encoded(prepared.preprocessing), prepared.target.outputs
-    train, validation = (_scale_rows(prepared, rows, target_scale) for rows in (parts.train, parts.validation))
+    validation = scale_rows(prepared.preprocessing, prepared.validation, target_scale)
     return [
         TrainingJob(
             architecture=architecture,
@@ -147,7 +137,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows, *
             recipe=choose_recipe(
                 architecture,
                 task=prepared.task,
-                rows=len(parts.train),
+                rows=learning.count,
                 columns=columns,
                 outputs=outputs,
                 epochs=options.epochs,
@@ -155,7 +145,7 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows, *
                 learning_rate=options.learning_rate,
                 seed=options.seed,
             ),
-            train=train,
+            train=learning.train,
             validation=validation,
             target_scale=target_scale,
             reference_features=reference,
@@ -164,13 +154,6 @@ def _make_jobs(options: TrainingOptions, prepared: Prepared, parts: SplitRows, *
         )
         for architecture in options.architectures
     ]
-
-
-def _scale_rows(prepared: Prepared, rows: LabelledRows, target: TargetScale) -> ScaledRows:
-    return ScaledRows(
-        columns=scale(prepared.preprocessing, rows.raw),
-        target=((rows.target - target.mean) / target.scale).astype(np.float32),
-    )
 
 
 def _identify(jobs: list[TrainingJob]) -> RunIdentity:
@@ -187,8 +170,7 @@ def _identify(jobs: list[TrainingJob]) -> RunIdentity:
         },
         rows=digest_rows(
             {
-                "columns": first.train.columns,
-                "target": first.train.target,
+                **first.train.identity(),
                 "validation columns": first.validation.columns,
                 "validation target": first.validation.target,
                 "scale": np.array([first.target_scale.mean, first.target_scale.scale]),
@@ -198,20 +180,17 @@ def _identify(jobs: list[TrainingJob]) -> RunIdentity:
     )
 
 
-def _fit_baselines(options: TrainingOptions, prepared: Prepared, parts: SplitRows) -> dict[str, BaselineSummary]:
-    """Baselines choose nothing by validation, so they are fitted on the validation rows too."""
-    seen = LabelledRows(
-        raw=np.concatenate([parts.train.raw, parts.validation.raw]),
-        target=np.concatenate([parts.train.target, parts.validation.target]),
-    )
+def _fit_baselines(options: TrainingOptions, learning: Learning) -> dict[str, BaselineSummary]:
+    prepared = learning.prepared
     return fit_baselines(
-        rows=seen,
-        test=parts.test,
+        rows=learning.seen,
+        test=prepared.test,
         columns=prepared.table.columns,
         preprocessing=prepared.preprocessing,
         task=prepared.task,
         scale=prepared.target.scale,
         seed=options.seed,
+        memory=learning.baseline_bytes,
     )
 
 

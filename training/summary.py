@@ -27,6 +27,8 @@ class DataSummary(Frozen):
     """Rows that were dropped, beside ``rows``."""
     missing_spellings: list[str]
     left_out: list[LeftOut]
+    sampled_rows: int | None = None
+    """Of a table that was streamed: see ``DataSource``."""
 
 
 class NetworkSummary(Frozen):
@@ -61,6 +63,8 @@ class BaselineSummary(Frozen):
 
     test: Metrics
     train_seconds: float
+    train_rows: int | None = None
+    """None: all that are not held out."""
 
 
 class TrainingSummary(Frozen):

@@ -109,6 +109,9 @@ class DataSource(Frozen):
     missing_spellings: list[str] = []
     """What counted as missing beside ``MISSING_SPELLINGS``."""
     left_out: list[LeftOut] = []
+    sampled_rows: int | None = None
+    """Of a table that was larger than the memory: rows that were drawn, of which those of the second and third part of
+    the split are counted above. Quantiles, leaks and repeated rows are those of these. None: all rows were at hand."""
 
 
 class Recipe(Frozen):

@@ -10,6 +10,7 @@ from training.columns.data import fingerprint
 from training.errors import UserError
 from training.generate import generate_table
 from training.options import parse_options
+from training.process import ScaledRows
 from training.sweep.grid import GridPoint
 from training.sweep.tables import SweepTables
 
@@ -73,6 +74,7 @@ def test_a_point_gets_the_recipe_of_fit_on_one_thread() -> None:
     made = tables("--epochs", "7")
     job, rows = made.job(GridPoint(Architecture("wide", 1, 400), 1_000, 2))
     assert (job.threads, job.recipe.epochs, job.recipe.seed, job.outputs) == (1, 7, 2, 1)
+    assert isinstance(job.train, ScaledRows)
     assert job.train.columns.shape == (870, 20)
     assert rows.test.shape == (20_000, 20)
     assert made.facts().fingerprint == fingerprint(generate_table(seed=0))

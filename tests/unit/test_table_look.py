@@ -134,10 +134,11 @@ def test_a_broken_file_is_refused_in_its_readers_words(refusal: Refusal, content
     assert "a table must be a readable CSV or Parquet file" in refusal(content)
 
 
-def test_a_folder_and_a_missing_file_are_no_files(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "nowhere.csv"):
-        with pytest.raises(UserError, match="--data must name a file"):
-            read(path, ReadOptions())
+def test_an_empty_folder_and_a_missing_file_are_no_tables(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--data must name files, however: no file in"):
+        read(tmp_path, ReadOptions())
+    with pytest.raises(UserError, match="--data must name a file"):
+        read(tmp_path / "nowhere.csv", ReadOptions())
 
 
 @pytest.mark.parametrize("content", ["a,b;c\nx,y;z\n", "a b;c,d\nx y;p,q\n"])

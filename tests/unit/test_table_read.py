@@ -20,11 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.contract.policies import MISSING_SPELLINGS
+from tests.read_tables import values
 from training.errors import UserError
 from training.table import csv_file
 from training.table.cells import CellRules
 from training.table.read import read
-from training.table.values import ColumnValues, ReadOptions, ReadTable
+from training.table.values import ReadOptions, ReadTable
 
 Read = Callable[..., ReadTable]
 Refusal = Callable[..., str]
@@ -60,15 +61,6 @@ def refusal(table: Read) -> Refusal:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "BLOCK_BYTES", 200)
     monkeypatch.setattr(csv_file, "BYTES_FOR_EACH_COLUMN", 0)
-
-
-def values(column: ColumnValues) -> list[object]:
-    """A column's values; None where they are missing."""
-    if column.numbers is not None:
-        assert column.numbers.dtype == np.float64
-        return [None if math.isnan(number) else number for number in column.numbers.tolist()]
-    assert column.words is not None
-    return list(column.words.to_pylist())
 
 
 def columns(table: ReadTable) -> dict[str, list[object]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.read_tables import Value, decide, read_table
-from training.columns.decide import DecidedTable
+from training.columns.decided import DecidedTable
 from training.columns.suspects.suspect import Suspect
 from training.table.values import ColumnOptions
 

@@ -109,6 +109,7 @@ def test_baselines_take_gaps_categories_and_classes(task: str, classes: int, lev
         task=task,  # type: ignore[arg-type]
         scale=1.0,
         seed=0,
+        memory=10**9,
     )
     assert len(baselines) == 3
     assert all(np.isfinite(baseline.test.loss) for baseline in baselines.values())

@@ -3,6 +3,8 @@
 scikit-learn, which takes a second and 90 MB to import, is not needed to look at a table.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -98,15 +100,20 @@ def _describe_boolean(column: ColumnValues, *, rows: NDArray[np.int64]) -> RawFe
         lowered = np.array([str(word).lower() for word in words.distinct])
         counts = words.count(rows)
         zeros, ones = (int(counts[lowered == level.lower()].sum()) for level in levels)
-    gaps = len(rows) - zeros - ones
+    return boolean_feature(column.name, levels, zeros=zeros, ones=ones, rows=len(rows))
+
+
+def boolean_feature(name: str, levels: Sequence[str], *, zeros: int, ones: int, rows: int) -> RawFeature:
+    """Describe a boolean of ``rows`` training rows. levels: how 0 and 1 are written, none where they are numbers."""
+    gaps = rows - zeros - ones
     return RawFeature(
-        name=column.name,
+        name=name,
         minimum=0,
         maximum=1,
         kind="boolean",
         levels=list(levels),
-        level_shares=[count / len(rows) for count in (zeros, ones)] if levels else [],
-        missing_share=gaps / len(rows),
+        level_shares=[count / rows for count in (zeros, ones)] if levels else [],
+        missing_share=gaps / rows,
         becomes=f"2 columns: {_word_fill(zeros, ones)} in gaps, and where they are" if gaps else "0 or 1",
         encoded_columns=2 if gaps else 1,
     )
@@ -121,18 +128,24 @@ def _describe_category(column: ColumnValues, *, rows: NDArray[np.int64]) -> RawF
     words = read_words(as_words(column))
     counts = words.count(rows)
     used = np.flatnonzero(counts)
-    share = {str(words.distinct[int(place)]): float(counts[place]) / len(rows) for place in used}
-    levels = sorted(share)
-    gaps = len(rows) - int(counts.sum())
-    columns, grouped = count_level_columns(np.append(counts[used], gaps) if gaps else counts[used])
+    count_of = {str(words.distinct[int(place)]): int(counts[place]) for place in used}
+    return category_feature(column.name, count_of, rows=len(rows))
+
+
+def category_feature(name: str, count_of: Mapping[str, int], *, rows: int) -> RawFeature:
+    """Describe a category of ``rows`` training rows, of which so many hold each level; the others have gaps."""
+    levels = sorted(count_of)
+    counts = np.array([count_of[level] for level in levels])
+    gaps = rows - int(counts.sum())
+    columns, grouped = count_level_columns(np.append(counts, gaps) if gaps else counts)
     return RawFeature(
-        name=column.name,
+        name=name,
         minimum=0,
         maximum=len(levels) - 1,
         kind="category",
         levels=levels,
-        level_shares=[share[level] for level in levels],
-        missing_share=gaps / len(rows),
+        level_shares=(counts / rows).tolist(),
+        missing_share=gaps / rows,
         becomes=_word_levels(columns, levels=len(levels) + (gaps > 0), grouped=grouped),
         encoded_columns=columns,
     )
@@ -143,10 +156,16 @@ def count_level_columns(counts: NDArray[np.int64]) -> tuple[int, int]:
 
     counts: (k,) rows of each level, missing values among them where there are some.
     """
-    rare = int((counts < RARE_SHARE * counts.sum()).sum())
-    if len(counts) - rare >= MOST_LEVEL_COLUMNS:  # it always keeps a column for rare ones then (scikit-learn 1.9)
-        rare = len(counts) - (MOST_LEVEL_COLUMNS - 1)
+    rare = int(find_rare(counts).sum())
     return len(counts) - rare + (rare > 0), rare
+
+
+def find_rare(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which levels OneHotEncoder groups. counts: (k,) as above -> (k,) bool."""
+    rare: NDArray[np.bool_] = counts < RARE_SHARE * counts.sum()
+    if len(counts) - rare.sum() >= MOST_LEVEL_COLUMNS:  # it always keeps a column for rare ones then (scikit-learn 1.9)
+        rare[np.argsort(counts, kind="stable")[: -(MOST_LEVEL_COLUMNS - 1)]] = True
+    return rare
 
 
 def _word_levels(columns: int, *, levels: int, grouped: int) -> str:

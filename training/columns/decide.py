@@ -3,15 +3,18 @@
 The same for `fit` and `inspect`, which codes no matrix: a column at a time is held beside the table.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.contract.card import ColumnKind, LeftOut, RawFeature
-from training.columns.codes import as_numbers, code_column, describe_column
+from service.contract.card import ColumnKind, RawFeature
+from training.columns.codes import as_numbers, code_column
 from training.columns.data import DataTable
+from training.columns.decided import DROPPED, DecidedTable
 from training.columns.digits import first_rounded
+from training.columns.facts import TableFacts
 from training.columns.kinds import decide_kind
 from training.columns.split import Split, split_target
 from training.columns.suspects.leaks import choose_rows, find_leak
@@ -23,7 +26,6 @@ from training.columns.suspects.suspect import (
     canonical,
     find_nothing,
     find_outlier,
-    find_row_number,
     find_small_classes,
     find_unseen,
 )
@@ -33,36 +35,9 @@ from training.errors import UserError, quoted, write_option
 from training.options import TaskChoice
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
+Splitter = Callable[[DecidedTarget | None, NDArray[np.int64]], Split]
+"""Splits the rows of a table that have a target: (m,) int64 in the table, by their places among these."""
 SMALL_CLASS_SHARE = 0.01
-DROPPED = "--drop"
-
-
-@dataclass(frozen=True)
-class DecidedTable:
-    """What becomes of a table. rows: (m,) int64, those with a target, in the file; ``split`` counts among these."""
-
-    table: ReadTable
-    target: DecidedTarget | None
-    rows: NDArray[np.int64]
-    split: Split
-    features: list[RawFeature]
-    dropped: list[str]
-    suspects: list[Suspect]
-
-    @property
-    def rows_without_target(self) -> int:
-        """Rows that are not used."""
-        return self.table.rows - len(self.rows)
-
-    @property
-    def left_out(self) -> list[LeftOut]:
-        """Columns that are no raw features, as the card keeps them."""
-        dropped = [LeftOut(name=name, reason=DROPPED) for name in self.dropped]
-        return dropped + [
-            LeftOut(name=suspect.name, reason=suspect.text)
-            for suspect in self.suspects
-            if suspect.left_out and suspect.name is not None
-        ]
 
 
 def decide_table(
@@ -71,8 +46,8 @@ def decide_table(
     target: str | None,
     task: TaskChoice,
     options: ColumnOptions,
-    test_fraction: float,
-    seed: int,
+    split_rows: Splitter,
+    count_facts: Callable[..., TableFacts] = TableFacts,
 ) -> DecidedTable:
     """Decide everything. target: None where it is not known yet. Raise UserError with one line for the first fault."""
     _check_names(table, target=target, options=options)
@@ -82,14 +57,9 @@ def decide_table(
         column = next(column for column in table.columns if column.name == target)
         goal = decide_target(column, table=table, task=task, options=options)
         rows = goal.rows
-    split = split_target(
-        np.zeros(len(rows)) if goal is None else goal.values,
-        classes=None if goal is None else goal.classes,
-        source=table.source,
-        test_fraction=test_fraction,
-        seed=seed,
-    )
-    features, suspects = _Columns(table, goal, rows, split, options).decide()
+    split = split_rows(goal, rows)
+    facts = count_facts(table, rows=rows, train_rows=rows[split.train])
+    features, suspects = _Columns(table, goal, rows, split, options, facts).decide()
     if not features:
         raise UserError(
             f"{table.source}: a table must have a column to learn from, however: all {len(table.columns)} are the "
@@ -97,6 +67,21 @@ def decide_table(
         )
     dropped = [column.name for column in table.columns if column.name in options.drop]
     return DecidedTable(table, goal, rows, split, features, dropped, suspects)
+
+
+def split_at_random(*, source: str, test_fraction: float, seed: int) -> Splitter:
+    """Make a splitter by ``split_target``."""
+
+    def split_rows(target: DecidedTarget | None, rows: NDArray[np.int64]) -> Split:
+        return split_target(
+            np.zeros(len(rows)) if target is None else target.values,
+            classes=None if target is None else target.classes,
+            source=source,
+            test_fraction=test_fraction,
+            seed=seed,
+        )
+
+    return split_rows
 
 
 def code_table(decided: DecidedTable) -> DataTable:
@@ -130,6 +115,7 @@ class _Columns:
     rows: NDArray[np.int64]
     split: Split
     options: ColumnOptions
+    facts: TableFacts
 
     def decide(self) -> tuple[list[RawFeature], list[Suspect]]:
         features: list[RawFeature] = []
@@ -143,9 +129,11 @@ class _Columns:
                 kind = self._decide_kind(column)
                 suspect = self._find_no_number(column, kind)
             if suspect is None:
-                feature = describe_column(column, kind, rows=self._train_rows, decimal=self.table.decimal)
+                feature = self.facts.describe(column, kind)
                 codes = canonical(code_column(column, feature, decimal=self.table.decimal)[self.rows])
-                suspect = find_nothing(feature, codes[self.split.train]) or duplicates.find(feature, codes)
+                suspect = find_nothing(feature, codes[self.split.train]) or duplicates.find(
+                    feature, self.facts.content(feature, codes)
+                )
             if suspect is not None:
                 suspects.append(suspect)
                 continue
@@ -161,7 +149,7 @@ class _Columns:
 
     def _find_useless(self, column: ColumnValues) -> Suspect | None:
         overruled = column.name in (*self.options.category, *self.options.numeric)
-        suspect = None if overruled else find_row_number(column)
+        suspect = None if overruled else self.facts.find_row_number(column)
         if suspect is not None:
             return suspect
         numbers = column.numbers
@@ -181,7 +169,8 @@ class _Columns:
     def _warn(self, column: ColumnValues, feature: RawFeature, codes: NDArray[np.float64]) -> list[Suspect]:
         """Return warnings of a column that is kept. codes: (m,) of all rows with a target."""
         train = self.split.train
-        found = [find_outlier(feature, codes[train]), find_unseen(feature, codes, train=train)]
+        gaps, unknown = self.facts.count_unseen(feature, codes)
+        found = [find_outlier(feature, codes[train]), find_unseen(feature, gaps=gaps, unknown=unknown)]
         if feature.kind == "category":
             found += find_odd_levels(
                 feature.name,
@@ -195,10 +184,8 @@ class _Columns:
             found.append(
                 find_leak(feature, codes[looked_at], self.target.values[looked_at], classes=self.target.classes)
             )
-        if feature.kind == "number" and column.words is not None:
-            words = int((read_words(column.words).positions[self.rows] >= 0).sum() - (~np.isnan(codes)).sum())
-            if words:
-                found.append(Suspect(column.name, "words", f"has words in {words:,} rows, which count as missing"))
+        if feature.kind == "number" and (words := self.facts.count_words(column, codes)):
+            found.append(Suspect(column.name, "words", f"has words in {words:,} rows, which count as missing"))
         if column.padded_row is not None and column.name not in self.options.numeric:
             place = self.table.place(column.padded_row)
             text = f"has zeros in front of its numbers ({place}), which are lost: where they are codes, give"

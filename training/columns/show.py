@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.contract.card import RawFeature
-from training.columns.decide import DecidedTable
+from training.columns.decided import DecidedTable
 from training.columns.size import measure_table
 from training.errors import quoted
 
@@ -25,7 +25,7 @@ def show_table(decided: DecidedTable, *, most_features: int) -> None:
     console.print(_columns_table(decided.features))
     for line in _warning_lines(decided):
         console.print(Text(line), soft_wrap=True)
-    size = measure_table(decided.features, rows=len(decided.split.train))
+    size = measure_table(decided.features, rows=decided.counts.train)
     console.print(Text(size.sentence))
     if size.features > most_features:
         console.print(Text(f"Warning: fit refuses more than {most_features:,} features (--most-features)."))
@@ -33,14 +33,21 @@ def show_table(decided: DecidedTable, *, most_features: int) -> None:
 
 def _head_lines(decided: DecidedTable) -> list[str]:
     table = decided.table
-    lines = [f"{table.source}: {table.found}; {table.rows:,} rows of {len(table.columns):,} columns."]
-    split = decided.split
+    counts = decided.counts
+    lines = [f"{table.source}: {table.found}; {counts.rows:,} rows of {len(table.columns):,} columns."]
     if decided.target is not None:
         lines.append(_target_line(decided))
     lines.append(
-        f"Split: {len(split.train):,} rows to train on, which decide the columns, {len(split.validation):,} to choose "
-        f"the epoch, {len(split.test):,} held out."
+        f"Split: {counts.train:,} rows to train on, which decide the columns, {counts.validation:,} to choose "
+        f"the epoch, {counts.test:,} held out."
     )
+    if decided.whole is not None:
+        drawn = decided.whole.drawn
+        lines.append(
+            f"Larger than --memory: epochs read it from the disk. {len(drawn.train):,}, {len(drawn.validation):,} and "
+            f"{len(drawn.test):,} rows, drawn by chance, tell quantiles, leaks and repeated rows, choose the epoch, "
+            "and are held out; counts and ranges are of all rows."
+        )
     return lines
 
 
@@ -52,10 +59,13 @@ def _target_line(decided: DecidedTable) -> str:
     if target.classes is None:
         line += f"{values.min():.6g} to {values.max():.6g}"
     else:
-        shares = [float((values == place).mean()) for place in range(len(target.classes))]
+        counts = [int((values == place).sum()) for place in range(len(target.classes))]
+        if decided.whole is not None:
+            counts = list(decided.whole.class_counts)
+        shares = [count / max(1, sum(counts)) for count in counts]
         line += _levels(list(target.classes), shares)
-    if decided.rows_without_target:
-        line += f"; {decided.rows_without_target:,} rows without it are dropped"
+    if decided.counts.without_target:
+        line += f"; {decided.counts.without_target:,} rows without it are dropped"
     return line + "."
 
 

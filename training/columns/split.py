@@ -85,7 +85,7 @@ def split_target(
         test, rest = everything[held_out:], everything[:held_out]
     validation, train = _divide(rest, strata=strata, fraction=VALIDATION_FRACTION, rng=rng)
     split = Split(train=train, validation=validation, test=test)
-    _check_sizes(split, target=target, classes=classes or (), source=source)
+    check_split(split, target=target, classes=classes or (), source=source)
     return split
 
 
@@ -100,7 +100,8 @@ def _divide(
     return rows[taken], rows[~taken]
 
 
-def _check_sizes(split: Split, *, target: NDArray[np.float64], classes: tuple[str, ...], source: str) -> None:
+def check_split(split: Split, *, target: NDArray[np.float64], classes: tuple[str, ...], source: str) -> None:
+    """Raise UserError where a part is too small to be of use. target, classes: as for ``split_target``."""
     judged = min(len(split.validation), len(split.test))
     if len(split.train) < FEWEST_TRAINING_ROWS or judged < FEWEST_JUDGING_ROWS:
         raise UserError(

@@ -15,7 +15,7 @@ from training.columns.words import plain_numbers, read_words
 from training.errors import quoted
 from training.score.measure.drift import ColumnTally
 from training.score.options import Policies
-from training.table.read import Source
+from training.table.open import Source
 from training.table.values import ColumnValues
 
 Codes = NDArray[np.float64]

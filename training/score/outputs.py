@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from service.contract.card import ModelCard
 from service.contract.names import PREDICTION
 from training.errors import TrainingError, UserError, first_line, quoted
+from training.table.files import CSV_ENDING
 from training.table.formats import PARQUET_ENDINGS
 from training.whole_file import DRAFT, force
 
-CSV_ENDING = ".csv"
 LABEL = "label"
 ROW_GROUP_ROWS = 2**18
 ROW_GROUP_BYTES = 2**25

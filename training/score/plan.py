@@ -1,22 +1,14 @@
 """Which files are to be answered, and where to: from the words of --data and --output to pairs of paths."""
 
-import glob
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from training.errors import TrainingError, UserError, quoted
 from training.score.file import FileTask
-from training.score.outputs import CSV_ENDING, is_table_name
+from training.score.outputs import is_table_name
+from training.table.files import CSV_ENDING, TABLE_ENDINGS, find_tables
 from training.table.formats import PARQUET_ENDINGS
-
-TEXT_ENDINGS = (CSV_ENDING, ".tsv", ".txt")
-COMPRESSED_ENDINGS = ("", ".gz", ".bz2", ".zst")
-TABLE_ENDINGS = (*PARQUET_ENDINGS, *(text + packed for text in TEXT_ENDINGS for packed in COMPRESSED_ENDINGS))
-"""Of the files that a folder is searched for."""
-PASSED_OVER = (".", "_")
-"""What names of files and folders begin with that hold no rows, as Spark, Hive and Arrow have it."""
-WILD = frozenset("*?[")
 
 
 def plan_tasks(data: Sequence[str], output: Path) -> list[FileTask]:
@@ -66,51 +58,10 @@ def _find_files(data: Sequence[str]) -> Iterator[tuple[Path, Path]]:
     """Yield each file once, with its name below the folder or pattern that found it."""
     seen = set()
     for word in data:
-        for path, name in _find(word):
+        for path, name in find_tables(word):
             if (real := path.resolve()) not in seen:
                 seen.add(real)
                 yield path, name
-
-
-def _find(word: str) -> list[tuple[Path, Path]]:
-    path = Path(word)
-    if path.is_dir():
-        found = [file for file in _walk(path) if file.name.lower().endswith(TABLE_ENDINGS)]
-        if not found:
-            raise UserError(
-                f"--data must name files, however: no file in {quoted(word)} ends in .parquet or .csv. Give another "
-                "folder, or name the files."
-            )
-        return [(file, file.relative_to(path)) for file in found]
-    if path.exists() or not WILD & set(word):
-        if not path.is_file():
-            raise UserError(
-                f"--data must name files, however: {quoted(word)} is none. Give the paths of CSV or Parquet files."
-            )
-        return [(path, Path(path.name))]
-    matches = [Path(match) for match in sorted(glob.glob(word, recursive=True)) if Path(match).is_file()]
-    if not matches:
-        raise UserError(f"--data must name files, however: none matches {quoted(word)}. Correct the pattern.")
-    base = _base(word)
-    return [(match, match.relative_to(base)) for match in matches]
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the files in a folder and in those below it, in the order of their names."""
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(PASSED_OVER):
-            continue
-        if entry.is_dir():
-            yield from _walk(entry)
-        elif entry.is_file():
-            yield entry
-
-
-def _base(pattern: str) -> Path:
-    """Return the folder in front of a pattern's first wild part."""
-    parts = Path(pattern).parts
-    wild = next(place for place, part in enumerate(parts) if WILD & set(part))
-    return Path(*parts[:wild])
 
 
 def _output_name(name: Path) -> Path:

@@ -12,7 +12,7 @@ from service.contract.card import ModelCard
 from training.errors import UserError, quoted
 from training.table.csv_file import CsvFile
 from training.table.points import check_points
-from training.table.read import open_source
+from training.table.table_files import open_table
 from training.table.values import ColumnValues, ReadOptions
 
 MOST_LISTED = 8
@@ -28,7 +28,8 @@ class ScoredFile:
         """Look at ``path``. Raise UserError for a file that can't be read or lacks a column."""
         self.path, self.card = path, card
         features = [feature.name for feature in card.raw_features]
-        self.source = open_source(path, read)
+        self.files = open_table(path, read)
+        self.source = self.files.first
         self.places = {name: str(place) for place, name in enumerate(self.source.names)}
         self._check_names(features, keep)
         self.wanted = {*features, *keep, card.target.name}
@@ -64,7 +65,7 @@ class ScoredFile:
             self.first = block if self.first is None else self.first
             yield block
         if isinstance(self.source, CsvFile) and self.first is not None:
-            check_points(self.source, self._numbers_of_first_block(self.first))
+            check_points(self.files, self._numbers_of_first_block(self.first))
 
     def _numbers_of_first_block(self, block: pa.RecordBatch) -> dict[int, ColumnValues]:
         """Columns of numbers as they begin: mostly enough to tell what a point is."""

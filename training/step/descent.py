@@ -8,9 +8,12 @@ from torch import Tensor
 
 from training.checkpoints.state import TrainingProgress, TrainingState
 from training.network import Network, flatten
-from training.process import TrainingJob
+from training.process import ScaledRows, TrainingJob
 from training.ranks.group import RankGroup
+from training.step.batches import EpochRows, MemoryRows
 from training.step.gradient import Gradient
+from training.stream.epochs import FileRows
+from training.stream.spill import StreamedRows
 
 WARM_UP = 0.2
 """Share of all steps in which the learning rate rises; it falls along a cosine afterwards (Smith and Topin, 2019)."""
@@ -20,17 +23,20 @@ AVERAGED_EPOCHS = 1.0
 """The kept weights are an exponential average over about this many epochs of steps."""
 
 
+def open_rows(rows: ScaledRows | StreamedRows, *, device: torch.device) -> EpochRows:
+    """Return the rows to learn from, as epochs pass them."""
+    return MemoryRows(rows, device=device) if isinstance(rows, ScaledRows) else FileRows(rows, device=device)
+
+
 class Descent:
     """The gradient steps of all epochs, and where among them it is."""
 
     def __init__(self, network: Network, average: Network, *, job: TrainingJob, group: RankGroup) -> None:
         self.weights, self.averages = flatten(network), flatten(average)
-        columns = job.train.columns.shape[1]
-        self.gradient = Gradient(network, columns=columns, dropout=job.recipe.dropout, task=job.task)
         self.recipe, self.group, device = job.recipe, group, self.weights.device
-        self.columns = torch.from_numpy(job.train.columns).to(device)
-        self.target = torch.from_numpy(job.train.target).to(device)
-        self.steps_in_epoch = math.ceil(len(self.target) / self.recipe.batch_size)
+        self.source = open_rows(job.train, device=device)
+        self.gradient = Gradient(network, columns=self.source.columns, dropout=job.recipe.dropout, task=job.task)
+        self.steps_in_epoch = math.ceil(self.source.count / self.recipe.batch_size)
         self.done, self.rows = 0, 0
         self.loss, self.random_of_epoch = torch.zeros((), device=device), torch.get_rng_state()
         self.momentum, self.squares = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
@@ -42,31 +48,23 @@ class Descent:
         Each rank computes a part of every batch, and all of them make the step.
         """
         self.group.take_from_first(self.weights, self.averages, self.momentum, self.squares)
-        order = self._order()
-        batches = torch.split(order, self.recipe.batch_size)
-        parts = [self.group.part(len(batch)) for batch in batches]
-        order = torch.cat([batch[part] for batch, part in zip(batches, parts, strict=True)]).to(self.columns.device)
-        columns, target = self.columns.index_select(0, order), self.target.index_select(0, order)
-        passed, stop = 0, 0
-        for batch, part in zip(batches, parts, strict=True):
-            start, stop = stop, stop + part.stop - part.start
-            passed += len(batch)
-            if passed <= self.rows:
-                continue
-            self.gradient(columns[start:stop], target[start:stop], rows=len(batch), part=part)
+        batches = self.source.batches(
+            self._order(), batch_size=self.recipe.batch_size, part=self.group.part, passed=self.rows
+        )
+        for batch in batches:
+            self.gradient(batch.columns, batch.target, rows=batch.rows, part=batch.part)
             self.group.add_up(self.gradient.sums)
             self.loss += self.gradient.loss
             self._descend()
-            self.rows = passed
+            self.rows += batch.rows
             after_step()
         self.rows = 0
-        return self.loss.item() / len(self.target)
+        return self.loss.item() / self.source.count
 
     @property
     def copied(self) -> int:
-        """Bytes of the rows that an epoch copies, to have them in its order: none where they lie on a GPU."""
-        own = (self.columns.nbytes + self.target.nbytes) // self.group.size
-        return own if self.columns.device.type == "cpu" else 0
+        """Bytes of the rows that an epoch copies, to have them in its order."""
+        return self.source.bytes_copied(ranks=self.group.size)
 
     def state(self, *, best: Tensor, progress: TrainingProgress) -> TrainingState:
         """Return all that ``restore`` needs: no copies, but from a GPU."""
@@ -96,10 +94,10 @@ class Descent:
         if self.rows == 0:
             self.random_of_epoch = torch.get_rng_state()
             self.loss.zero_()
-            return torch.randperm(len(self.target))
+            return self.source.draw()
         now = torch.get_rng_state()
         torch.set_rng_state(self.random_of_epoch)
-        order = torch.randperm(len(self.target))
+        order = self.source.draw()
         torch.set_rng_state(now)
         return order
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from service import __version__
 from service.contract.curve import Curve, CurvePoint, FailedPoint, Machine, Memory
 from training.architectures import BATCH_SIZE
-from training.columns.decide import DecidedTable
+from training.columns.decided import DecidedTable
 from training.cost.seconds import Seconds
 from training.errors import TrainingError
 from training.evaluation import choose_class, measure_quality

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from service.contract.names import Task, count_features
 from training.architectures import choose_recipe
 from training.columns.data import DataTable, best_possible_accuracy, fingerprint
-from training.columns.decide import DecidedTable, code_table
+from training.columns.decide import code_table
+from training.columns.decided import DecidedTable
 from training.columns.size import check_features
 from training.columns.split import (
     FEWEST_JUDGING_ROWS,

@@ -3,11 +3,12 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import TextIO
 
 import pyarrow as pa
@@ -54,6 +55,11 @@ class CsvFile:
     """Columns that are not wanted, but looked into for quotes out of place."""
     decimal_given: bool
     """Whether the decimal sign is the user's word."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.look.path
 
     @property
     def found(self) -> str:
@@ -112,8 +118,11 @@ class CsvFile:
         self._check_quoting(encoded.dictionary)
         return self.rules.words(encoded.dictionary).take(encoded.indices).dictionary_encode()
 
-    def check(self, column: ColumnValues) -> None:
-        """Raise UserError where a column of words seems to hold numbers of the other decimal sign."""
+    def check(self, column: ColumnValues, *, source: str, place: Callable[[int], str]) -> None:
+        """Raise UserError where a column of words seems to hold numbers of the other decimal sign.
+
+        The column may be that of several files, a table whose name is ``source``; place: names its rows.
+        """
         if column.words is None or (self.decimal_given and self.rules.decimal == "."):
             return
         distinct = column.words.dictionary
@@ -130,8 +139,8 @@ class CsvFile:
             else f"Leave --decimal out, write such numbers with a comma, or give {write_option('--drop', column.name)}."
         )
         raise UserError(
-            f"{self.look.path.name}: the decimal sign must be clear, however: column {quoted(column.name)} holds "
-            f"{quoted(distinct[code].as_py())} in {self.place(row)}. {remedy}"
+            f"{source}: the decimal sign must be clear, however: column {quoted(column.name)} holds "
+            f"{quoted(distinct[code].as_py())} in {place(row)}. {remedy}"
         )
 
     def place(self, row: int) -> str:

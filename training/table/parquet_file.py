@@ -12,7 +12,7 @@ from service.contract.policies import BLANKS
 from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules, lose_digits
 from training.table.formats import unreadable
-from training.table.values import ColumnValues, ReadOptions
+from training.table.values import ReadOptions
 
 BLOCK_ROWS = 2**16
 BLOCK_VALUES = 2**21
@@ -44,6 +44,13 @@ class ParquetFile:
         except (pa.ArrowException, OSError) as error:
             raise unreadable(self.path, error) from error
 
+    def count_rows(self) -> int:
+        """Return how many rows it says it has."""
+        try:
+            return int(pa.parquet.read_metadata(self.path).num_rows)
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(self.path, error) from error
+
     def numbers(self, cells: pa.Array) -> pa.Array | None:
         """Return the cells as float64, null where they are missing; None where they are not all numbers."""
         plain = _decoded(cells)
@@ -72,9 +79,6 @@ class ParquetFile:
         elif pa.types.is_float16(plain.type):
             plain = plain.cast(pa.float64())
         return self.rules.words(plain.cast(pa.string())).dictionary_encode()
-
-    def check(self, column: ColumnValues) -> None:
-        """Do nothing: types leave no doubt."""
 
     def place(self, row: int) -> str:
         """Name a row, counted from 0."""

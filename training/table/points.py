@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
 from training.table.csv_file import CsvFile
+from training.table.open import Source
+from training.table.table_files import TableFiles
 from training.table.values import ColumnValues
 
 DOUBTFUL_SEPARATOR = ";"
@@ -14,19 +16,20 @@ THOUSANDS = rf"^[{BLANKS}]*[+-]?[1-9][0-9]{{0,2}}\.[0-9]{{3}}[{BLANKS}]*$"
 NEARLY_WHOLE = 1e-6
 
 
-def check_points(file: CsvFile, columns: dict[int, ColumnValues]) -> None:
+def check_points(files: TableFiles, columns: dict[int, ColumnValues]) -> None:
     """Raise UserError where points may part thousands, and no other number says that they are decimal signs.
 
-    columns: those of the file, by their numbers. It is read again where none of them holds such a number at a glance.
+    columns: those of the files, by their numbers. All is read again where none of them holds such a number at a
+    glance.
     """
-    if file.look.separator != DOUBTFUL_SEPARATOR or file.decimal_given:
+    if not any(_is_in_doubt(file) for file in files.files):
         return
     numbers = {number: column for number, column in columns.items() if column.numbers is not None}
     if not numbers or any(_holds_fraction(column.numbers) for column in numbers.values()):
         return
     row = 0
     found: tuple[str, str, int] | None = None
-    for block in file.blocks(list(numbers)):
+    for block in files.blocks(list(numbers)):
         for number, column in numbers.items():
             cells = block.column(str(number))
             dotted = pc.match_substring(cells, ".")
@@ -41,10 +44,14 @@ def check_points(file: CsvFile, columns: dict[int, ColumnValues]) -> None:
     if found:
         name, cell, row = found
         raise UserError(
-            f"{file.look.path.name}: the decimal sign must be clear, however: column {quoted(name)} holds "
-            f"{quoted(cell)} in {file.place(row)}, and every point in a number stands before three digits, as one that "
+            f"{files.name}: the decimal sign must be clear, however: column {quoted(name)} holds {quoted(cell)} "
+            f"in {files.place(row)}, and every point in a number stands before three digits, as one that "
             "parts thousands does. Give --decimal . where it is the decimal sign, else write such numbers without it."
         )
+
+
+def _is_in_doubt(file: Source) -> bool:
+    return isinstance(file, CsvFile) and file.look.separator == DOUBTFUL_SEPARATOR and not file.decimal_given
 
 
 def _holds_fraction(numbers: NDArray[np.float64] | None) -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.card import RawFeature
-from service.contract.policies import UNKNOWN_CODE
 from training.errors import quoted
 from training.table.values import ColumnValues
 
@@ -54,16 +53,26 @@ class Suspect:
 
 def find_row_number(column: ColumnValues) -> Suspect | None:
     """Look for row numbers: by the name that software gives them, or 0, 1, 2, ... or 1, 2, 3, ..."""
-    if INDEX_NAME.fullmatch(column.name):
-        return Suspect(column.name, "row number", "numbers or names the rows, as its name says")
+    if named := find_index_name(column):
+        return named
     numbers = column.numbers
     if numbers is None or len(numbers) < 2 or numbers[0] not in {0, 1}:
         return None
     if np.array_equal(numbers, np.arange(len(numbers)) + numbers[0]):
-        return Suspect(
-            column.name, "row number", f"numbers the rows: {numbers[0]:.0f}, {numbers[1]:.0f}, ... {numbers[-1]:.0f}"
-        )
+        return say_row_number(column.name, begins=numbers[0], rows=len(numbers))
     return None
+
+
+def say_row_number(name: str, *, begins: float, rows: int) -> Suspect:
+    """Name a column that numbers the rows."""
+    return Suspect(name, "row number", f"numbers the rows: {begins:.0f}, {begins + 1:.0f}, ... {begins + rows - 1:.0f}")
+
+
+def find_index_name(column: ColumnValues) -> Suspect | None:
+    """Look for the name that software gives to row numbers."""
+    if not INDEX_NAME.fullmatch(column.name):
+        return None
+    return Suspect(column.name, "row number", "numbers or names the rows, as its name says")
 
 
 def find_nothing(feature: RawFeature, codes: NDArray[np.float64]) -> Suspect | None:
@@ -83,10 +92,10 @@ class Duplicates:
     def __init__(self) -> None:
         self.seen: dict[bytes, str] = {}
 
-    def find(self, feature: RawFeature, codes: NDArray[np.float64]) -> Suspect | None:
-        """Look for an earlier column with the same value in every row. codes: (n,) of all rows, ``canonical``."""
+    def find(self, feature: RawFeature, content: bytes) -> Suspect | None:
+        """Look for an earlier column with the same value in every row. content: equal where all values are."""
         digest = hashlib.blake2b("\0".join([feature.kind, *feature.levels]).encode(), digest_size=16)
-        digest.update(codes.data)
+        digest.update(content)
         earlier = self.seen.setdefault(digest.digest(), feature.name)
         if earlier == feature.name:
             return None
@@ -137,13 +146,12 @@ def find_outlier(feature: RawFeature, codes: NDArray[np.float64]) -> Suspect | N
     return Suspect(feature.name, "outlier", text)
 
 
-def find_unseen(feature: RawFeature, codes: NDArray[np.float64], *, train: NDArray[np.int64]) -> Suspect | None:
-    """Look for what the training rows lack: gaps, or levels. codes: (n,) of all rows."""
-    if feature.missing_share == 0 and (gaps := int(np.isnan(codes).sum())):
+def find_unseen(feature: RawFeature, *, gaps: int, unknown: int) -> Suspect | None:
+    """Look for what the training rows lack: gaps, or levels. gaps, unknown: how many rows have them."""
+    if feature.missing_share == 0 and gaps:
         counted = "a gap, but" if gaps == 1 else f"{gaps:,} gaps,"
         text = f"has {counted} none in a training row: the service will refuse a row without it"
         return Suspect(feature.name, "unseen", text)
-    unknown = int((codes == UNKNOWN_CODE).sum()) if feature.kind == "category" else 0
     if not unknown:
         return None
     return Suspect(feature.name, "unseen", f"has levels that no training row holds, in {unknown:,} other rows")

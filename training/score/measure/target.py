@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from service.contract.card import ModelCard
 from training.columns.codes import as_numbers, as_words
 from training.columns.words import read_words
-from training.table.read import Source
+from training.table.open import Source
 from training.table.values import ColumnValues
 
 
