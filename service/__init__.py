@@ -1,4 +1,4 @@
 """Everything that runs in production: this folder alone is packed into the Bento."""
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 """That of pyproject.toml, which is not in a Bento."""
