@@ -25,7 +25,7 @@ from loadtest.record.results import (
 )
 from loadtest.record.samples import CUT_OFF, DROPPED
 from loadtest.study.deadline import Deadline
-from loadtest.study.machine import available, describe, on, share
+from loadtest.study.machine import available, check_generators, describe, on, share
 from loadtest.study.trial import Bench, measure_trial
 from loadtest.target.catalogue import ServedModels, read_catalogue
 from loadtest.target.server import Server, models_folder, serve_newest
@@ -144,8 +144,7 @@ class Study:
 
     @cached_property
     def _descriptions(self) -> dict[str, Description]:
-        cards = {name: self.catalogue.cards[name] for name in self.settings.architectures}
-        return {name: Description(**card.model_dump(exclude={"examples"})) for name, card in cards.items()}
+        return self.catalogue.describe(self.settings.architectures)
 
     @cached_property
     def _differences(self) -> dict[str, Difference]:
@@ -211,7 +210,9 @@ def _read_differences(release: str) -> dict[str, Difference]:
 def open_study(settings: Settings, folder: Path, tell: Tell, api_key_file: Path | None = None) -> Iterator[Study]:
     """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError."""
     began = time.monotonic()
-    service, generator = share(available(), settings.processes)
+    processors = available()
+    check_generators(settings.processes, len(processors))
+    service, generator = share(processors, settings.processes)
     with _serve(settings, service) as (host, server):
         catalogue = read_catalogue(host)
         names = [catalogue.card(name).architecture for name in settings.architectures] or list(catalogue.cards)
