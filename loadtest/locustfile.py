@@ -96,6 +96,8 @@ def add_options(parser: Any) -> None:
     add("--stop-after-late", type=int, default=0, help="Open arrivals: ends after so many late answers; 0 never")
     add("--api-key-file", type=Path, metavar="FILE", help="Holds the service's API key", include_in_web_ui=False)
     add("--results", metavar="FILE", help="Write every request there (.npz)", include_in_web_ui=False)
+    several = "What answers is several replicas, of which each counts its own requests: --report compares no counts"
+    add("--many-replicas", action="store_true", help=several, include_in_web_ui=False)
     folder = "Open arrivals, headless: write a report there, and end with 1 where a gate of python -m loadtest failed"
     add("--report", metavar="FOLDER", help=folder, include_in_web_ui=False)
 

@@ -4,9 +4,9 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from loadtest.record.errors import InputError
@@ -63,9 +63,18 @@ def describe(
         service_processors=service_processors,
         workers=workers,
         platform=f"{platform.system()} {platform.release()}",
-        versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        versions={"python": platform.python_version(), **_versions()},
         command=" ".join([program, *sys.argv[1:]]),
     )
+
+
+def _versions() -> dict[str, str]:
+    """Leave out what is not here: a load generator's image has no service."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _processor() -> str:

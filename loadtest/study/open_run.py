@@ -49,13 +49,12 @@ class OpenRun:
     @classmethod
     def begin(cls, options: Any, host: str, architecture: str, sources: int) -> "OpenRun":
         """Read what the service has counted so far. Raises InputError where it is none."""
-        catalogue, before = read_catalogue(host), read_usage(settled_counters(host), None)
-        return cls(options, host, architecture, sources, catalogue, before, time.monotonic())
+        return cls(options, host, architecture, sources, read_catalogue(host), _read(options, host), time.monotonic())
 
     def conclude(self, samples: Samples, generators: int) -> Results:
         """Judge the samples of all generators: results of one trial, as a study writes them."""
         options, load = self.options, self._load()
-        spent = spent_between(self.before, read_usage(settled_counters(self.host), None), load)
+        spent = spent_between(self.before, _read(options, self.host), load)
         trial = conclude(samples, load, spent, slo_p99_ms=options.slo_p99_ms, phase="curve", block=1, number=1)
         settings = Settings(
             host=self.host,
@@ -98,3 +97,7 @@ class OpenRun:
             warm_up_seconds=options.warm_up,
             seed=options.seed,
         )
+
+
+def _read(options: Any, host: str) -> Reading:
+    return read_usage(None if options.many_replicas else settled_counters(host), None)

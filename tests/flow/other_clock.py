@@ -19,4 +19,4 @@ class Clock:
         return time.time() + AHEAD_SECONDS
 
 
-roster.time = Clock  # type: ignore[attr-defined]
+roster.time = Clock  # type: ignore[attr-defined,assignment]
