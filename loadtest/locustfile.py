@@ -22,6 +22,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, cast
 
+from gevent.lock import RLock
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -43,6 +44,7 @@ _roster: Roster | None = None
 _gatherer: Gatherer | None = None
 _run: OpenRun | None = None
 _results: Results | None = None
+_quitting, _quits = RLock(), False
 """Of this process, as Locust's runner is: those of a master, and what ``--report`` judges."""
 
 
@@ -94,7 +96,8 @@ def add_options(parser: Any) -> None:
     add("--warm-up", type=float, default=0.0, help="Open arrivals: seconds in which an answer is never late")
     add("--slo-p99-ms", type=float, default=50.0, help="Open arrivals: an answer that takes longer is late")
     add("--stop-after-late", type=int, default=0, help="Open arrivals: ends after so many late answers; 0 never")
-    add("--api-key-file", type=Path, metavar="FILE", help="Holds the service's API key", include_in_web_ui=False)
+    # As text: a master sends its options to its workers.
+    add("--api-key-file", metavar="FILE", help="Holds the service's API key", include_in_web_ui=False)
     add("--results", metavar="FILE", help="Write every request there (.npz)", include_in_web_ui=False)
     several = "What answers is several replicas, of which each counts its own requests: --report compares no counts"
     add("--many-replicas", action="store_true", help=several, include_in_web_ui=False)
@@ -140,7 +143,7 @@ def _listen(environment: Environment) -> None:
 
 def _check_file(options: Namespace) -> None:
     """Find out before the load whether its samples and its report can be written."""
-    if options.report:
+    if options.report and not options.worker:  # of --processes each would look at the same moment
         make_folder(Path(options.report), "--report")
     if options.results and not Path(options.results).parent.is_dir():
         raise InputError(
@@ -195,16 +198,25 @@ def stop_recording(**_: Any) -> None:
 @locust.events.quitting.add_listener
 def write_results(environment: Environment, **_: Any) -> None:
     """Write the samples, and fail a run that asked nothing (Locust itself fails one in which requests failed)."""
+    global _quits  # noqa: PLW0603
     # Locust 2.47 sends it to workers three seconds after the end, which is too early for a million samples.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _quitting:  # at SIGTERM Locust 2.47 comes here twice, side by side
+        if not _quits:
+            _quits = True
+            _end(environment)
+
+
+def _end(environment: Environment) -> None:
     options: Any = environment.parsed_options
-    runner = environment.runner
+    runner: Any = environment.runner
     if options.results or options.report:
-        if isinstance(runner, WorkerRunner):
-            if recorder.started:
-                send_samples(runner, recorder.finish())
-        else:
+        if not isinstance(runner, WorkerRunner):
             _write(options, recorder.finish() if _gatherer is None else _gatherer.gather(), environment)
+        # One that was not told to end by its master has spoilt the run, and still reads what its master sends.
+        elif recorder.started and not runner.greenlet and not send_samples(runner, recorder.finish()):
+            print("the master must take all samples, however: it has gone. Repeat the run.", file=sys.stderr)
+            environment.process_exit_code = 1
     judges = options.headless and not isinstance(runner, WorkerRunner)  # its master has a worker's statistics
     if judges and stopping.asked_nothing(environment):
         environment.process_exit_code = environment.process_exit_code or 1
@@ -218,22 +230,20 @@ def _write(options: Namespace, samples: Samples | None, environment: Environment
     if options.results:
         save_samples(samples, Path(options.results))
     if _run is not None:
-        _results = _run.conclude(samples, 1 if _roster is None else len(_roster.workers))
-        _report(_results, Path(options.report))
-        environment.process_exit_code = environment.process_exit_code or int(not _results.valid)
+        from loadtest.report.outputs import save_report  # takes seconds, and most runs need none
 
-
-def _report(results: Results, folder: Path) -> None:
-    from loadtest.report.outputs import save_report  # takes seconds, and most runs need none
-
-    save_results(results, folder)
-    save_report(results, folder)
+        generators = 1 if _roster is None else len(_roster.workers)
+        _results = _run.conclude(samples, generators, whole=stopping.is_over(environment))
+        save_results(_results, Path(options.report))
+        save_report(_results, Path(options.report))
+        if not _results.valid:
+            environment.process_exit_code = environment.process_exit_code or 1
 
 
 @locust.events.quit.add_listener
 def say_last(**_: Any) -> None:
     """Say what the run was worth, after all that Locust prints."""
-    if _roster is not None and _roster.problem is not None:
-        print(_roster.problem, file=sys.stderr)
-    elif _results is not None:
+    if _roster is not None:
+        _roster.say_last()
+    if _results is not None:
         print(*say_single(_results), sep="\n")

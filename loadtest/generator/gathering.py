@@ -21,8 +21,11 @@ PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.25
 
 
-def send_samples(runner: Any, samples: Samples) -> None:
-    """Send them from a worker whose test is over, so that nothing else reads its messages; return when they are had."""
+def send_samples(runner: Any, samples: Samples) -> bool:
+    """Send them from a worker whose test is over, so that nothing else reads its messages; return whether they are had.
+
+    That is not so where the master has gone.
+    """
     stream = io.BytesIO()
     write_samples(samples, stream)
     packed = stream.getvalue()
@@ -32,6 +35,8 @@ def send_samples(runner: Any, samples: Samples) -> None:
     with gevent.Timeout(PATIENCE_SECONDS, False):  # gevent's word for: raise nothing
         while runner.client.recv().type != THANKS:
             pass
+        return True
+    return False
 
 
 class Gatherer:

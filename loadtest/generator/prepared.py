@@ -52,8 +52,7 @@ def requests_of(architecture: str | None, environment: Environment, *, timed: bo
     if not environment.host:
         raise InputError("a host must be given, however: there is none. Give --host URL.")
     with _one_at_a_time:  # a thousand users start at once, one of them fetches
-        key_file = options.api_key_file  # of a worker a text, as its master sent it
-        authorize(Path(key_file) if key_file else None)
+        authorize(Path(options.api_key_file) if options.api_key_file else None)
         return _requests(environment.host, architecture, options.body, options.rows, timed)
 
 

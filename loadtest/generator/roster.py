@@ -12,9 +12,10 @@ from typing import Any
 import gevent
 import locust
 import zmq
+from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_STOPPED, STATE_STOPPING
+from locust.runners import STATE_MISSING, STATE_STOPPED, STATE_STOPPING
 
 from service import __version__
 
@@ -23,7 +24,7 @@ ASK, ANSWER, REFUSE = "archscale-who", "archscale-it-is", "archscale-refused"
 VERSION, CLOCK = "version", "clock"
 NODE_IS_WRONG, RUN_IS_INVALID = 2, 1
 """Exit codes."""
-ANSWER_SECONDS, ASK_AGAIN_SECONDS = 10.0, 0.25
+ATTEMPTS, ATTEMPT_SECONDS = 20, 0.5
 """A worker of this version answers at once, unless it has just connected; others never do."""
 CLOCKS_SECONDS = 0.1
 """That a worker's clock may be off: its samples are set among those of others by it."""
@@ -62,6 +63,7 @@ class Roster:
         self._asked_at: dict[str, float] = {}
         self._versions: dict[str, str] = {}
         self._ahead: dict[str, float] = {}
+        self._complete = Event()
         self.workers: tuple[str, ...] = ()
         """Those of the test that runs, or ran last."""
         self.problem: str | None = None
@@ -73,7 +75,7 @@ class Roster:
 
         Where one can't take part the run ends: raises GreenletExit, so that Locust, which fires this, starts nobody.
         """
-        self.problem, self.workers = None, tuple(self._runner.clients)
+        self.problem, self.workers = None, tuple(self._present())
         self._ask_everybody()
         refused = {worker: why for worker in self.workers if (why := self._refuse(worker))}
         for worker, why in refused.items():
@@ -101,12 +103,20 @@ class Roster:
 
     def _ask_everybody(self) -> None:
         self._versions.clear()
+        self._complete.clear()
         self._asked_at = dict.fromkeys(self.workers, time.time())
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while (silent := [each for each in self.workers if each not in self._versions]) and time.monotonic() < deadline:
-            for worker in silent:
+        for _ in range(ATTEMPTS):
+            for worker in self._silent():
                 self._runner.send_message(ASK, client_id=worker)
-            gevent.sleep(ASK_AGAIN_SECONDS)
+            if not self._silent() or self._complete.wait(ATTEMPT_SECONDS):
+                return
+
+    def _present(self) -> list[str]:
+        """Return those that Locust sends users to."""
+        return [worker for worker, node in self._runner.clients.items() if node.state != STATE_MISSING]
+
+    def _silent(self) -> list[str]:
+        return [each for each in self.workers if each not in self._versions and self.is_reachable(each)]
 
     def _note(self, msg: Message, **_: Any) -> None:
         """Keep a version, and how far a clock is off beyond what the way of the messages explains."""
@@ -115,12 +125,16 @@ class Roster:
             return  # to a question of an earlier test
         self._versions[msg.node_id] = msg.data[VERSION]
         self._ahead[msg.node_id] = clock - min(max(clock, asked), answered)
+        if not self._silent():
+            self._complete.set()
 
     def _refuse(self, worker: str) -> str | None:
         """Say why a worker can't take part; None where it can."""
         name, own, theirs = self.name(worker), describe_version(), self._versions.get(worker)
+        if theirs is None and not self.is_reachable(worker):
+            return f"workers must be there when a run begins, however: {name} has gone. Start it, and repeat the run."
         if theirs != own:
-            what = f"{theirs}" if theirs else "something that does not say its version"
+            what = theirs or "something that does not say its version"
             return (
                 f"workers must run what their master runs, {own}, however: {name} runs {what}. "
                 "Install one version on all machines."
@@ -153,20 +167,29 @@ class Roster:
             # Locust counts a second down each second, and up to 3 whenever it hears of the worker.
             if clients[worker].heartbeat < -SILENT_SECONDS:
                 return f"{self.name(worker)} was not heard of for {SILENT_SECONDS:g} s"
-        late = next((worker for worker in clients if worker not in self.workers), None)
+        late = next((worker for worker in self._present() if worker not in self.workers), None)
         return None if late is None else f"{self.name(late)} came after its begin"
 
     def fail(self, problem: str, exit_code: int = RUN_IS_INVALID) -> None:
-        """Note why the run is none. Headless, it is said when all is over: Locust prints much before."""
+        """Note why the run is none."""
         self.problem = problem
         self._environment.process_exit_code = exit_code
-        if not self._environment.parsed_options.headless:
+        if not self._headless:
             print(problem, file=sys.stderr)
+
+    def say_last(self) -> None:
+        """Say it, headless, when all is over: Locust prints much before."""
+        if self.problem is not None and self._headless:
+            print(self.problem, file=sys.stderr)
+
+    @property
+    def _headless(self) -> bool:
+        return bool(self._environment.parsed_options.headless)
 
     def _end(self, problem: str, exit_code: int) -> None:
         """End the run, or in the web page the test."""
         self.fail(problem, exit_code)
-        gevent.spawn(self._runner.quit if self._environment.parsed_options.headless else self._runner.stop)
+        gevent.spawn(self._runner.quit if self._headless else self._runner.stop)
 
     def name(self, worker: str) -> str:
         """Return the machine that is in Locust's name of a worker, and the worker's number."""

@@ -22,10 +22,12 @@ def say_single(results: Results) -> Iterator[str]:
         p50, p99 = brief(trial.latency.p50_ms), brief(trial.latency.p99_ms)
         held = HELD.get(trial.verdict, "not judged")
         yield f"p50 {p50} ms, p99 {known}{p99} ms; p99 <= {settings.slo_p99_ms:g} ms was {held}."
+    if results.partial is not None:
+        yield f"INVALID: the run is not whole: {results.partial}."
     failed = [gate for gate in trial.gates if gate.ok is False]
     for gate in failed:
         yield f"INVALID: {gate.name}: {say_rule(gate)}, however: {say_measured(gate)}."
-    if not failed:
+    if results.valid:
         open_gates = [f"{gate.name} ({say_measured(gate)})" for gate in trial.gates if gate.ok is None]
         left_open = f"; not judged: {', '.join(open_gates)}" if open_gates else ""
         passed = [gate.name for gate in trial.gates if gate.ok]

@@ -51,8 +51,11 @@ class OpenRun:
         """Read what the service has counted so far. Raises InputError where it is none."""
         return cls(options, host, architecture, sources, read_catalogue(host), _read(options, host), time.monotonic())
 
-    def conclude(self, samples: Samples, generators: int) -> Results:
-        """Judge the samples of all generators: results of one trial, as a study writes them."""
+    def conclude(self, samples: Samples, generators: int, *, whole: bool) -> Results:
+        """Judge the samples of all generators: results of one trial, as a study writes them.
+
+        whole: not so where the run was ended before its sources were.
+        """
         options, load = self.options, self._load()
         spent = spent_between(self.before, _read(options, self.host), load)
         trial = conclude(samples, load, spent, slo_p99_ms=options.slo_p99_ms, phase="curve", block=1, number=1)
@@ -81,7 +84,7 @@ class OpenRun:
             capacities=[],
             alone={},
             seconds=time.monotonic() - self.began,
-            partial=None,
+            partial=None if whole else "it was stopped before its end",
         )
 
     def _load(self) -> Load:

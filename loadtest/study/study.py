@@ -37,6 +37,8 @@ ATTEMPTS = 3
 """A trial that fails a gate is run again, so often in all."""
 OVERHEAD_SECONDS = 1.4
 """Of a trial: Locust's start and end, and the counters that are read before and after."""
+MASTER_SECONDS = 3.0
+"""More, where a master meets its generators and joins what they sent: Locust 2.47 then sleeps for 2.5 s in all."""
 SAMPLES_FOLDER = "samples"
 OF_AN_OVERLOAD = {DROPPED, CUT_OFF}
 """What becomes of arrivals that are too many."""
@@ -102,7 +104,7 @@ class Study:
 
         Raises OutOfTimeError where it would not end in time, MeasurementError where no answer is right.
         """
-        expected = expect_seconds(load)
+        expected = expect_seconds(load, self.settings.processes)
         self.deadline.require(expected)
         self.tell(_describe(load, phase))
         for attempt in range(1, ATTEMPTS + 1):
@@ -166,10 +168,15 @@ class Study:
                 yield block, name
 
 
-def expect_seconds(load: Load) -> float:
+def expect_seconds(load: Load, generators: int) -> float:
     """Return how long a trial of ``load`` takes; Locust takes whole seconds alone for a closed loop."""
     seconds = load.warm_up_seconds + load.seconds
-    return (math.ceil(seconds) if load.rate is None else seconds) + OVERHEAD_SECONDS
+    return (math.ceil(seconds) if load.rate is None else seconds) + overhead_seconds(generators)
+
+
+def overhead_seconds(generators: int) -> float:
+    """Return what a trial takes over its load."""
+    return OVERHEAD_SECONDS + (MASTER_SECONDS if generators > 1 else 0.0)
 
 
 def _describe(load: Load, phase: Phase) -> str:

@@ -1,5 +1,6 @@
 """Open arrivals from several generators: each has a share of its own, the test ends by itself, and is one load."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from loadtest.generator.arrivals import Schedule
@@ -107,17 +107,21 @@ def wait_until_asked(host: str, before: Counters | None) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_loses_a_worker_is_invalid_and_says_so(service: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "words"), [(signal.SIGKILL, "was lost"), (signal.SIGTERM, "ended")])
+def test_a_run_that_loses_a_worker_is_invalid_and_says_so(
+    service: Server, tmp_path: Path, sent: signal.Signals, words: str
+) -> None:
     file, before = tmp_path / "samples.npz", read_counters(service.url)
     with machines(service.url, *LONG, "--results", str(file)) as (master, workers):
         wait_until_asked(service.url, before)
-        psutil.Process(workers[0].pid).kill()
-        code, words = end(master)
-        end(workers[1])
-    said = words.strip().splitlines()[-1]
+        workers[0].send_signal(sent)
+        code, output = end(master)
+        for worker in workers:
+            end(worker)
+    said = output.strip().splitlines()[-1]
     assert code == 1
     assert "the workers must be the same from begin to end, however: worker" in said
-    assert said.endswith("was lost before its end. The run is invalid: repeat it.")
+    assert said.endswith(f"{words} before its end. The run is invalid: repeat it.")
     assert not file.exists()
 
 

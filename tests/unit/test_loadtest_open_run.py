@@ -47,7 +47,7 @@ def run(*gates: Gate) -> Results:
     """A study of one open trial."""
     results = studies.study()
     trial = next(trial for trial in results.trials if trial.phase == "curve")
-    return results.model_copy(update={"trials": [trial.model_copy(update={"gates": list(gates)})]})
+    return results.model_copy(update={"trials": [trial.model_copy(update={"gates": list(gates)})], "partial": None})
 
 
 GOOD = Gate(name="nothing dropped", figure=0, limit=0, ok=True)
@@ -64,3 +64,8 @@ def test_a_run_that_passed_all_gates_is_valid_and_says_what_was_not_judged() -> 
 def test_a_run_that_failed_a_gate_says_by_how_much() -> None:
     *_, last = say_single(run(GOOD, BAD))
     assert last == "INVALID: generator CPU: < 80% of its processor, however: 93%."
+
+
+def test_a_run_that_was_cut_short_is_not_valid() -> None:
+    *_, last = say_single(run(GOOD).model_copy(update={"partial": "it was stopped before its end"}))
+    assert last == "INVALID: the run is not whole: it was stopped before its end."
