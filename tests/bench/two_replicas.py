@@ -1,10 +1,11 @@
 """Two replicas behind nginx and HAProxy against one asked directly. Run: python -m tests.bench.two_replicas.
 
 The newest release of the user's store is served, each replica with one worker; the proxies are Debian's, as deploy/
-configures them. All are offered the same arrivals, in turn. With four processors or more the capacities are searched
-for, too: then each replica, the proxy and the load generator have one of their own. With fewer both replicas share one,
-as the single replica has it, the proxy and the generator another, and rates are compared by what they cost the server.
-Exit code 1: a bar is missed. Takes four minutes; needs root, as nginx does.
+configures them. All are offered the same arrivals, in turn; the one replica half of them as well, as each of two has.
+With four processors or more the capacities are searched for, too: then each replica, the proxy and the load generator
+have one of their own. With fewer both replicas share one, as the single replica has it, the proxy and the generator
+another, and rates are compared by what they cost the server.
+Exit code 1: a bar is missed. Takes six minutes; needs root, as nginx does.
 """
 
 import argparse
@@ -28,7 +29,8 @@ from loadtest.target.server import Server, serve_newest
 from tests.bench.bars import Bar, at_most, show
 from tests.proxies import KINDS, Proxy, proxy
 
-DIRECT = "one replica, directly"
+DIRECT, HALF = "one replica, directly", "one replica, at half the rate"
+"""A request costs the more the fewer come with it, whoever answers: each of two replicas sees half of them."""
 ARCHITECTURE, ROWS = "small", 64
 SLO_MS = 50.0
 SHARE = 0.5
@@ -85,9 +87,10 @@ def main() -> None:
         print(f"{rate:,.0f} requests/s of {ROWS} rows, {options.rounds} rounds of {options.seconds:g} s in turn")
         found = Found()
         for turn in range(options.rounds):
-            asked = [DIRECT, *fronts]
+            asked = [DIRECT, HALF, *fronts]
             for name in asked if turn % 2 else asked[::-1]:
-                _measure(found, bench, name, replicas, fronts.get(name), _open(rate, options.seconds, turn))
+                load = _open(rate / 2 if name == HALF else rate, options.seconds, turn)
+                _measure(found, bench, name, replicas, fronts.get(name), load)
         rates: dict[str, list[float]] = {}
         if len(available()) >= ENOUGH_PROCESSORS:
             hosts = {DIRECT: replicas[0].url, **{name: front.url for name, front in fronts.items()}}
@@ -182,25 +185,25 @@ def _search(host: str, folder: Path, seconds: float) -> list[float]:
 
 
 def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
-    two, one = found.server_us[name], found.server_us[DIRECT]
+    two, one, half = (found.server_us[asked] for asked in (name, DIRECT, HALF))
     cost = paired_ratio(two, one)
     assert cost is not None
     if rates:
-        rate = unpaired_ratio(rates[name], rates[DIRECT])
-        how = "rate at the SLO"
+        rate, how = unpaired_ratio(rates[name], rates[DIRECT]), "rate at the SLO"
     else:
-        # So much processor time as the replicas have, one each: what is asked for a request decides the rate.
-        rate, how = paired_ratio([2 / us for us in two], [1 / us for us in one]), "rate by CPU"
+        # Each replica has a processor's time to spend: what a request takes decides the rate, at equal rates of each.
+        rate, how = paired_ratio([2 / us for us in two], [1 / us for us in half]), "rate by CPU"
     print(
-        f"{name}: a request takes {_write(two)} us of both replicas, {_write(one)} us of the one asked directly, and "
-        f"{_write(found.proxy_us[name])} us of the proxy. p99 {median(found.p99_ms[name]):.2f} ms, directly "
-        f"{median(found.p99_ms[DIRECT]):.2f} ms. A server CPU-second answers {US_PER_SECOND / median(two):,.0f} "
-        f"requests, directly {US_PER_SECOND / median(one):,.0f}."
+        f"{name}: a request takes {_write(two)} us of both replicas, {_write(one)} us of the one asked directly, "
+        f"{_write(half)} us of that one at half the rate, and {_write(found.proxy_us[name])} us of the proxy. p99 "
+        f"{median(found.p99_ms[name]):.2f} ms, directly {median(found.p99_ms[DIRECT]):.2f} ms. A server CPU-second "
+        f"answers {US_PER_SECOND / median(two):,.0f} requests, directly {US_PER_SECOND / median(one):,.0f}. At half "
+        f"the rate / at the whole: {paired_ratio(half, one)}; two / one at half the rate: {paired_ratio(two, half)}."
     )
     bars = [
         Bar("server CPU a request, two / one", f"<= {MOST_CPU:.2f}", str(cost), cost.estimate <= MOST_CPU),
         _at_least(f"{how}, two / one", LEAST_RATE, rate),
-        at_most("not answered rightly", 0, found.wrong[name] + found.wrong[DIRECT]),
+        at_most("not answered rightly", 0, sum(found.wrong[asked] for asked in (name, DIRECT, HALF))),
     ]
     return show(f"two replicas behind {name}", bars, [])
 
