@@ -37,8 +37,8 @@ ATTEMPTS = 3
 """A trial that fails a gate is run again, so often in all."""
 OVERHEAD_SECONDS = 1.4
 """Of a trial: Locust's start and end, and the counters that are read before and after."""
-MASTER_SECONDS = 3.0
-"""More, where a master meets its generators and joins what they sent: Locust 2.47 then sleeps for 2.5 s in all."""
+MASTER_SECONDS = 1.7
+"""More, where a master meets its generators and joins what they sent: most of it are sleeps of Locust 2.47."""
 SAMPLES_FOLDER = "samples"
 OF_AN_OVERLOAD = {DROPPED, CUT_OFF}
 """What becomes of arrivals that are too many."""
