@@ -14,7 +14,7 @@ from loadtest.curve import draw_curve, parse_curve
 from loadtest.options import Options, parse
 from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError, MeasurementError
-from loadtest.record.results import Results, Settings, save_results
+from loadtest.record.results import Results, Settings, make_folder, save_results
 from loadtest.report.outputs import save_report, show
 from loadtest.study.deadline import LONGEST
 from loadtest.study.plan import expect_rates, make_plan, run
@@ -58,7 +58,7 @@ def _run(arguments: list[str]) -> int:
 
 def _study(options: Options) -> int:
     authorize(options.api_key_file)
-    _make_folder(options.folder)
+    make_folder(options.folder, "--output")
     results, code = measure_study(options.settings, options.folder, options.api_key_file)
     _save(results, options.folder)
     if code == DONE and options.strict and not results.valid:
@@ -82,18 +82,6 @@ def measure_study(settings: Settings, folder: Path, api_key_file: Path | None = 
             stopped = isinstance(error, KeyboardInterrupt)
             partial, code = ("stopped by Ctrl-C", INTERRUPTED) if stopped else (str(error), FAILED)
         return study.results(partial=partial), code
-
-
-def _make_folder(folder: Path) -> None:
-    """Find out before the load whether its results can be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".draft").touch()
-        (folder / ".draft").unlink()
-    except OSError as error:
-        raise InputError(
-            f"--output must be a folder that can be written to, however: {folder}: {error.strerror}. Choose another."
-        ) from None
 
 
 def _save(results: Results, folder: Path) -> None:

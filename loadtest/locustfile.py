@@ -8,8 +8,9 @@ arrivals/s by its own seeded schedule, whatever the service does, and latencies 
 are chosen where ``--rate`` is given and no user is named.
 
 Run it from the project's folder, headless or in Locust's web page, in one process, with ``--processes``, or as master
-and workers. Every answer is checked for its values and its release, not only for its status: a wrong one is a failure
-that is named as such.
+and workers: whichever it is, one process writes the samples of all, and ``--report`` judges them by the gates of a
+study. Every answer is checked for its values and its release, not only for its status: a wrong one is a failure that is
+named as such.
 """
 
 import locust  # first: it patches the standard library for gevent  # isort: skip
@@ -21,19 +22,30 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, cast
 
+from gevent.lock import RLock
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.generator import prepared, stopping
+from loadtest.generator.gathering import Gatherer, send_samples
+from loadtest.generator.roster import Roster, listen_as_worker
 from loadtest.generator.users import ClosedUser, OpenUser, PredictionUser, recorder, restart_sources
 from loadtest.record.errors import InputError
-from loadtest.record.results import ARRIVALS, BODIES, SHAPES
-from loadtest.record.samples import file_of_worker, save_samples
+from loadtest.record.results import ARRIVALS, BODIES, SHAPES, Results, make_folder, save_results
+from loadtest.record.samples import Samples, save_samples
+from loadtest.report.single import say_single
+from loadtest.study.open_run import OpenRun, check_report
 
 INPUT_IS_WRONG = 2
 """Exit code; Locust's own 1 means that requests failed."""
 COLLECT_EVERY = 50_000
 """Allocations between two garbage collections: each delays whatever is due meanwhile."""
+_roster: Roster | None = None
+_gatherer: Gatherer | None = None
+_run: OpenRun | None = None
+_results: Results | None = None
+_quitting, _quits = RLock(), False
+"""Of this process, as Locust's runner is: those of a master, and what ``--report`` judges."""
 
 
 class ArchitectureUser(ClosedUser):
@@ -84,8 +96,13 @@ def add_options(parser: Any) -> None:
     add("--warm-up", type=float, default=0.0, help="Open arrivals: seconds in which an answer is never late")
     add("--slo-p99-ms", type=float, default=50.0, help="Open arrivals: an answer that takes longer is late")
     add("--stop-after-late", type=int, default=0, help="Open arrivals: ends after so many late answers; 0 never")
-    add("--api-key-file", type=Path, metavar="FILE", help="Holds the service's API key", include_in_web_ui=False)
+    # As text: a master sends its options to its workers.
+    add("--api-key-file", metavar="FILE", help="Holds the service's API key", include_in_web_ui=False)
     add("--results", metavar="FILE", help="Write every request there (.npz)", include_in_web_ui=False)
+    several = "What answers is several replicas, of which each counts its own requests: --report compares no counts"
+    add("--many-replicas", action="store_true", help=several, include_in_web_ui=False)
+    folder = "Open arrivals, headless: write a report there, and end with 1 where a gate of python -m loadtest failed"
+    add("--report", metavar="FOLDER", help=folder, include_in_web_ui=False)
 
 
 @locust.events.init.add_listener
@@ -93,7 +110,7 @@ def check_before_load(environment: Environment, **_: Any) -> None:
     """Choose the users and fetch their bodies; end with one line where that is impossible."""
     options: Any = environment.parsed_options
     stopping.interrupt_where_locust_waits()
-    stopping.listen(environment)
+    _listen(environment)
     if options.worker and not options.processes:
         return  # its master tells it whom to ask, later
     try:
@@ -104,6 +121,8 @@ def check_before_load(environment: Environment, **_: Any) -> None:
         if options.headless or (environment.host and not options.class_picker):  # else the page says whom and where
             for user in users:
                 prepared.requests_of(user.architecture, environment, timed=user.timed)
+        if options.report:
+            check_report(options, [issubclass(user, OpenUser) for user in users])
     except InputError as error:
         if options.worker:  # one of --processes: its master comes here too, and says it
             sys.exit(1)  # of more, Locust 2.47 prints a line of its own where the worker ends before its master
@@ -111,10 +130,22 @@ def check_before_load(environment: Environment, **_: Any) -> None:
         sys.exit(INPUT_IS_WRONG)
 
 
+def _listen(environment: Environment) -> None:
+    """Let a master hear of its workers, and a worker of its master."""
+    global _roster, _gatherer  # noqa: PLW0603
+    stopping.listen(environment)
+    if isinstance(environment.runner, MasterRunner):
+        _roster = Roster(environment)
+        _gatherer = Gatherer(environment.runner, _roster)
+    elif isinstance(environment.runner, WorkerRunner):
+        listen_as_worker(environment)
+
+
 def _check_file(options: Namespace) -> None:
-    """Find out before the load whether its samples can be written; those of another machine's workers are theirs."""
-    writes = options.processes or not options.master
-    if options.results and writes and not Path(options.results).parent.is_dir():
+    """Find out before the load whether its samples and its report can be written."""
+    if options.report and not options.worker:  # of --processes each would look at the same moment
+        make_folder(Path(options.report), "--report")
+    if options.results and not Path(options.results).parent.is_dir():
         raise InputError(
             f"--results must name a file in a folder that exists, however: {options.results}. Make the folder."
         )
@@ -137,14 +168,24 @@ def choose_users(users: list[type[PredictionUser]], options: Namespace) -> list[
 
 
 @locust.events.test_start.add_listener
-def start_recording(**_: Any) -> None:
-    """Forget an earlier test's samples, and keep the garbage collector off what was imported."""
+def start_recording(environment: Environment, **_: Any) -> None:
+    """Forget an earlier test's samples, and keep the garbage collector off what was imported; meet the workers."""
+    global _run  # noqa: PLW0603
+    options: Any = environment.parsed_options
     stopping.begin()
     restart_sources()
+    if options.report and not isinstance(environment.runner, WorkerRunner):
+        (user,) = cast("list[type[PredictionUser]]", environment.user_classes)
+        _run = OpenRun.begin(
+            options, environment.host or "", user.architecture or options.architecture, options.num_users
+        )
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
     recorder.clear()
+    if _roster is not None and _gatherer is not None:
+        _gatherer.begin()
+        _roster.begin()
 
 
 @locust.events.test_stop.add_listener
@@ -157,15 +198,52 @@ def stop_recording(**_: Any) -> None:
 @locust.events.quitting.add_listener
 def write_results(environment: Environment, **_: Any) -> None:
     """Write the samples, and fail a run that asked nothing (Locust itself fails one in which requests failed)."""
+    global _quits  # noqa: PLW0603
     # Locust 2.47 sends it to workers three seconds after the end, which is too early for a million samples.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _quitting:  # at SIGTERM Locust 2.47 comes here twice, side by side
+        if not _quits:
+            _quits = True
+            _end(environment)
+
+
+def _end(environment: Environment) -> None:
     options: Any = environment.parsed_options
-    runner = environment.runner
-    if options.results and not isinstance(runner, MasterRunner):
-        file = Path(options.results)
-        if isinstance(runner, WorkerRunner):
-            file = file_of_worker(file, runner.worker_index)
-        save_samples(recorder.finish(), file)
+    runner: Any = environment.runner
+    if options.results or options.report:
+        if not isinstance(runner, WorkerRunner):
+            _write(options, recorder.finish() if _gatherer is None else _gatherer.gather(), environment)
+        # One that was not told to end by its master has spoilt the run, and still reads what its master sends.
+        elif recorder.started and not runner.greenlet and not send_samples(runner, recorder.finish()):
+            print("the master must take all samples, however: it has gone. Repeat the run.", file=sys.stderr)
+            environment.process_exit_code = 1
     judges = options.headless and not isinstance(runner, WorkerRunner)  # its master has a worker's statistics
     if judges and stopping.asked_nothing(environment):
-        environment.process_exit_code = 1
+        environment.process_exit_code = environment.process_exit_code or 1
+
+
+def _write(options: Namespace, samples: Samples | None, environment: Environment) -> None:
+    """Write what was asked for. samples: None where they are not a whole load's."""
+    global _results  # noqa: PLW0603
+    if samples is None:
+        return
+    if options.results:
+        save_samples(samples, Path(options.results))
+    if _run is not None:
+        from loadtest.report.outputs import save_report  # takes seconds, and most runs need none
+
+        generators = 1 if _roster is None else len(_roster.workers)
+        _results = _run.conclude(samples, generators, whole=stopping.is_over(environment))
+        save_results(_results, Path(options.report))
+        save_report(_results, Path(options.report))
+        if not _results.valid:
+            environment.process_exit_code = environment.process_exit_code or 1
+
+
+@locust.events.quit.add_listener
+def say_last(**_: Any) -> None:
+    """Say what the run was worth, after all that Locust prints."""
+    if _roster is not None:
+        _roster.say_last()
+    if _results is not None:
+        print(*say_single(_results), sep="\n")

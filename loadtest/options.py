@@ -51,7 +51,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         warm_up_seconds=WARM_UP_SHARE * given.seconds,
         arrivals=given.arrivals,
         seed=given.seed,
-        processes=given.processes,
+        processes=given.generators,
         price_per_core_hour=given.price_per_core_hour,
     )
     return Options(
@@ -91,7 +91,8 @@ def _parser() -> Parser:
     )
     add("--arrivals", choices=ARRIVALS, default="poisson", help="independent of each other, or even (poisson)")
     add("--seed", type=read_number("--seed", int, least=0), default=0, help="of the arrivals and of the order (0)")
-    add("--processes", type=read_number("--processes", int, least=1), default=1, help="of the load generator (1)")
+    generators = read_number("--generators", int, least=1)
+    add("--generators", type=generators, default=1, metavar="N", help="processes that generate the load (1)")
     price = read_number("--price-per-core-hour", float, above=0)
     add("--price-per-core-hour", type=price, metavar="PRICE", help="adds the cost of a million predictions")
     add("--api-key-file", type=Path, metavar="FILE", help="holds the API key of a service that asks for one")

@@ -59,6 +59,8 @@ class Proxy:
 
     url: str
     log: Path
+    pid: int
+    """Of its first process."""
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def proxy(name: str, ports: tuple[int, int], folder: Path) -> Iterator[Proxy]:
     with log.open("wb") as output:
         process = subprocess.Popen(kind.command(file), stdout=output, stderr=subprocess.STDOUT)
     try:
-        started = Proxy(f"http://127.0.0.1:{port}", log)
+        started = Proxy(f"http://127.0.0.1:{port}", log, process.pid)
         _wait_until_it_answers(started, process)
         yield started
     finally:

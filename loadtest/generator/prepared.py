@@ -2,6 +2,7 @@
 
 import functools
 import threading
+from pathlib import Path
 from typing import Any
 
 from locust.env import Environment
@@ -51,7 +52,7 @@ def requests_of(architecture: str | None, environment: Environment, *, timed: bo
     if not environment.host:
         raise InputError("a host must be given, however: there is none. Give --host URL.")
     with _one_at_a_time:  # a thousand users start at once, one of them fetches
-        authorize(options.api_key_file)
+        authorize(Path(options.api_key_file) if options.api_key_file else None)
         return _requests(environment.host, architecture, options.body, options.rows, timed)
 
 

@@ -57,11 +57,16 @@ def asked_nothing(environment: Environment) -> bool:
     return environment.stats.total.num_requests + _asked == 0
 
 
+def is_over(environment: Any) -> bool:
+    """Whether every source of arrivals has come to its end."""
+    return bool(_finished >= environment.runner.target_user_count)
+
+
 def _count(environment: Any, asked: int) -> None:
     """End the test with its last source: headless the whole run, in the web page the test alone."""
     global _finished, _asked  # noqa: PLW0603
     _finished += 1
     _asked += asked
-    runner = environment.runner
-    if _finished >= runner.target_user_count:
+    if is_over(environment):
+        runner = environment.runner
         gevent.spawn(runner.quit if environment.parsed_options.headless else runner.stop)

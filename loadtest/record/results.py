@@ -70,7 +70,7 @@ class Settings(Frozen):
     arrivals: Arrivals
     seed: int
     processes: int
-    """Of the load generator."""
+    """That generate the load: ``--generators``, or Locust's workers."""
     price_per_core_hour: float | None
 
 
@@ -279,6 +279,18 @@ class Results(Frozen):
     def valid(self) -> bool:
         """Whether it is whole and no trial that a figure rests on failed a gate."""
         return self.partial is None and all(trial.valid for trial in self.trials if self.rests_on(trial))
+
+
+def make_folder(folder: Path, option: str) -> None:
+    """Find out before the load whether its results can be written. option: that names it. Raises InputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".draft").touch()
+        (folder / ".draft").unlink()
+    except OSError as error:
+        raise InputError(
+            f"{option} must be a folder that can be written to, however: {folder}: {error.strerror}. Choose another."
+        ) from None
 
 
 def save_results(results: Results, folder: Path) -> Path:

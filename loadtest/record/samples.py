@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,6 @@ NO_ANSWER = 0
 DROPPED = "dropped: too many under way"
 CUT_OFF = "cut off: the test ended"
 UNTIMED = (float("nan"),) * 3
-WORKER_MARK = "-worker"
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,12 @@ class SampleRecorder:
     ) -> None:
         self._cpu_clock, self._clock = cpu_clock, clock
         self.clear()
+        self.started = False
+        """Whether a load began: ``clear`` was called since."""
 
     def clear(self) -> None:
         """Forget everything; the generator's processor time counts from here."""
+        self.started = True
         self._rows = bytearray()
         self._architectures: dict[str, int] = {}
         self._failures: dict[str, int] = {}
@@ -143,48 +145,47 @@ class SampleRecorder:
 
 def save_samples(samples: Samples, file: Path) -> None:
     """Write a .npz file. Raises OSError."""
-    columns = {name: getattr(samples, name) for name in COLUMNS}
     with file.open("wb") as stream:  # an open file: np.savez appends .npz to a name
-        np.savez_compressed(
-            stream,
-            **columns,
-            architectures=np.array(samples.architectures, dtype=np.str_),
-            failures=np.array(samples.failures, dtype=np.str_),
-            generator_share=np.array(samples.generator_share),
-        )
+        write_samples(samples, stream)
+
+
+def write_samples(samples: Samples, stream: BinaryIO) -> None:
+    """Write what makes a .npz file."""
+    columns = {name: getattr(samples, name) for name in COLUMNS}
+    np.savez_compressed(
+        stream,
+        **columns,
+        architectures=np.array(samples.architectures, dtype=np.str_),
+        failures=np.array(samples.failures, dtype=np.str_),
+        generator_share=np.array(samples.generator_share),
+    )
 
 
 def load_samples(file: Path) -> Samples:
     """Read what ``save_samples`` wrote; nothing is unpickled. Raises OSError, and ValueError where it is not whole."""
+    with file.open("rb") as stream:
+        return read_samples(stream, str(file))
+
+
+def read_samples(stream: BinaryIO, name: str) -> Samples:
+    """Read what ``write_samples`` wrote. name: for the error. Raises ValueError where it is not whole."""
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+        with np.load(stream, allow_pickle=False) as stored:
             return Samples(
-                **{name: stored[name] for name in COLUMNS},
+                **{column: stored[column] for column in COLUMNS},
                 architectures=tuple(stored["architectures"].tolist()),
                 failures=tuple(stored["failures"].tolist()),
                 generator_share=float(stored["generator_share"]),
             )
     except (KeyError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{file} must hold all samples of a load, however: {error}. Load again.") from None
-
-
-def file_of_worker(file: Path, index: int) -> Path:
-    """Where worker ``index`` of a distributed run writes its share of ``file``."""
-    return file.with_name(f"{file.stem}{WORKER_MARK}{index}{file.suffix}")
-
-
-def files_of(file: Path, processes: int) -> list[Path]:
-    """Return what a load by so many processes leaves: ``file``, or what the workers write in its stead."""
-    return [file] if processes == 1 else [file_of_worker(file, index) for index in range(processes)]
-
-
-def load_all(file: Path, processes: int) -> Samples:
-    """Read the samples of all processes of a load. Raises as ``load_samples``."""
-    return merge([load_samples(part) for part in files_of(file, processes)])
+        raise ValueError(f"{name} must hold all samples of a load, however: {error}. Load again.") from None
 
 
 def merge(parts: list[Samples]) -> Samples:
-    """Join the samples of several processes, in the order in which the requests ended."""
+    """Join the samples of several generators, in the order in which the requests ended.
+
+    Instants are those of each one's clock: generators on several machines need clocks that agree.
+    """
     if len(parts) == 1:
         return parts[0]
     architectures = tuple(dict.fromkeys(name for part in parts for name in part.architectures))

@@ -177,7 +177,7 @@ def _settings(summary: StudySummary) -> Iterator[tuple[str, str]]:
     yield "Requests", f"{counted(settings.rows, 'row')} each, as {settings.body}"
     yield "SLO", f"p99 <= {settings.slo_p99_ms:g} ms"
     yield "Seed", str(settings.seed)
-    yield "Generator", f"{settings.processes} process(es)"
+    yield "Load", f"from {counted(settings.processes, 'generator')}"
     price = settings.price_per_core_hour
     yield "Price", "not given" if price is None else f"{price:g} for a processor and an hour"
 

@@ -118,8 +118,8 @@ def _say_price(other: ArchitectureFigures, first: ArchitectureFigures) -> str:
 
 def _say_limits(summary: StudySummary) -> Iterator[Words]:
     if any(architecture.rows_per_second.bound is not None for architecture in summary.architectures):
-        processes = summary.settings.processes + 1
-        remedies = [f"more generator processes where there are processors (--processes {processes})"]
+        generators = summary.settings.processes + 1
+        remedies = [f"more generators where there are processors (--generators {generators})"]
         if summary.settings.body != "npy":
             remedies.append("a smaller body (--body npy)")
         yield say("No ratio is claimed from a bound; {} would saturate the service.", join(remedies, " or "))

@@ -10,7 +10,7 @@ import psutil
 
 from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Load
-from loadtest.record.samples import Samples, files_of, load_all
+from loadtest.record.samples import Samples, load_samples
 from loadtest.study.machine import on
 from loadtest.target.server import PROJECT, free_port
 
@@ -37,8 +37,7 @@ def run_locust(
     stop_after_late: open arrivals end after so many late answers; 0 never; longest_seconds: for Locust's start and end
     too. Raises MeasurementError if Locust does not end in time, or ends without samples.
     """
-    for left in files_of(file, processes):  # by an earlier study: it must not pass for what Locust writes now
-        left.unlink(missing_ok=True)
+    file.unlink(missing_ok=True)  # of an earlier study: it must not pass for what Locust writes now
     options = ["--results", str(file), "--slo-p99-ms", f"{slo_p99_ms:g}", "--stop-after-late", str(stop_after_late)]
     if api_key_file is not None:
         options += ["--api-key-file", str(api_key_file.absolute())]
@@ -58,7 +57,7 @@ def run_locust(
             )
         try:
             process.wait(limit)
-            return load_all(file, processes)
+            return load_samples(file)
         except subprocess.TimeoutExpired:
             raise MeasurementError(
                 f"Locust must end within {limit:.0f} s, however: it went on. See {log.name}."

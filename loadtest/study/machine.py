@@ -4,11 +4,12 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from loadtest.record.errors import InputError
 from loadtest.record.results import Environment
 
 LIBRARIES = ("bentoml", "locust", "gevent", "onnxruntime", "uvicorn", "numpy")
@@ -28,6 +29,15 @@ def share(processors: list[int], generators: int) -> tuple[list[int], list[int]]
     return processors[:-generators], processors[-generators:]
 
 
+def check_generators(generators: int, processors: int) -> None:
+    """Raise InputError where they would wait for each other."""
+    if generators > processors:
+        raise InputError(
+            f"--generators must be at most the processors of this machine, {processors}, however: {generators}. "
+            "Give fewer, or generate the load on several machines (docs/loadtest.md)."
+        )
+
+
 @contextmanager
 def on(processors: list[int]) -> Iterator[None]:
     """Start what is started meanwhile on ``processors``."""
@@ -42,7 +52,9 @@ def on(processors: list[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def describe(*, service_processors: int | None, workers: int | None) -> Environment:
+def describe(
+    *, service_processors: int | None, workers: int | None, program: str = "python -m loadtest"
+) -> Environment:
     """Describe this machine and this process. service_processors, workers: None for a service started elsewhere."""
     return Environment(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -51,9 +63,18 @@ def describe(*, service_processors: int | None, workers: int | None) -> Environm
         service_processors=service_processors,
         workers=workers,
         platform=f"{platform.system()} {platform.release()}",
-        versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        command=" ".join(["python -m loadtest", *sys.argv[1:]]),
+        versions={"python": platform.python_version(), **_versions()},
+        command=" ".join([program, *sys.argv[1:]]),
     )
+
+
+def _versions() -> dict[str, str]:
+    """Leave out what is not here: a load generator's image has no service."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _processor() -> str:

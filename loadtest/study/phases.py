@@ -169,7 +169,7 @@ def measure_alone(study: Study) -> None:
     release = study.catalogue.release
     for name in study.settings.architectures:
         load = study.closed_load(name, SATURATION_USERS, ALONE_SECONDS)
-        study.deadline.require(2 * READY_SECONDS + expect_seconds(load))
+        study.deadline.require(2 * READY_SECONDS + expect_seconds(load, study.settings.processes))
         study.tell(f"alone: {name}")
         alone = {"ARCHSCALE_RELEASE": release, "ARCHSCALE_ARCHITECTURES": name, "ARCHSCALE_WORKERS": "1"}
         with serve_on(study.service_processors, **alone) as server:

@@ -13,7 +13,7 @@ from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Settings
 from loadtest.study import phases
 from loadtest.study.deadline import LEAST_SECONDS, LONGEST, SPARE, Deadline, OutOfTimeError
-from loadtest.study.study import OVERHEAD_SECONDS, Study
+from loadtest.study.study import Study, overhead_seconds
 from loadtest.target.connection import accepts_body
 
 PROBES, MORE_PROBES = 9, 2
@@ -46,12 +46,13 @@ class Plan:
 
 def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
     """Say what is measured. rates: requests/s that each architecture answers, roughly; infinite where unknown."""
+    overhead = overhead_seconds(settings.processes)
 
     def opened(rate: float) -> float:
-        return settings.warm_up_seconds + phases.judged_seconds(settings, rate) + OVERHEAD_SECONDS
+        return settings.warm_up_seconds + phases.judged_seconds(settings, rate) + overhead
 
     def closed(seconds: float) -> float:
-        return len(rates) * (ceil(settings.warm_up_seconds + seconds) + OVERHEAD_SECONDS)
+        return len(rates) * (ceil(settings.warm_up_seconds + seconds) + overhead)
 
     blocks, seconds = phases.sweep_of(settings)
     if settings.quick:

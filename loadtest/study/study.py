@@ -25,7 +25,7 @@ from loadtest.record.results import (
 )
 from loadtest.record.samples import CUT_OFF, DROPPED
 from loadtest.study.deadline import Deadline
-from loadtest.study.machine import available, describe, on, share
+from loadtest.study.machine import available, check_generators, describe, on, share
 from loadtest.study.trial import Bench, measure_trial
 from loadtest.target.catalogue import ServedModels, read_catalogue
 from loadtest.target.server import Server, models_folder, serve_newest
@@ -37,6 +37,8 @@ ATTEMPTS = 3
 """A trial that fails a gate is run again, so often in all."""
 OVERHEAD_SECONDS = 1.4
 """Of a trial: Locust's start and end, and the counters that are read before and after."""
+MASTER_SECONDS = 1.7
+"""More, where a master meets its generators and joins what they sent: most of it are sleeps of Locust 2.47."""
 SAMPLES_FOLDER = "samples"
 OF_AN_OVERLOAD = {DROPPED, CUT_OFF}
 """What becomes of arrivals that are too many."""
@@ -102,7 +104,7 @@ class Study:
 
         Raises OutOfTimeError where it would not end in time, MeasurementError where no answer is right.
         """
-        expected = expect_seconds(load)
+        expected = expect_seconds(load, self.settings.processes)
         self.deadline.require(expected)
         self.tell(_describe(load, phase))
         for attempt in range(1, ATTEMPTS + 1):
@@ -144,8 +146,7 @@ class Study:
 
     @cached_property
     def _descriptions(self) -> dict[str, Description]:
-        cards = {name: self.catalogue.cards[name] for name in self.settings.architectures}
-        return {name: Description(**card.model_dump(exclude={"examples"})) for name, card in cards.items()}
+        return self.catalogue.describe(self.settings.architectures)
 
     @cached_property
     def _differences(self) -> dict[str, Difference]:
@@ -167,10 +168,15 @@ class Study:
                 yield block, name
 
 
-def expect_seconds(load: Load) -> float:
+def expect_seconds(load: Load, generators: int) -> float:
     """Return how long a trial of ``load`` takes; Locust takes whole seconds alone for a closed loop."""
     seconds = load.warm_up_seconds + load.seconds
-    return (math.ceil(seconds) if load.rate is None else seconds) + OVERHEAD_SECONDS
+    return (math.ceil(seconds) if load.rate is None else seconds) + overhead_seconds(generators)
+
+
+def overhead_seconds(generators: int) -> float:
+    """Return what a trial takes over its load."""
+    return OVERHEAD_SECONDS + (MASTER_SECONDS if generators > 1 else 0.0)
 
 
 def _describe(load: Load, phase: Phase) -> str:
@@ -211,7 +217,9 @@ def _read_differences(release: str) -> dict[str, Difference]:
 def open_study(settings: Settings, folder: Path, tell: Tell, api_key_file: Path | None = None) -> Iterator[Study]:
     """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError."""
     began = time.monotonic()
-    service, generator = share(available(), settings.processes)
+    processors = available()
+    check_generators(settings.processes, len(processors))
+    service, generator = share(processors, settings.processes)
     with _serve(settings, service) as (host, server):
         catalogue = read_catalogue(host)
         names = [catalogue.card(name).architecture for name in settings.architectures] or list(catalogue.cards)

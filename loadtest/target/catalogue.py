@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from loadtest.record.errors import InputError
 from loadtest.target.connection import UNAUTHORIZED, request_from
-from service.contract.card import Examples, ModelCard
+from service.contract.card import Description, Examples, ModelCard
 from service.contract.routes import MODELS_ROUTE, examples_route
 
 TIMEOUT_SECONDS = 10.0
@@ -36,6 +36,11 @@ class ServedModels:
                 f"Choose from: {served}."
             )
         return self.cards[architecture]
+
+    def describe(self, architectures: list[str]) -> dict[str, Description]:
+        """Return what is known of these, as results keep it."""
+        chosen = {name: self.card(name) for name in architectures}
+        return {name: Description(**card.model_dump(exclude={"examples"})) for name, card in chosen.items()}
 
 
 @dataclass(frozen=True)

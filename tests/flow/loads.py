@@ -42,10 +42,10 @@ def locust(*arguments: str, locustfile: str = LOCUSTFILE) -> subprocess.Complete
 
 
 @contextmanager
-def locust_beside(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def locust_beside(*arguments: str, locustfile: str = LOCUSTFILE) -> Iterator[subprocess.Popen[str]]:
     """Run Locust while something else happens, and end it if it has not ended."""
     process = subprocess.Popen(
-        [*LOCUST, LOCUSTFILE, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*LOCUST, locustfile, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
         yield process

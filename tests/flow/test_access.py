@@ -193,7 +193,7 @@ def test_a_study_asks_with_the_key_that_a_file_holds(guarded: Guarded, tmp_path:
         warm_up_seconds=0.25,
         arrivals="constant",
         seed=0,
-        processes=1,
+        processes=2,  # what a master sends to its workers is text
         price_per_core_hour=None,
     )
     authorize(key)

@@ -10,7 +10,7 @@ from loadtest.generator.arrivals import Schedule
 from loadtest.options import parse
 from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Gate, Trial, load_results
-from loadtest.record.samples import load_all, load_samples
+from loadtest.record.samples import load_samples
 from loadtest.study.study import SAMPLES_FOLDER, Study, open_study
 from loadtest.target.server import Server
 from tests.flow.loads import Liar, pretend
@@ -70,13 +70,17 @@ def test_a_closed_trial_of_a_broken_number_of_seconds(study: Study, tmp_path: Pa
     assert (trial.verdict, trial.split, trial.failures) == (None, None, {})
 
 
-def test_arrivals_of_two_processes_are_one_trial(service: Server, tmp_path: Path) -> None:
-    with study_of(tmp_path, "--host", service.url, "--processes", "2") as study:
-        trial = study.measure(study.open_load("small", RATE, SECONDS, seed=4), "curve", block=1)
-    samples = load_all(tmp_path / SAMPLES_FOLDER / f"{trial.number:04}.npz", 2)
-    assert_counts_agree(trial, len(samples))
+def test_arrivals_of_two_generators_are_one_trial(service: Server, tmp_path: Path) -> None:
+    with study_of(tmp_path, "--host", service.url, "--generators", "2") as study:
+        load = study.open_load("small", RATE, SECONDS, seed=4)
+        trial = study.measure(load, "curve", block=1)
+    samples = load_samples(tmp_path / SAMPLES_FOLDER / f"{trial.number:04}.npz")
     sources = [Schedule(RATE / 2, WARM_UP_SECONDS + SECONDS, seed=(4, index, 0)) for index in (0, 1)]
-    assert len(samples) == sum(len(list(source.times())) for source in sources)
+    planned = sum(len(list(source.times())) for source in sources)
+    assert_counts_agree(trial, planned)
+    assert len(samples) == planned
+    assert trial.offered == trial.answered + sum(trial.failures.values())
+    assert load_results(tmp_path).settings.processes == 2
 
 
 def test_a_service_that_lies_is_found_out(service: Server, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ WRONG = {
     "no rows": (("--rows", "0"), "--rows must be a whole number of at least 1, however: '0'"),
     "half a row": (("--rows", "1.5"), "--rows must be a whole number of at least 1, however: '1.5'"),
     "no block": (("--blocks", "0"), "--blocks must be a whole number of at least 1"),
-    "no process": (("--processes", "none"), "--processes must be a whole number of at least 1"),
+    "no process": (("--generators", "none"), "--generators must be a whole number of at least 1"),
     "a seed below 0": (("--seed", "-1"), "--seed must be a whole number of at least 0"),
     "an endless trial": (("--seconds", "inf"), "--seconds must be a number of at least 1"),
     "half a second": (("--seconds", "0.5"), "--seconds must be a number of at least 1"),
@@ -57,7 +57,7 @@ def test_a_quick_study_repeats_less_unless_told_otherwise() -> None:
 def test_what_is_asked_arrives() -> None:
     command = (
         "--architecture large --architecture small --architecture large --body npy --rows 8 --seconds 2.5 --strict "
-        "--slo-p99-ms 7.5 --arrivals constant --seed 4 --processes 2 --price-per-core-hour 0.04 --output out "
+        "--slo-p99-ms 7.5 --arrivals constant --seed 4 --generators 2 --price-per-core-hour 0.04 --output out "
         "--host http://h:1"
     )
     options = parse(shlex.split(command))

@@ -53,7 +53,7 @@ class Machine:
         return self.now
 
     def measure_trial(self, bench: Bench, load: Load, *, phase: Phase, block: int, number: int, **_: object) -> Trial:
-        self.now += self.slowness * expect_seconds(load)
+        self.now += self.slowness * expect_seconds(load, 1)
         profile = PROFILES[load.architecture]
         if load.rate is None:
             trial = self.run.closed(phase, block, profile, load.in_flight or 0, load.rows)
@@ -175,6 +175,11 @@ def test_slow_services_are_announced_longer_trials_for_a_p99_needs_its_requests(
 def test_the_shortest_study_is_announced_as_a_minute() -> None:
     settings = SETTINGS.model_copy(update={"quick": True, "blocks": 1, "seconds": 1.0})
     assert make_plan(settings, RATES).seconds == LEAST_SECONDS
+
+
+def test_a_study_of_several_generators_is_announced_as_longer() -> None:
+    one, two = (SETTINGS.model_copy(update={"processes": processes}) for processes in (1, 2))
+    assert make_plan(two, RATES).seconds > make_plan(one, RATES).seconds
 
 
 def test_locust_that_hangs_is_ended_with_the_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

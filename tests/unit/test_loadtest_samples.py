@@ -13,8 +13,6 @@ from loadtest.record.samples import (
     OTHERS,
     SampleRecorder,
     Samples,
-    file_of_worker,
-    load_all,
     load_samples,
     merge,
     save_samples,
@@ -111,22 +109,6 @@ def test_samples_of_several_processes_join_in_order_under_common_numbers() -> No
 
 def test_what_joins_nothing_is_nothing() -> None:
     assert len(merge([record(), record()])) == 0
-
-
-def test_the_files_of_all_workers_are_read(tmp_path: Path) -> None:
-    file, parts = tmp_path / "load.npz", [record(*SOME[:2]), record(*SOME[2:])]
-    for index, part in enumerate(parts):
-        save_samples(part, file_of_worker(file, index))
-    save_samples(record(*SOME), file_of_worker(file, 2))  # left by an earlier load of three
-    assert by_name(load_all(file, 2)) == by_name(merge(parts))
-    with pytest.raises(FileNotFoundError):
-        load_all(file, 1)
-
-
-def test_a_worker_that_wrote_nothing_is_missed(tmp_path: Path) -> None:
-    save_samples(record(*SOME), file_of_worker(tmp_path / "load.npz", 1))
-    with pytest.raises(FileNotFoundError, match="load-worker0"):
-        load_all(tmp_path / "load.npz", 2)
 
 
 def broken_files(whole: bytes, folder: Path) -> Iterator[bytes]:

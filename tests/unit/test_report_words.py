@@ -105,7 +105,7 @@ def test_a_generators_limit_is_a_bound_without_a_ratio_and_says_what_would_satur
     said = verdict(generator_limited_study())
     assert "small sustains >= 96,100 rows/s (the generator's limit) and large sustains 68,200" in said
     assert ": ratio" not in said
-    assert "(--processes 2)" in said
+    assert "(--generators 2)" in said
     assert "(--body npy)" in said
 
 
