@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions, requires
-from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -17,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.commands import ROOT
+from tests.kubernetes import render
 from tests.patience import PATIENCE_SECONDS
 
 FOLDER = ROOT / "deploy/loadtest"
@@ -45,9 +45,7 @@ Read = list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def manifests() -> list[Manifest]:
-    kubectl = Path(sys.executable).parent / "kubectl"
-    ended = subprocess.run([kubectl, "kustomize", FOLDER], capture_output=True, timeout=PATIENCE_SECONDS, check=True)
-    return list(yaml.safe_load_all(ended.stdout))
+    return render(FOLDER).manifests
 
 
 @pytest.fixture(scope="module")
