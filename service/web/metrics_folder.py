@@ -84,10 +84,11 @@ def forget_dead() -> None:
 
 
 def _shrink(file: Path) -> None:
-    used = int.from_bytes(file.read_bytes()[:4], sys.byteorder)
+    with file.open("rb") as counted:
+        used = int.from_bytes(counted.read(4), sys.byteorder)
     if file.name.startswith("gauge_live") or not used:
         file.unlink()
-    else:
+    elif file.stat().st_size > used:
         os.truncate(file, used)
 
 
