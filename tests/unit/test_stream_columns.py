@@ -22,7 +22,7 @@ from training.network import feature_moments
 from training.options import TrainingOptions, parse_options
 from training.preprocessing import fit_preprocessing, scale
 from training.stream import bounds
-from training.stream.learn import LearntColumns, learn_columns
+from training.stream.first_pass.learn import LearntColumns, learn_columns
 from training.stream.places import TEST, TRAIN, VALIDATION, PlaceSplit
 from training.stream.spill import StreamedRows
 from training.table.read import read_files

@@ -16,12 +16,12 @@ from training.errors import TrainingError
 from training.network import feature_moments
 from training.preprocessing import fit_preprocessing, scale
 from training.step.batches import Batch
-from training.stream.column_facts import Moments
-from training.stream.encoder import Seen, make_encoder, stand_in
-from training.stream.epochs import FileRows, read_ahead
+from training.step.file_rows import FileRows, read_ahead
+from training.stream.first_pass.column_facts import Moments
+from training.stream.first_pass.sample import Sample
 from training.stream.places import TEST, VALIDATION, PlaceSplit
-from training.stream.sample import Sample
-from training.stream.scaling import ProductMoments
+from training.stream.second_pass.encoder import Seen, make_encoder, stand_in
+from training.stream.second_pass.scaling import ProductMoments
 from training.stream.spill import StreamedRows, spill, spill_file, spill_path
 
 CPU = torch.device("cpu")

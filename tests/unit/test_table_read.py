@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from service.contract.policies import MISSING_SPELLINGS
 from tests.read_tables import values
 from training.errors import UserError
-from training.table import csv_file
 from training.table.cells import CellRules
+from training.table.csv import csv_file
 from training.table.read import read
 from training.table.values import ReadOptions, ReadTable
 

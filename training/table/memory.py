@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.errors import UserError, quoted
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
 from training.table.formats import HEAD_BYTES, open_bytes
 from training.table.open import Source
 from training.table.table_files import TableFiles

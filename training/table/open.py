@@ -1,4 +1,4 @@
-"""A file is opened: looked at once, and its columns named. What is a table of several files: ``several_files``."""
+"""A file is opened: looked at once, and its columns named. The files of a table together: ``table_files``."""
 
 from collections import Counter
 from dataclasses import replace
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
+from training.table.csv.look import look
 from training.table.formats import recognise
-from training.table.look import look
 from training.table.parquet_file import ParquetFile, open_parquet
 from training.table.values import ReadOptions
 

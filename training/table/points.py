@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
 from training.table.open import Source
 from training.table.table_files import TableFiles
 from training.table.values import ColumnValues

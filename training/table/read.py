@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from training.errors import UserError, quoted
 from training.table.cells import CellRules
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
 from training.table.points import check_points
 from training.table.table_files import TableFiles, open_table
 from training.table.values import ColumnValues, ReadOptions, ReadTable

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from training.errors import UserError, quoted, write_option
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
 from training.table.files import find_tables, is_several
 from training.table.open import Source, open_source
 from training.table.values import ReadOptions

@@ -18,10 +18,10 @@ import pyarrow.csv
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules, contains
-from training.table.charset import undecodable
+from training.table.csv.charset import undecodable
+from training.table.csv.lines import Record, number_records
+from training.table.csv.look import Look, separator_name
 from training.table.formats import open_bytes, unreadable
-from training.table.lines import Record, number_records
-from training.table.look import Look, separator_name
 from training.table.values import ColumnValues
 
 BLOCK_BYTES = 2**20

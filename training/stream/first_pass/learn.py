@@ -22,7 +22,7 @@ from training.columns.suspects.suspect import Suspect, find_index_name, say_row_
 from training.columns.target import DecidedTarget
 from training.options import TrainingOptions
 from training.stream.bounds import Bounds
-from training.stream.look_over import FirstPass, LookedOver
+from training.stream.first_pass.look_over import FirstPass, LookedOver
 from training.stream.places import TEST, TRAIN, VALIDATION, PlaceSplit
 from training.stream.reading import FileStamp, stamp_files
 from training.table.table_files import TableFiles

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from service.contract.policies import MOST_CLASSES
 from training.columns.codes import as_numbers, as_words
-from training.stream.column_facts import MOST_WORDS, Block, NumberFacts, Shown, WordFacts
+from training.stream.first_pass.column_facts import MOST_WORDS, Block, NumberFacts, Shown, TargetFacts, WordFacts
+from training.stream.first_pass.sample import Sample
 from training.stream.places import TRAIN, PlaceSplit
 from training.stream.reading import FileStamp, read_unchanged
-from training.stream.sample import Sample
-from training.stream.target import TargetFacts
 from training.table.read import make_table, wanted_columns
 from training.table.table_files import TableFiles
 from training.table.values import ColumnOptions, ColumnValues, ReadOptions, ReadTable
