@@ -61,7 +61,7 @@ def test_a_row_that_shows_an_end_gives_way_to_the_next_and_others_stay() -> None
     assert sorted(sample.finish()[1].tolist()) == [3, 4, 19]
 
 
-def make_table(levels: int, gaps: bool) -> tuple[NDArray[np.float64], list[RawFeature], dict[str, Seen]]:
+def make_columns(levels: int, gaps: bool) -> tuple[NDArray[np.float64], list[RawFeature], dict[str, Seen]]:
     """A number, a boolean, a category of few levels, and one of ``levels`` that are rarer and rarer."""
     chance = np.random.default_rng(levels)
     many = np.minimum(chance.geometric(0.1, ROWS) - 1, levels - 1)
@@ -89,7 +89,7 @@ def make_table(levels: int, gaps: bool) -> tuple[NDArray[np.float64], list[RawFe
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("levels", [2, 19, 20, 21, 60])
 def test_a_fit_on_the_stand_in_rows_is_one_on_all_rows(levels: int, gaps: bool) -> None:
-    raw, features, seen = make_table(levels, gaps)
+    raw, features, seen = make_columns(levels, gaps)
     on_all = fit_preprocessing(raw, features, complete=not gaps)
     on_few = fit_preprocessing(stand_in(features, seen), features, complete=not gaps)
     others = np.array([[9.0, 1, -1, -1], [np.nan] * 4]) if gaps else np.array([[9.0, 1, -1, -1]])

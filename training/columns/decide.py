@@ -14,7 +14,7 @@ from training.columns.codes import as_numbers, code_column
 from training.columns.data import DataTable
 from training.columns.decided import DROPPED, DecidedTable
 from training.columns.digits import first_rounded
-from training.columns.facts import TableFacts
+from training.columns.facts import ColumnFacts
 from training.columns.kinds import decide_kind
 from training.columns.split import Split, split_target
 from training.columns.suspects.leaks import choose_rows, find_leak
@@ -47,7 +47,7 @@ def decide_table(
     task: TaskChoice,
     options: ColumnOptions,
     split_rows: Splitter,
-    count_facts: Callable[..., TableFacts] = TableFacts,
+    count_facts: Callable[..., ColumnFacts] = ColumnFacts,
 ) -> DecidedTable:
     """Decide everything. target: None where it is not known yet. Raise UserError with one line for the first fault."""
     _check_names(table, target=target, options=options)
@@ -115,7 +115,7 @@ class _Columns:
     rows: NDArray[np.int64]
     split: Split
     options: ColumnOptions
-    facts: TableFacts
+    facts: ColumnFacts
 
     def decide(self) -> tuple[list[RawFeature], list[Suspect]]:
         features: list[RawFeature] = []

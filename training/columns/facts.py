@@ -11,7 +11,7 @@ from training.columns.words import read_words
 from training.table.values import ColumnValues, ReadTable
 
 
-class TableFacts:
+class ColumnFacts:
     """rows: (m,) int64, those with a target, in the file; train_rows: (n,) int64, those of them to train on.
 
     ``codes`` are of the rows with a target: (m,) float64.

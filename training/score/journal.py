@@ -19,7 +19,7 @@ JOURNAL = "_scored.jsonl"
 """Its name begins as those do which readers of folders pass over."""
 
 
-class Settings(Frozen):
+class OutputSettings(Frozen):
     """What an output depends on beside its file."""
 
     release: str
@@ -30,7 +30,7 @@ class Settings(Frozen):
     read: str
 
     @classmethod
-    def of(cls, settings: ScoreSettings) -> "Settings":
+    def of(cls, settings: ScoreSettings) -> "OutputSettings":
         """Take them from the run's."""
         card = settings.scorer.card
         return cls(
@@ -63,14 +63,14 @@ class Finished(Frozen):
     """Its path below the folder."""
     stamp: Stamp
     source: Stamp
-    settings: Settings
+    settings: OutputSettings
     rows: int
 
 
 class Journal:
     """The folder's journal: read at the beginning, continued after each file."""
 
-    def __init__(self, folder: Path, file: TextIO, settings: Settings) -> None:
+    def __init__(self, folder: Path, file: TextIO, settings: OutputSettings) -> None:
         self.folder, self.file, self.settings = folder, file, settings
         self.finished: dict[str, Finished] = {}
         line = "\n"
@@ -127,7 +127,7 @@ class Journal:
         return task.output.relative_to(self.folder).as_posix()
 
 
-def _difference(theirs: Settings, ours: Settings) -> str:
+def _difference(theirs: OutputSettings, ours: OutputSettings) -> str:
     before, now = theirs.model_dump(), ours.model_dump()
     name = next(name for name in before if before[name] != now[name])
     if name == "read":
@@ -136,7 +136,7 @@ def _difference(theirs: Settings, ours: Settings) -> str:
 
 
 @contextmanager
-def opened_journal(folder: Path, settings: Settings) -> Iterator[Journal]:
+def opened_journal(folder: Path, settings: OutputSettings) -> Iterator[Journal]:
     """Open a folder's journal, which no other run may use meanwhile.
 
     Raise UserError where one does, TrainingError where it can't be written.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from service.contract.card import ModelCard
 from training.score.file import Answered, FileTask, ScoreReport, ScoreSettings
-from training.score.journal import Settings, Stamp, opened_journal
+from training.score.journal import OutputSettings, Stamp, opened_journal
 from training.score.measure.drift import Shift, measure_shifts
 from training.score.measure.quality import Comparison, compare
 from training.score.options import ScoreOptions
@@ -62,7 +62,7 @@ def run_scoring(
     with ExitStack() as stack:
         left, journal = tasks, None
         if tasks[0].output != options.output:
-            journal = stack.enter_context(opened_journal(options.output, Settings.of(settings)))
+            journal = stack.enter_context(opened_journal(options.output, OutputSettings.of(settings)))
             left = journal.leave_out_finished(tasks)
         on_plan(card, left, len(tasks) - len(left))
         started = time.perf_counter()

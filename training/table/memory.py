@@ -7,7 +7,7 @@ from pathlib import Path
 from training.errors import UserError, quoted
 from training.table.csv.csv_file import CsvFile
 from training.table.formats import HEAD_BYTES, open_bytes
-from training.table.open import Source
+from training.table.open import TableFile
 from training.table.table_files import TableFiles
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -73,7 +73,7 @@ def fits(files: TableFiles, memory: int) -> bool:
     return sum(_count_rows(file) for file in files.files) * len(files.names) * BYTES_OF_VALUE <= memory
 
 
-def _count_rows(file: Source) -> float:
+def _count_rows(file: TableFile) -> float:
     """Return how many rows a file has: about, of a text, from the length of its first ones."""
     if not isinstance(file, CsvFile):
         return file.count_rows()

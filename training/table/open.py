@@ -14,11 +14,11 @@ from training.table.values import ReadOptions
 
 UNNAMED_FIRST = "Unnamed: 0"
 """pandas' name for a first column without one, as it writes its row numbers."""
-Source = CsvFile | ParquetFile
+TableFile = CsvFile | ParquetFile
 """A file whose columns, numbered in their order, can be read block by block, and again."""
 
 
-def open_source(path: Path, options: ReadOptions) -> Source:
+def open_file(path: Path, options: ReadOptions) -> TableFile:
     """Look at ``path``. Raise UserError for a file, or for names of columns, that can't be read or are in doubt."""
     if options.decimal not in {None, ".", ","}:
         raise UserError(f"--decimal must be '.' or ',', however: {quoted(str(options.decimal))}. Give one of these.")

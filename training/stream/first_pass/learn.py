@@ -16,7 +16,7 @@ from service.contract.card import ColumnKind, RawFeature
 from training.columns.codes import DECILES, as_numbers, boolean_feature, category_feature, describe_column
 from training.columns.decide import decide_table
 from training.columns.decided import DecidedTable, RowCounts, WholeTable
-from training.columns.facts import TableFacts
+from training.columns.facts import ColumnFacts
 from training.columns.split import Split, check_split
 from training.columns.suspects.suspect import Suspect, find_index_name, say_row_number
 from training.columns.target import DecidedTarget
@@ -131,7 +131,7 @@ class _SampledRows:
         return self.split.parts_at(self.looked.places)
 
 
-class SampledFacts(TableFacts):
+class SampledFacts(ColumnFacts):
     """The counts of all rows, where the table at hand holds but some."""
 
     def __init__(

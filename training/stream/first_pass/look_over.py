@@ -12,7 +12,7 @@ from training.stream.first_pass.column_facts import MOST_WORDS, Block, NumberFac
 from training.stream.first_pass.sample import Sample
 from training.stream.places import TRAIN, PlaceSplit
 from training.stream.reading import FileStamp, read_unchanged
-from training.table.read import make_table, wanted_columns
+from training.table.read import assemble_table, wanted_columns
 from training.table.table_files import TableFiles
 from training.table.values import ColumnOptions, ColumnValues, ReadOptions, ReadTable
 
@@ -157,7 +157,7 @@ class FirstPass:
 
     def _finish(self) -> LookedOver:
         if not self.rows:
-            make_table(self.files, {}, rows=0, place=self.files.place, options=self.read)  # raises
+            assemble_table(self.files, {}, rows=0, place=self.files.place, options=self.read)  # raises
         pieces, places, drawn = self.sample.finish()
         order = np.lexsort((~drawn, places))
         order = order[np.unique(places[order], return_index=True)[1]]  # a row that was drawn and shows something: once
@@ -168,7 +168,7 @@ class FirstPass:
             values = self._gather(number, pieces, order)
             padded = self.counts[number].padded
             columns[number] = values if padded is None else replace(values, padded_row=at[padded])
-        table = make_table(
+        table = assemble_table(
             self.files,
             columns,
             rows=len(kept),
