@@ -41,15 +41,18 @@ def test_the_part_of_a_row_follows_from_its_place_and_the_seed_alone() -> None:
 def test_the_rows_that_are_drawn_do_not_depend_on_the_blocks(block: int) -> None:
     sample = Sample(100, seed=5)
     for start in range(0, 10_000, block):
-        sample.add(pa.record_batch({"x": np.arange(start, min(start + block, 10_000))}), start)
+        rows = np.arange(start, min(start + block, 10_000))
+        sample.add(pa.record_batch({"x": rows}), start, rows % 2 == 0)
     pieces, places, drawn = sample.finish()
     assert drawn.all()
     assert np.concatenate([piece["x"] for piece in pieces]).tolist() == places.tolist()
     assert len(places) == 100
+    assert not (places % 2).any()
     assert abs(places.mean() - 5_000) < 4 * 10_000 / 12**0.5 / 10
     if block == 1:
         whole = Sample(100, seed=5)
-        whole.add(pa.record_batch({"x": np.arange(10_000)}), 0)
+        rows = np.arange(10_000)
+        whole.add(pa.record_batch({"x": rows}), 0, rows % 2 == 0)
         assert sorted(places) == sorted(whole.finish()[1])
 
 

@@ -199,13 +199,13 @@ class _Columns:
         if self.target is None:
             return []
         repeated.add(canonical(self.target.values))
-        found = repeated.find(train=self.split.train, test=self.split.test)
+        found = self.facts.find_repeated_rows(repeated, self.split)
         rows = [] if found is None else [found]
         if self.target.classes is None:
             return rows
-        train = self.target.values[self.split.train]
         rows += find_odd_levels(None, self.target.classes, decimal=self.table.decimal)
-        return rows + find_small_classes(train, self.target.classes, share=SMALL_CLASS_SHARE)
+        counts = self.facts.count_classes(self.target, self.split)
+        return rows + find_small_classes(counts, self.target.classes, share=SMALL_CLASS_SHARE)
 
 
 def _check_names(table: ReadTable, *, target: str | None, options: ColumnOptions) -> None:

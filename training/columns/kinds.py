@@ -143,7 +143,7 @@ def _refuse_words(name: str, words: ColumnWords, *, wordy: NDArray[np.bool_], ta
     )
     raise UserError(
         f"{table.source}: column {quoted(name)} must be numeric, however: {holding} "
-        f"({counts[wordy].sum():,} of {counts.sum():,} values are words). Give "
+        f"({counts[wordy].sum():,} of {counts.sum():,} values{table.among} are words). Give "
         f"{_remedies(name, shown, otherwise=otherwise)}.{title}"
     )
 
@@ -213,8 +213,8 @@ def _check_repeated(name: str, words: ColumnWords, *, table: ReadTable, rows: ND
         row = int(rows[np.argmax(words.positions[rows] >= 0)])
         raise UserError(
             f"{table.source}: column {quoted(name)} must have levels that come again, however: {unique:,} of its "
-            f"{values:,} training values stand in one row alone, as free text and ids do ({table.place(row)}: "
-            f"{quoted(words.text(row))}). Give {write_option('--drop', name)}, or "
+            f"{values:,} training values{table.among} stand in one row alone, as free text and ids do "
+            f"({table.place(row)}: {quoted(words.text(row))}). Give {write_option('--drop', name)}, or "
             f"{write_option('--category', name)} to keep it."
         )
 
@@ -228,5 +228,5 @@ def _check_level_count(name: str, words: ColumnWords, *, table: ReadTable) -> No
 def _too_many_levels(name: str, count: int, *, table: ReadTable) -> UserError:
     return UserError(
         f"{table.source}: a category must have at most {MOST_LEVELS:,} levels, however: column {quoted(name)} has "
-        f"{count:,}. Group them, or give {write_option('--drop', name)}."
+        f"{count:,}{table.among}. Group them, or give {write_option('--drop', name)}."
     )

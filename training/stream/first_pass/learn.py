@@ -2,10 +2,12 @@
 
 These rows are drawn by chance, with those beside them that show a level, a gap or an end of a range: what is decided
 from the existence of a value is decided as from all rows. Counts and shares are those of all rows. Quantiles, leaks
-and repeated rows, which take comparing rows with each other, are those of the rows that were drawn.
+and repeated rows, which take comparing rows with each other, are those of the rows that were drawn. Where a table is
+refused, what is counted says of which rows it is.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,11 +20,11 @@ from training.columns.decide import decide_table
 from training.columns.decided import DecidedTable, RowCounts, WholeTable
 from training.columns.facts import ColumnFacts
 from training.columns.split import Split, check_split
-from training.columns.suspects.suspect import Suspect, find_index_name, say_row_number
+from training.columns.suspects.suspect import RepeatedRows, Suspect, find_index_name, say_row_number
 from training.columns.target import DecidedTarget
 from training.options import TrainingOptions
 from training.stream.bounds import Bounds
-from training.stream.first_pass.look_over import FirstPass, LookedOver
+from training.stream.first_pass.look_over import ColumnCounts, FirstPass, LookedOver
 from training.stream.places import TEST, TRAIN, VALIDATION, PlaceSplit
 from training.stream.reading import FileStamp, stamp_files
 from training.table.table_files import TableFiles
@@ -82,14 +84,14 @@ def learn_columns(files: TableFiles, options: TrainingOptions) -> LearntColumns:
         counts=counts,
         drawn=sampled.drawn_rows(decided.rows),
         content=_digest(looked),
-        class_counts=_count_classes(looked, decided.target),
+        class_counts=_count_classes(looked.columns, decided.target),
     )
     return LearntColumns(files, stamps, looked, replace(decided, whole=whole), split)
 
 
-def _count_classes(looked: LookedOver, target: DecidedTarget | None) -> tuple[int, ...]:
+def _count_classes(columns: Mapping[str, ColumnCounts], target: DecidedTarget | None) -> tuple[int, ...]:
     """Training rows of each class."""
-    words = None if target is None else looked.columns[target.name].words
+    words = None if target is None else columns[target.name].words
     if target is None or target.classes is None or words is None:
         return ()
     return tuple(words.train.get(label, 0) for label in target.classes)
@@ -144,10 +146,9 @@ class SampledFacts(ColumnFacts):
         sampled: _SampledRows,
     ) -> None:
         super().__init__(table, rows=rows, train_rows=train_rows)
-        self.counts, self.all_rows = looked.columns, sum(looked.rows_in)
+        self.counts = looked.columns
         self.trained = int(looked.target.parts[TRAIN])
-        self.drawn = rows[sampled.drawn_rows(rows).train]
-        self.last = looked.places[-1]
+        self.drawn = sampled.drawn_rows(rows)
 
     def describe(self, column: ColumnValues, kind: ColumnKind) -> RawFeature:
         """Describe a column as all training rows have it; the deciles are those of the ones that were drawn."""
@@ -166,7 +167,7 @@ class SampledFacts(ColumnFacts):
         assert numbers is not None
         if kind == "boolean":
             return boolean_feature(column.name, [], zeros=numbers.zeros, ones=numbers.ones, rows=self.trained)
-        values = as_numbers(column, decimal=self.table.decimal)[self.drawn]
+        values = as_numbers(column, decimal=self.table.decimal)[self.rows[self.drawn.train]]
         present = values[~np.isnan(values)]
         deciles = np.quantile(present, DECILES).tolist() if len(present) else found.deciles
         return found.model_copy(update={"missing_share": numbers.gaps / self.trained, "deciles": deciles})
@@ -200,3 +201,12 @@ class SampledFacts(ColumnFacts):
         if column.words is None or counts.numbers is None or counts.words is None:
             return 0
         return counts.numbers.gaps_of_used - counts.words.gaps_of_used
+
+    def count_classes(self, target: DecidedTarget, split: Split) -> NDArray[np.int64]:
+        """Count the training rows of each class."""
+        return np.array(_count_classes(self.counts, target), dtype=np.int64)
+
+    def find_repeated_rows(self, repeated: RepeatedRows, split: Split) -> Suspect | None:
+        """Look among the rows that chance drew, of which some are held out."""
+        known = f"one of the {len(self.drawn.train):,} training rows that were drawn"
+        return repeated.find(train=self.drawn.train, test=self.drawn.test, one_of=known)

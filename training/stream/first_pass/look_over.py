@@ -109,7 +109,7 @@ class FirstPass:
             if number not in turned:
                 shown = self._count(self.counts[number], values, block)
                 self.sample.show(cells, self.rows, [((number, what), row) for what, row in shown])
-        self.sample.add(cells, self.rows)
+        self.sample.add(cells, self.rows, block.used)
         return turned
 
     def _values(self, cells: pa.RecordBatch, number: int) -> ColumnValues:
@@ -176,7 +176,7 @@ class FirstPass:
             options=self.read,
         )
         return LookedOver(
-            table=table,
+            table=replace(table, all_rows=self.rows),
             places=kept,
             drawn=drawn,
             columns={counts.name: counts for counts in self.counts.values()},
