@@ -65,6 +65,10 @@ class TableFiles:
         several = f"{len(self.files):,} files, the first " if len(self.files) > 1 else ""
         return several + self.first.found
 
+    def count_rows(self) -> float:
+        """Return how many rows the files have: about, of CSV files."""
+        return sum(file.count_rows() for file in self.files)
+
     def blocks(self, columns: list[int]) -> Iterator[pa.RecordBatch]:
         """Yield the rows of all files, in columns named by their numbers. Raise UserError for what can't be read."""
         for place in range(len(self.files)):
