@@ -7,7 +7,7 @@ from training.errors import TrainingError, first_line
 from training.whole_file import write_durably
 
 
-def write_checkpoint(path: Path, write: Callable[[Path], None]) -> None:
+def write_checkpoint(path: Path, write: Callable[[Path], object]) -> None:
     """Have ``write`` fill a file and put it in the place of ``path``, at once. Raise TrainingError where it can't."""
     try:
         write_durably(path, write)

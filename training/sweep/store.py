@@ -135,7 +135,7 @@ class SweepFolder:
 
     def _write(self, path: Path, content: bytes) -> None:
         with _one_line_errors(self.folder):
-            write_durably(path, lambda draft: _fill(draft, content))
+            write_durably(path, lambda draft: draft.write_bytes(content))
 
     def _read_point(self, path: Path) -> StoredPoint:
         try:
@@ -160,10 +160,6 @@ class SweepFolder:
                     f"{self.folder} must hold results of one version, table and recipe, however: {POINTS}/{path.name} "
                     f"is of {another}. Give another --output."
                 )
-
-
-def _fill(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 @contextmanager

@@ -119,6 +119,10 @@ class WordFacts:
         """Whether there are more than are counted."""
         return max(self.counted.values()) >= self.most
 
+    def count_trained(self, level: str) -> int:
+        """Count the training rows that hold a word in any case."""
+        return sum(held for word, held in self.train.items() if word.lower() == level.lower())
+
     def add(self, column: pa.DictionaryArray, block: Block, *, decimal: str) -> Iterator[Shown]:
         """Count a block, and yield the rows that show a word for the first time, in any row or to train on."""
         words = read_words(column)

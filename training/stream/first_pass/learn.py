@@ -26,7 +26,8 @@ from training.options import TrainingOptions
 from training.stream.bounds import Bounds
 from training.stream.first_pass.look_over import ColumnCounts, FirstPass, LookedOver
 from training.stream.places import TEST, TRAIN, VALIDATION, PlaceSplit
-from training.stream.reading import FileStamp, stamp_files
+from training.stream.reading import stamp_files
+from training.table.files import FileStamp
 from training.table.table_files import TableFiles
 from training.table.values import ColumnValues, ReadTable
 
@@ -45,7 +46,7 @@ class LearntColumns:
         """Count the training rows in which a boolean is true."""
         counts = self.looked.columns[feature.name]
         if counts.words is not None and feature.levels:
-            return sum(held for word, held in counts.words.train.items() if word.lower() == feature.levels[1].lower())
+            return counts.words.count_trained(feature.levels[1])
         assert counts.numbers is not None
         return counts.numbers.ones
 
@@ -153,16 +154,15 @@ class SampledFacts(ColumnFacts):
     def describe(self, column: ColumnValues, kind: ColumnKind) -> RawFeature:
         """Describe a column as all training rows have it; the deciles are those of the ones that were drawn."""
         counts = self.counts[column.name]
-        trained = counts.words.train if counts.words is not None else {}
         if kind == "category":
-            levels = {word: held for word, held in trained.items() if held}
+            assert counts.words is not None
+            levels = {word: held for word, held in counts.words.train.items() if held}
             return category_feature(column.name, levels, rows=self.trained)
         found = describe_column(column, kind, rows=self.train_rows, decimal=self.table.decimal)
         numbers = counts.numbers
         if kind == "boolean" and column.words is not None:
-            zeros, ones = (
-                sum(held for word, held in trained.items() if word.lower() == level.lower()) for level in found.levels
-            )
+            assert counts.words is not None
+            zeros, ones = map(counts.words.count_trained, found.levels)
             return boolean_feature(column.name, found.levels, zeros=zeros, ones=ones, rows=self.trained)
         assert numbers is not None
         if kind == "boolean":

@@ -11,7 +11,8 @@ from training.columns.codes import as_numbers, as_words
 from training.stream.first_pass.column_facts import MOST_WORDS, Block, NumberFacts, Shown, TargetFacts, WordFacts
 from training.stream.first_pass.sample import Sample
 from training.stream.places import TRAIN, PlaceSplit
-from training.stream.reading import FileStamp, read_unchanged
+from training.stream.reading import read_unchanged
+from training.table.files import FileStamp
 from training.table.read import assemble_table, wanted_columns
 from training.table.table_files import TableFiles
 from training.table.values import ColumnOptions, ColumnValues, ReadOptions, ReadTable

@@ -36,7 +36,6 @@ class Sample:
         chosen = dict(rows)
         if not chosen:
             return
-        places = np.array(list(chosen.values()))
         ends = {what: place for what, place in chosen.items() if what in self.shown}
         for what, place in ends.items():
             self.shown[what] = (block.take(pa.array([place])), np.array([start + place]))

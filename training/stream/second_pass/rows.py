@@ -12,7 +12,8 @@ from training.columns.codes import as_numbers, as_words, code_column
 from training.columns.words import read_words
 from training.errors import TrainingError
 from training.stream.places import TRAIN, PlaceSplit
-from training.stream.reading import FileStamp, read_unchanged
+from training.stream.reading import read_unchanged
+from training.table.files import FileStamp
 from training.table.table_files import TableFiles
 from training.table.values import ColumnValues
 
