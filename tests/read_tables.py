@@ -1,6 +1,6 @@
 """Tables as the reader hands them on, written by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,12 @@ from training.options import TaskChoice
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
 Value = float | str | None
+Read = Callable[..., ReadTable]
+"""A file's content, its name and the options of reading -> its table."""
+Refusal = Callable[..., str]
+"""The same -> the line that refuses it."""
+MANY_ROWS = "".join(f"{row},{row / 2},w{row % 3}\n" for row in range(300))
+"""Of a CSV file."""
 
 
 def column(name: str, values: Sequence[Value]) -> ColumnValues:
@@ -35,6 +41,11 @@ def values(column: ColumnValues) -> list[object]:
         return [None if np.isnan(number) else number for number in column.numbers.tolist()]
     assert column.words is not None
     return list(column.words.to_pylist())
+
+
+def columns(table: ReadTable) -> dict[str, list[object]]:
+    """Each column's values, by its name."""
+    return {column.name: values(column) for column in table.columns}
 
 
 def decide(

@@ -13,6 +13,7 @@ import pytest
 from service.contract.card import Cell, ModelCard
 from tests.mixed_release import ROWS, TARGETS, make_card, make_graphs
 from tests.raw_columns import MIXED
+from training.errors import TrainingError, UserError
 from training.score.file import Scorer
 from training.score.options import parse_score_options
 from training.score.show import show_scoring
@@ -71,3 +72,14 @@ def scoring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         return capsys.readouterr().out
 
     return score
+
+
+def refusal(score: Score, *words: object, error: type[TrainingError] = UserError) -> str:
+    """Return the line that the command refuses with."""
+    with pytest.raises(TrainingError) as raised:
+        score(*words)
+    assert type(raised.value) is error
+    message = str(raised.value)
+    assert "\n" not in message
+    assert ", however: " in message
+    return message

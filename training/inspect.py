@@ -15,7 +15,7 @@ def look_at_table(options: TrainingOptions) -> DecidedTable:
     files = open_files(options)
     if fits(files, options.memory):
         return decide_columns(read_files(files, options.read), options)
-    from training.stream.learn import learn_columns
+    from training.stream.first_pass.learn import learn_columns
 
     return learn_columns(files, options).decided
 

@@ -21,7 +21,6 @@ from training.stream.spill import StreamedRows
 
 if TYPE_CHECKING:  # imports torch
     from training.ranks.group import RankGroup
-    from training.stream.spill import StreamedRows
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _load(options: TrainingOptions, *, on_table: Callable[[DecidedTable], None],
         table = code_table(decided)
         return learn_in_memory(table, take_rows(table, decided.split), options)
     from training.learning.from_files import learn_from_files
-    from training.stream.learn import learn_columns
+    from training.stream.first_pass.learn import learn_columns
 
     learnt = learn_columns(files, options)
     check(learnt.decided)

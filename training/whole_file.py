@@ -8,7 +8,7 @@ DRAFT = ".unfinished"
 """Ending of a file that is being written; whoever was killed leaves it behind, and the next one removes it."""
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_durably(path: Path, write: Callable[[Path], object]) -> None:
     """Have ``write`` fill a file and put it in the place of ``path``, at once. Raise what ``write`` does, and OSError.
 
     Killed at any moment, and with the power cut, ``path`` holds what it held before or all of what is new.

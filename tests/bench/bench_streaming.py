@@ -25,6 +25,7 @@ import pyarrow.parquet
 from tests.bench.bars import Bar, at_most, show
 from tests.commands import ROOT
 from training.generate import generate_table
+from training.table.memory import BYTES_OF_VALUE
 
 FEW = 10_000
 FILES = 4
@@ -35,8 +36,6 @@ EPOCHS = 4
 MEGABYTE = 10**6
 MOST_ABOVE, MOST = 300, 1_200
 LEAST_RATIO = 0.8
-BYTES_OF_VALUE = 48
-"""By which the command tells whether a table fits: see ``training.table.memory``."""
 LOOK_SECONDS = 0.02
 
 

@@ -18,7 +18,7 @@ from rich.progress import track
 
 from service.contract.curve import Choice, Shape
 from tests.bench.bars import Bar, show
-from tests.bench.trained_points import LINEAR, MadeTable, make_table, train_points, use_one_thread
+from tests.bench.trained_points import LINEAR, MadeTable, draw_table, train_points, use_one_thread
 from training.sweep.analysis.shortfall import bound_shortfall
 from training.sweep.choice import MARGIN, choose
 
@@ -57,7 +57,7 @@ class KnownTable:
     def make(self, seed: int) -> MadeTable:
         """Draw rows and classes."""
         draw = draw_classes(self.draw)
-        return make_table(draw, task="classification", rows=self.rows, held_out=HELD_OUT, seed=seed)
+        return draw_table(draw, task="classification", rows=self.rows, held_out=HELD_OUT, seed=seed)
 
 
 def draw_classes(draw: Draw) -> Draw:

@@ -22,7 +22,7 @@ from service.contract.curve import CurvePoint, Estimate, Shape
 from service.contract.names import Task
 from tests.bench.bars import Bar, show
 from tests.bench.known_choices import draw_classes, draw_deep, draw_quadratic, draw_simple
-from tests.bench.trained_points import make_table, train_point, use_one_thread
+from tests.bench.trained_points import draw_table, train_point, use_one_thread
 from training.sweep.analysis.power import fit_power
 from training.sweep.analysis.repeats import Repeats
 from training.sweep.laws import WIDEST, fit_laws
@@ -198,7 +198,7 @@ def _predict_trained(console: Console) -> list[Bar]:
     sentences = []
     names = [(*trained, seed) for trained, seed in product(TRAINED, range(2))]
     for name, draw, task, seed in track(names, "training", console=Console(stderr=True)):
-        made = make_table(draw, task=task, rows=max(ROWS), held_out=HELD_OUT, seed=seed)
+        made = draw_table(draw, task=task, rows=max(ROWS), held_out=HELD_OUT, seed=seed)
         points = [train_point(made, SHAPE, rows=rows, seed=start).point for rows, start in product(ROWS, range(SEEDS))]
         cells = []
         for count in held:

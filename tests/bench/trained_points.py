@@ -42,7 +42,7 @@ class MadeTable:
     task: Task
 
 
-def make_table(
+def draw_table(
     draw: Callable[[np.random.Generator, int], tuple[Floats, Floats]],
     *,
     task: Task,

@@ -60,7 +60,7 @@ def test_the_architecture_gives_the_import_order_that_is_checked() -> None:
     orders = [" -> ".join(contract["layers"]) for contract in contracts if contract["type"] == "layers"]
     assert orders
     for order in orders:
-        assert re.sub(r"\b(service|loadtest)\.", "", order) in ARCHITECTURE
+        assert re.sub(r"\b(service|training|loadtest)\.", "", order) in ARCHITECTURE
 
 
 def test_every_setting_has_a_row_and_every_row_a_setting() -> None:

@@ -22,7 +22,7 @@ from training.network import feature_moments
 from training.options import TrainingOptions, parse_options
 from training.preprocessing import fit_preprocessing, scale
 from training.stream import bounds
-from training.stream.learn import LearntColumns, learn_columns
+from training.stream.first_pass.learn import LearntColumns, learn_columns
 from training.stream.places import TEST, TRAIN, VALIDATION, PlaceSplit
 from training.stream.spill import StreamedRows
 from training.table.read import read_files
@@ -122,8 +122,8 @@ def test_columns_scaling_and_statistics_are_those_of_the_table_in_memory(tmp_pat
     assert [(suspect.name, suspect.kind) for suspect in decided.suspects] == [
         (suspect.name, suspect.kind) for suspect in held.suspects
     ]
-    assert {suspect.text for suspect in decided.suspects if suspect.kind not in ("outlier", "small class")} == {
-        suspect.text for suspect in held.suspects if suspect.kind not in ("outlier", "small class")
+    assert {suspect.text for suspect in decided.suspects if suspect.kind != "outlier"} == {
+        suspect.text for suspect in held.suspects if suspect.kind != "outlier"
     }
     assert {suspect.name for suspect in decided.suspects if suspect.left_out} == {"number", "constant", "copy"}
 
@@ -171,6 +171,58 @@ def test_the_mean_and_spread_of_a_number_are_those_of_all_training_rows(tmp_path
         learning = learn_from_files(stream(path), options(path), kept)
         assert learning.target_scale.mean == pytest.approx(train.mean(), rel=1e-12)
         assert learning.prepared.target.scale == pytest.approx(train.std(), rel=1e-12)
+
+
+def test_small_classes_have_their_shares_of_all_training_rows(tmp_path: Path) -> None:
+    cells = make_cells()
+    for place, name in enumerate(["rare", "scarce", "seldom"], start=1):
+        cells["y"][place :: 120 + 40 * place] = [name] * len(range(place, ROWS, 120 + 40 * place))
+    path = write(tmp_path / "table", cells, "parquet")
+    ours, theirs = (
+        [suspect for suspect in decided.suspects if suspect.kind == "small class"]
+        for decided in (stream(path).decided, in_memory(path))
+    )
+    assert ours == theirs
+    assert len(ours) == 3
+
+
+def test_rows_are_drawn_of_those_with_a_target(tmp_path: Path) -> None:
+    cells = make_cells()
+    cells["y"] = [value if row % 12 == 5 else None for row, value in enumerate(cells["y"])]
+    whole = stream(write(tmp_path / "table", cells, "csv")).decided.whole
+    assert whole is not None
+    assert len(whole.drawn.train) == whole.counts.train
+    assert len(whole.drawn.test) == whole.counts.test > 50
+
+
+def test_repeated_rows_are_told_of_the_rows_that_were_drawn(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    cells: Cells = {"a": chance.integers(50, size=ROWS).tolist(), "y": chance.choice(["yes", "no"], ROWS).tolist()}
+    learnt = stream(write(tmp_path / "table", cells, "csv"))
+    (found,) = (suspect.text for suspect in learnt.decided.suspects if suspect.kind == "repeated rows")
+    assert learnt.decided.whole is not None
+    train, test = len(learnt.decided.whole.drawn.train), len(learnt.decided.whole.drawn.test)
+    assert found.startswith(f"{test:,} of {test:,} held-out rows equal one of the {train:,} training rows that were ")
+
+
+@pytest.mark.parametrize(
+    ("name", "late", "count"),
+    [
+        ("size", {ROWS - 2: "n/a?"}, r"\(1 of [\d,]+ values{} are words\)"),
+        ("colour", {row: f"{row} words" for row in range(1, ROWS, 2)}, r"training values{} stand in one row alone"),
+    ],
+)
+def test_counts_in_a_refusal_say_of_which_rows_they_are(
+    tmp_path: Path, name: str, late: dict[int, str], count: str
+) -> None:
+    cells = make_cells()
+    for row, cell in late.items():
+        cells[name][row] = cell
+    path = write(tmp_path / "table", cells, "csv")
+    with pytest.raises(UserError, match=count.format(r" among [\d,]+ of the 6,000 rows")):
+        stream(path)
+    with pytest.raises(UserError, match=count.format("")):
+        in_memory(path)
 
 
 Change = Callable[[Cells], None]

@@ -16,12 +16,12 @@ from training.errors import TrainingError
 from training.network import feature_moments
 from training.preprocessing import fit_preprocessing, scale
 from training.step.batches import Batch
-from training.stream.column_facts import Moments
-from training.stream.encoder import Seen, make_encoder, stand_in
-from training.stream.epochs import FileRows, read_ahead
+from training.step.file_rows import FileRows, read_ahead
+from training.stream.first_pass.column_facts import Moments
+from training.stream.first_pass.sample import Sample
 from training.stream.places import TEST, VALIDATION, PlaceSplit
-from training.stream.sample import Sample
-from training.stream.scaling import ProductMoments
+from training.stream.second_pass.encoder import Seen, make_encoder, stand_in
+from training.stream.second_pass.scaling import ProductMoments
 from training.stream.spill import StreamedRows, spill, spill_file, spill_path
 
 CPU = torch.device("cpu")
@@ -41,15 +41,18 @@ def test_the_part_of_a_row_follows_from_its_place_and_the_seed_alone() -> None:
 def test_the_rows_that_are_drawn_do_not_depend_on_the_blocks(block: int) -> None:
     sample = Sample(100, seed=5)
     for start in range(0, 10_000, block):
-        sample.add(pa.record_batch({"x": np.arange(start, min(start + block, 10_000))}), start)
+        rows = np.arange(start, min(start + block, 10_000))
+        sample.add(pa.record_batch({"x": rows}), start, rows % 2 == 0)
     pieces, places, drawn = sample.finish()
     assert drawn.all()
     assert np.concatenate([piece["x"] for piece in pieces]).tolist() == places.tolist()
     assert len(places) == 100
+    assert not (places % 2).any()
     assert abs(places.mean() - 5_000) < 4 * 10_000 / 12**0.5 / 10
     if block == 1:
         whole = Sample(100, seed=5)
-        whole.add(pa.record_batch({"x": np.arange(10_000)}), 0)
+        rows = np.arange(10_000)
+        whole.add(pa.record_batch({"x": rows}), 0, rows % 2 == 0)
         assert sorted(places) == sorted(whole.finish()[1])
 
 
@@ -61,7 +64,7 @@ def test_a_row_that_shows_an_end_gives_way_to_the_next_and_others_stay() -> None
     assert sorted(sample.finish()[1].tolist()) == [3, 4, 19]
 
 
-def make_table(levels: int, gaps: bool) -> tuple[NDArray[np.float64], list[RawFeature], dict[str, Seen]]:
+def make_columns(levels: int, gaps: bool) -> tuple[NDArray[np.float64], list[RawFeature], dict[str, Seen]]:
     """A number, a boolean, a category of few levels, and one of ``levels`` that are rarer and rarer."""
     chance = np.random.default_rng(levels)
     many = np.minimum(chance.geometric(0.1, ROWS) - 1, levels - 1)
@@ -89,7 +92,7 @@ def make_table(levels: int, gaps: bool) -> tuple[NDArray[np.float64], list[RawFe
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("levels", [2, 19, 20, 21, 60])
 def test_a_fit_on_the_stand_in_rows_is_one_on_all_rows(levels: int, gaps: bool) -> None:
-    raw, features, seen = make_table(levels, gaps)
+    raw, features, seen = make_columns(levels, gaps)
     on_all = fit_preprocessing(raw, features, complete=not gaps)
     on_few = fit_preprocessing(stand_in(features, seen), features, complete=not gaps)
     others = np.array([[9.0, 1, -1, -1], [np.nan] * 4]) if gaps else np.array([[9.0, 1, -1, -1]])

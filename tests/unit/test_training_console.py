@@ -40,7 +40,14 @@ def test_a_terminal_gets_bars(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert "epoch 500 of 500, loss 0.004" in shown.err
 
 
-def test_what_is_shown_first_waits_for_no_library_that_takes_seconds() -> None:
-    check = "import sys, training.console; print({'torch', 'scipy', 'sklearn', 'onnx', 'bentoml'} & set(sys.modules))"
+SLOW = {"torch", "scipy", "sklearn", "onnx", "bentoml"}
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [("training.console", SLOW), ("training.options", SLOW | {"pyarrow.csv", "pyarrow.parquet"})],
+)
+def test_what_comes_first_waits_for_no_library_that_takes_its_time(module: str, unwanted: set[str]) -> None:
+    check = f"import sys, {module}; print({unwanted} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout == "set()\n"

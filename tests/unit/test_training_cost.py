@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.commands import ROOT
 from training.cost.ratio import compare_epochs
-from training.cost.seconds import THREADED_WEIGHTS, Seconds, choose_threads, count_processors
+from training.cost.seconds import THREADED_WEIGHTS, Seconds, choose_threads, count_allowed_processors
 
 MEGABYTE = 2**20
 MEASURES = """
@@ -45,7 +45,7 @@ def test_a_turn_of_the_scheduler_disturbs_nobody() -> None:
 
 def test_small_networks_train_on_one_thread_and_large_ones_on_all_processors() -> None:
     assert choose_threads(THREADED_WEIGHTS - 1) == 1
-    assert choose_threads(THREADED_WEIGHTS) == min(8, count_processors())
+    assert choose_threads(THREADED_WEIGHTS) == min(8, count_allowed_processors())
 
 
 def test_the_ratio_of_epochs_has_an_interval_which_does_not_depend_on_the_unit() -> None:

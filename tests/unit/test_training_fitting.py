@@ -56,6 +56,6 @@ def test_a_training_that_goes_on_ends_with_the_same_weights_and_the_seconds_of_a
 def test_two_ranks_of_a_machine_share_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     from training.cost import seconds
 
-    monkeypatch.setattr(seconds, "count_processors", lambda: 6)
+    monkeypatch.setattr(seconds, "count_allowed_processors", lambda: 6)
     assert [seconds.choose_threads(10**6, processes=ranks) for ranks in (1, 2, 4, 7)] == [6, 3, 1, 1]
     assert seconds.choose_threads(14_000) == 1

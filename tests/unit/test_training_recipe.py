@@ -1,13 +1,13 @@
 """Recipes: what the linear model needs that a network does not."""
 
 from tests.bench.known_choices import draw_classes, draw_quadratic
-from tests.bench.trained_points import LINEAR, make_table, train_point
+from tests.bench.trained_points import LINEAR, draw_table, train_point
 from training.architectures import Architecture, choose_recipe
 
 
 def test_the_linear_model_learns_a_quadratic_table_as_well_as_it_can_be() -> None:
     """scikit-learn's solver reaches 0.897; with the steps of a network it was 0.75."""
-    made = make_table(draw_classes(draw_quadratic), task="classification", rows=3000, held_out=5000, seed=0)
+    made = draw_table(draw_classes(draw_quadratic), task="classification", rows=3000, held_out=5000, seed=0)
     scored = train_point(made, LINEAR, rows=3000, seed=0)
     assert scored.point.test.accuracy is not None
     assert scored.point.test.accuracy >= 0.885

@@ -75,7 +75,7 @@ def keep_checkpoints(
     check_checkpoints(options)
     if not run_file.exists():
         _make(options.folder)
-        write_checkpoint(run_file, lambda draft: _write(draft, identity.model_dump_json(indent=2)))
+        write_checkpoint(run_file, lambda draft: draft.write_text(identity.model_dump_json(indent=2) + "\n"))
     with _alone(run_file):
         _check_same(run_file, identity)
         for name in _drafts(_look(options.folder)):
@@ -113,10 +113,6 @@ def _make(folder: Path) -> None:
         raise UserError(
             f"--checkpoint must name a folder that can be made, however: {folder}: {error.strerror}. Name another."
         ) from None
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text + "\n")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from training.columns.codes import as_numbers, code_column
 from training.columns.data import DataTable
 from training.columns.decided import DROPPED, DecidedTable
 from training.columns.digits import first_rounded
-from training.columns.facts import TableFacts
+from training.columns.facts import ColumnFacts
 from training.columns.kinds import decide_kind
 from training.columns.split import Split, split_target
 from training.columns.suspects.leaks import choose_rows, find_leak
@@ -47,7 +47,7 @@ def decide_table(
     task: TaskChoice,
     options: ColumnOptions,
     split_rows: Splitter,
-    count_facts: Callable[..., TableFacts] = TableFacts,
+    count_facts: Callable[..., ColumnFacts] = ColumnFacts,
 ) -> DecidedTable:
     """Decide everything. target: None where it is not known yet. Raise UserError with one line for the first fault."""
     _check_names(table, target=target, options=options)
@@ -115,7 +115,7 @@ class _Columns:
     rows: NDArray[np.int64]
     split: Split
     options: ColumnOptions
-    facts: TableFacts
+    facts: ColumnFacts
 
     def decide(self) -> tuple[list[RawFeature], list[Suspect]]:
         features: list[RawFeature] = []
@@ -199,13 +199,13 @@ class _Columns:
         if self.target is None:
             return []
         repeated.add(canonical(self.target.values))
-        found = repeated.find(train=self.split.train, test=self.split.test)
+        found = self.facts.find_repeated_rows(repeated, self.split)
         rows = [] if found is None else [found]
         if self.target.classes is None:
             return rows
-        train = self.target.values[self.split.train]
         rows += find_odd_levels(None, self.target.classes, decimal=self.table.decimal)
-        return rows + find_small_classes(train, self.target.classes, share=SMALL_CLASS_SHARE)
+        counts = self.facts.count_classes(self.target, self.split)
+        return rows + find_small_classes(counts, self.target.classes, share=SMALL_CLASS_SHARE)
 
 
 def _check_names(table: ReadTable, *, target: str | None, options: ColumnOptions) -> None:

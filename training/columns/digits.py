@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from training.columns.words import LONG_WHOLE, Words, look_like, plain_pattern
+from training.columns.words import LONG_WHOLE, ColumnWords, look_like, plain_pattern
 from training.errors import UserError, quoted, write_option
 from training.table.cells import EXACT_WHOLE
 from training.table.values import ReadTable
@@ -21,7 +21,7 @@ def check_digits(name: str, numbers: NDArray[np.float64], *, table: ReadTable) -
         raise _lost_digits(name, row, f"about {int(numbers[row])}", table=table)
 
 
-def check_long_numbers(name: str, words: Words, *, table: ReadTable) -> None:
+def check_long_numbers(name: str, words: ColumnWords, *, table: ReadTable) -> None:
     """Raise UserError for a column of numbers alone that the reader left as words, since float64 would round some."""
     used = words.count() > 0
     long = look_like(words.distinct, LONG_WHOLE) & used

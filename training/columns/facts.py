@@ -6,12 +6,14 @@ from numpy.typing import NDArray
 from service.contract.card import ColumnKind, RawFeature
 from service.contract.policies import UNKNOWN_CODE
 from training.columns.codes import describe_column
-from training.columns.suspects.suspect import Suspect, find_row_number
+from training.columns.split import Split
+from training.columns.suspects.suspect import RepeatedRows, Suspect, find_row_number
+from training.columns.target import DecidedTarget
 from training.columns.words import read_words
 from training.table.values import ColumnValues, ReadTable
 
 
-class TableFacts:
+class ColumnFacts:
     """rows: (m,) int64, those with a target, in the file; train_rows: (n,) int64, those of them to train on.
 
     ``codes`` are of the rows with a target: (m,) float64.
@@ -42,3 +44,11 @@ class TableFacts:
         if column.words is None:
             return 0
         return int((read_words(column.words).positions[self.rows] >= 0).sum() - (~np.isnan(codes)).sum())
+
+    def count_classes(self, target: DecidedTarget, split: Split) -> NDArray[np.int64]:
+        """Count the training rows of each class: (k,) int64. split: of the rows with a target."""
+        return np.bincount(target.values[split.train].astype(np.int64), minlength=len(target.classes or ()))
+
+    def find_repeated_rows(self, repeated: RepeatedRows, split: Split) -> Suspect | None:
+        """Look for held-out rows that are trained on as well. split: of the rows with a target."""
+        return repeated.find(train=split.train, test=split.test)

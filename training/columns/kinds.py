@@ -12,7 +12,7 @@ from training.columns.digits import check_digits, check_long_numbers
 from training.columns.words import (
     DATE,
     DURATION,
-    Words,
+    ColumnWords,
     look_like,
     odd_patterns,
     plain_numbers,
@@ -71,7 +71,7 @@ def decide_kind(
     return "category"
 
 
-def boolean_words(words: Words) -> tuple[str, str] | None:
+def boolean_words(words: ColumnWords) -> tuple[str, str] | None:
     """Return how the column writes 0 and 1 most often, where its values are both of one pair of words in any case."""
     counts = words.count()
     used = np.flatnonzero(counts)
@@ -104,7 +104,7 @@ def check_finite(name: str, numbers: NDArray[np.float64], *, table: ReadTable, o
 
 
 def check_no_mixture(
-    name: str, words: Words, numbers: NDArray[np.float64], *, table: ReadTable, otherwise: str
+    name: str, words: ColumnWords, numbers: NDArray[np.float64], *, table: ReadTable, otherwise: str
 ) -> None:
     """Raise UserError for words in a column of numbers, naming rows and words. otherwise: the last remedies.
 
@@ -130,7 +130,7 @@ def check_no_mixture(
     _refuse_words(name, words, wordy=~plain, table=table, otherwise=otherwise)
 
 
-def _refuse_words(name: str, words: Words, *, wordy: NDArray[np.bool_], table: ReadTable, otherwise: str) -> None:
+def _refuse_words(name: str, words: ColumnWords, *, wordy: NDArray[np.bool_], table: ReadTable, otherwise: str) -> None:
     counts = words.count()
     common = [int(place) for place in np.argsort(-(counts * wordy), kind="stable")[:SHOWN_WORDS] if wordy[place]]
     shown = [str(words.distinct[place]) for place in common if counts[place]]
@@ -143,7 +143,7 @@ def _refuse_words(name: str, words: Words, *, wordy: NDArray[np.bool_], table: R
     )
     raise UserError(
         f"{table.source}: column {quoted(name)} must be numeric, however: {holding} "
-        f"({counts[wordy].sum():,} of {counts.sum():,} values are words). Give "
+        f"({counts[wordy].sum():,} of {counts.sum():,} values{table.among} are words). Give "
         f"{_remedies(name, shown, otherwise=otherwise)}.{title}"
     )
 
@@ -182,7 +182,7 @@ def _all_whole_and_different(numbers: NDArray[np.float64]) -> bool:
     return len(np.unique(numbers)) == len(numbers)
 
 
-def _check_some_number(name: str, words: Words, numbers: NDArray[np.float64], *, table: ReadTable) -> None:
+def _check_some_number(name: str, words: ColumnWords, numbers: NDArray[np.float64], *, table: ReadTable) -> None:
     if not words.count()[~np.isnan(numbers)].any():
         row = int(np.argmax(words.positions >= 0))
         raise UserError(
@@ -192,7 +192,7 @@ def _check_some_number(name: str, words: Words, numbers: NDArray[np.float64], *,
         )
 
 
-def _check_no_dates(name: str, words: Words, *, table: ReadTable) -> None:
+def _check_no_dates(name: str, words: ColumnWords, *, table: ReadTable) -> None:
     used = words.distinct.filter(pa.array(words.count() > 0))
     found = {"dates or times": (DATE, "year, month, hour"), "durations": (DURATION, "seconds")}
     for what, (pattern, parts) in found.items():
@@ -206,20 +206,20 @@ def _check_no_dates(name: str, words: Words, *, table: ReadTable) -> None:
         )
 
 
-def _check_repeated(name: str, words: Words, *, table: ReadTable, rows: NDArray[np.int64]) -> None:
+def _check_repeated(name: str, words: ColumnWords, *, table: ReadTable, rows: NDArray[np.int64]) -> None:
     counts = words.count(rows)
     unique, values = int((counts == 1).sum()), int(counts.sum())
     if unique > UNIQUE_SHARE * values:
         row = int(rows[np.argmax(words.positions[rows] >= 0)])
         raise UserError(
             f"{table.source}: column {quoted(name)} must have levels that come again, however: {unique:,} of its "
-            f"{values:,} training values stand in one row alone, as free text and ids do ({table.place(row)}: "
-            f"{quoted(words.text(row))}). Give {write_option('--drop', name)}, or "
+            f"{values:,} training values{table.among} stand in one row alone, as free text and ids do "
+            f"({table.place(row)}: {quoted(words.text(row))}). Give {write_option('--drop', name)}, or "
             f"{write_option('--category', name)} to keep it."
         )
 
 
-def _check_level_count(name: str, words: Words, *, table: ReadTable) -> None:
+def _check_level_count(name: str, words: ColumnWords, *, table: ReadTable) -> None:
     count = int((words.count() > 0).sum())
     if count > MOST_LEVELS:
         raise _too_many_levels(name, count, table=table)
@@ -228,5 +228,5 @@ def _check_level_count(name: str, words: Words, *, table: ReadTable) -> None:
 def _too_many_levels(name: str, count: int, *, table: ReadTable) -> UserError:
     return UserError(
         f"{table.source}: a category must have at most {MOST_LEVELS:,} levels, however: column {quoted(name)} has "
-        f"{count:,}. Group them, or give {write_option('--drop', name)}."
+        f"{count:,}{table.among}. Group them, or give {write_option('--drop', name)}."
     )

@@ -91,8 +91,8 @@ def _rows_with_value(present: NDArray[np.bool_], name: str, *, table: ReadTable)
     rows = np.flatnonzero(present)
     if not rows.size:
         raise UserError(
-            f"{table.source}: the target must have values, however: column {quoted(name)} has none in {table.rows:,} "
-            "rows. Choose another --target."
+            f"{table.source}: the target must have values, however: column {quoted(name)} has none in "
+            f"{table.all_rows or table.rows:,} rows. Choose another --target."
         )
     return rows
 
@@ -109,7 +109,7 @@ def _check_class_count(labels: list[str], count: int, name: str, *, table: ReadT
     if count > MOST_CLASSES:
         raise UserError(
             f"{table.source}: a classification must have at most {MOST_CLASSES} classes, however: {quoted(name)} has "
-            f"{count:,} values ({_shown(labels)}). Choose another --target, or group its values."
+            f"{count:,} values{table.among} ({_shown(labels)}). Choose another --target, or group its values."
         )
 
 

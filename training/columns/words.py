@@ -26,7 +26,7 @@ DATE = rf"(?:(?:{'|'.join(DAYS)})(?:[T ]{TIME}{ZONE})?|{TIME})"
 
 
 @dataclass(frozen=True)
-class Words:
+class ColumnWords:
     """A column's distinct words. positions: (n,) int64, each row's place in ``distinct``, -1 where it is missing."""
 
     distinct: pa.Array
@@ -46,10 +46,10 @@ class Words:
         return str(self.distinct[int(self.positions[row])])
 
 
-def read_words(array: pa.DictionaryArray) -> Words:
+def read_words(array: pa.DictionaryArray) -> ColumnWords:
     """Take a dictionary of text apart."""
     positions = pc.fill_null(pc.cast(array.indices, pa.int64()), -1).to_numpy(zero_copy_only=False)
-    return Words(distinct=array.dictionary, positions=positions)
+    return ColumnWords(distinct=array.dictionary, positions=positions)
 
 
 def look_like(distinct: pa.Array, pattern: str) -> NDArray[np.bool_]:

@@ -45,7 +45,7 @@ class Seconds:
         return waited > WAITED_SECONDS and waited > WAITED_SHARE * self.wall
 
 
-def count_processors() -> int:
+def count_allowed_processors() -> int:
     """How many this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -56,4 +56,4 @@ def choose_threads(weights: int, *, processes: int = 1) -> int:
     By size alone: the last digits of a sum depend on the threads that shared it, and the same seed is to give the same
     weights. processes: that train it together on this machine, and share its processors.
     """
-    return 1 if weights < THREADED_WEIGHTS else max(1, min(MOST_THREADS, count_processors() // processes))
+    return 1 if weights < THREADED_WEIGHTS else max(1, min(MOST_THREADS, count_allowed_processors() // processes))

@@ -16,13 +16,12 @@ from training.options import TrainingOptions
 from training.preprocessing import fit_preprocessing
 from training.process import TargetScale
 from training.stream.bounds import Bounds
-from training.stream.encoder import Seen, make_encoder, stand_in
-from training.stream.learn import LearntColumns
+from training.stream.first_pass.learn import LearntColumns
 from training.stream.places import TRAIN
-from training.stream.rows import RowReader, files_changed
-from training.stream.scaling import ProductMoments
+from training.stream.second_pass.encoder import Seen, make_encoder, stand_in
+from training.stream.second_pass.rows import RowReader, TargetCoder, files_changed
+from training.stream.second_pass.scaling import ProductMoments
 from training.stream.spill import StreamedRows, spill, spill_file, spill_path
-from training.stream.target import TargetCoder
 
 
 def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: ExitStack) -> Learning:
@@ -50,7 +49,7 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: Exit
         files=learnt.files,
         stamps=learnt.stamps,
         features=decided.features,
-        target=TargetCoder.of(decided.target, decimal=decided.table.decimal),
+        target=TargetCoder(decided.target.name, decided.target.classes, decimal=decided.table.decimal),
         words=looked.words,
         split=learnt.split,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -13,9 +12,7 @@ from training.columns.data import DataTable
 from training.columns.split import LabelledRows
 from training.preprocessing import scale
 from training.process import ScaledRows, TargetScale
-
-if TYPE_CHECKING:
-    from training.stream.spill import StreamedRows
+from training.stream.spill import StreamedRows
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Learning:
     """
 
     prepared: Prepared
-    train: "ScaledRows | StreamedRows"
+    train: ScaledRows | StreamedRows
     count: int
     target_scale: TargetScale
     seen: LabelledRows

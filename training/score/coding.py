@@ -15,7 +15,7 @@ from training.columns.words import plain_numbers, read_words
 from training.errors import quoted
 from training.score.measure.drift import ColumnTally
 from training.score.options import Policies
-from training.table.open import Source
+from training.table.open import TableFile
 from training.table.values import ColumnValues
 
 Codes = NDArray[np.float64]
@@ -27,7 +27,7 @@ SHOWN_LEVELS = 5
 
 
 @dataclass(frozen=True)
-class Fault:
+class RefusedCell:
     """A cell that the service would refuse. row: counted from the block's first; must, fact, remedy: what is said."""
 
     row: int
@@ -42,7 +42,7 @@ class CodedBlock:
     """raw: (n, d) float64. faults: the first of each column that has one."""
 
     raw: Codes
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[RefusedCell] = field(default_factory=list)
     out_of_range: int = 0
     unknown: int = 0
 
@@ -54,7 +54,7 @@ class Coder:
         self.names = [feature.name for feature in features]
         self.columns = [_Column(feature, policies, words_are_missing=feature.name in numeric) for feature in features]
 
-    def code(self, cells: Sequence[pa.Array], source: Source, tallies: Sequence[ColumnTally]) -> CodedBlock:
+    def code(self, cells: Sequence[pa.Array], source: TableFile, tallies: Sequence[ColumnTally]) -> CodedBlock:
         """Code a block, a column of cells for each of ``names``, and count its values in ``tallies``."""
         coded = CodedBlock(np.empty((len(cells[0]), len(self.columns))))
         for place, (column, tally) in enumerate(zip(self.columns, tallies, strict=True)):
@@ -73,7 +73,7 @@ class _Column:
         self.levels = pa.array(feature.levels, pa.string())
         self.words = {"false": 0.0, "true": 1.0} | {level.lower(): float(at) for at, level in enumerate(feature.levels)}
 
-    def code(self, cells: pa.Array, source: Source, coded: CodedBlock) -> Codes:
+    def code(self, cells: pa.Array, source: TableFile, coded: CodedBlock) -> Codes:
         """(n,) float64; NaN where a value is missing, and where there is a fault."""
         before = len(coded.faults)
         match self.feature.kind:
@@ -108,7 +108,7 @@ class _Column:
             coded.faults.append(self._fault(row, must, f"holds {codes[row]:g}", remedy))
         return codes
 
-    def _code_numbers(self, cells: pa.Array, source: Source, coded: CodedBlock) -> Codes:
+    def _code_numbers(self, cells: pa.Array, source: TableFile, coded: CodedBlock) -> Codes:
         numbers = source.numbers(cells)
         if numbers is not None:
             return _floats(numbers)
@@ -125,7 +125,7 @@ class _Column:
             + (", or --decimal where it is a number of another decimal sign." if word[-1:].isdigit() else ".")
         )
 
-    def _code_booleans(self, cells: pa.Array, source: Source, coded: CodedBlock) -> Codes:
+    def _code_booleans(self, cells: pa.Array, source: TableFile, coded: CodedBlock) -> Codes:
         numbers = source.numbers(cells) if self.in_numbers else None
         if numbers is not None:
             values = _floats(numbers)
@@ -146,7 +146,7 @@ class _Column:
         self._refuse(column, codes, coded, must=f"be {shown}", remedy=lambda _: "Correct it.")
         return codes
 
-    def _code_levels(self, cells: pa.Array, source: Source, coded: CodedBlock) -> Codes:
+    def _code_levels(self, cells: pa.Array, source: TableFile, coded: CodedBlock) -> Codes:
         # A CSV file's digits stay as they are written; numbers of a Parquet file are written as training wrote them.
         numbers = None if pa.types.is_string(cells.type) else source.numbers(cells)
         name = self.feature.name
@@ -172,8 +172,8 @@ class _Column:
             word = words[row].as_py()
             coded.faults.append(self._fault(row, must, f"holds {quoted(word)}", remedy(word)))
 
-    def _fault(self, row: int, must: str, fact: str, remedy: str) -> Fault:
-        return Fault(row, self.feature.name, must, fact, remedy)
+    def _fault(self, row: int, must: str, fact: str, remedy: str) -> RefusedCell:
+        return RefusedCell(row, self.feature.name, must, fact, remedy)
 
 
 def _floats(numbers: pa.Array) -> Codes:

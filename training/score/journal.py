@@ -14,12 +14,13 @@ from service.contract.card import Frozen
 from training.errors import TrainingError, UserError, quoted
 from training.score.file import FileTask, ScoreSettings
 from training.score.outputs import unfinished_path
+from training.table.files import FileStamp
 
 JOURNAL = "_scored.jsonl"
 """Its name begins as those do which readers of folders pass over."""
 
 
-class Settings(Frozen):
+class OutputSettings(Frozen):
     """What an output depends on beside its file."""
 
     release: str
@@ -30,7 +31,7 @@ class Settings(Frozen):
     read: str
 
     @classmethod
-    def of(cls, settings: ScoreSettings) -> "Settings":
+    def of(cls, settings: ScoreSettings) -> "OutputSettings":
         """Take them from the run's."""
         card = settings.scorer.card
         return cls(
@@ -43,34 +44,21 @@ class Settings(Frozen):
         )
 
 
-class Stamp(Frozen):
-    """What tells whether a file is the same: bytes, and when it was last written."""
-
-    size: int
-    written_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> "Stamp":
-        """Look at a file."""
-        found = path.stat()
-        return cls(size=found.st_size, written_ns=found.st_mtime_ns)
-
-
 class Finished(Frozen):
     """An output that was written whole. stamp: its own; source: that of the file that it answers."""
 
     output: str
     """Its path below the folder."""
-    stamp: Stamp
-    source: Stamp
-    settings: Settings
+    stamp: FileStamp
+    source: FileStamp
+    settings: OutputSettings
     rows: int
 
 
 class Journal:
     """The folder's journal: read at the beginning, continued after each file."""
 
-    def __init__(self, folder: Path, file: TextIO, settings: Settings) -> None:
+    def __init__(self, folder: Path, file: TextIO, settings: OutputSettings) -> None:
         self.folder, self.file, self.settings = folder, file, settings
         self.finished: dict[str, Finished] = {}
         line = "\n"
@@ -91,7 +79,7 @@ class Journal:
         if not task.output.exists():
             return False
         entry = self.finished.get(self._name(task))
-        if entry is None or entry.stamp != Stamp.of(task.output):
+        if entry is None or entry.stamp != FileStamp.of(task.output):
             raise UserError(
                 f"--output must name a folder without files of others, however: {quoted(str(task.output))} is there, "
                 "and this command did not write it so. Move it, or give another folder."
@@ -102,19 +90,19 @@ class Journal:
                 f"{quoted(str(task.output))} was written with {_difference(entry.settings, self.settings)}. Give "
                 "another folder, or that option."
             )
-        if entry.source != Stamp.of(task.source):
+        if entry.source != FileStamp.of(task.source):
             task.output.unlink()  # its file has changed since
             return False
         return True
 
-    def add(self, task: FileTask, *, rows: int, source: Stamp) -> None:
+    def add(self, task: FileTask, *, rows: int, source: FileStamp) -> None:
         """Note an output before it gets its name, which changes no stamp: who is killed in between does it again.
 
         source: the file as it was before it was read.
         """
         entry = Finished(
             output=self._name(task),
-            stamp=Stamp.of(unfinished_path(task.output)),
+            stamp=FileStamp.of(unfinished_path(task.output)),
             source=source,
             settings=self.settings,
             rows=rows,
@@ -127,7 +115,7 @@ class Journal:
         return task.output.relative_to(self.folder).as_posix()
 
 
-def _difference(theirs: Settings, ours: Settings) -> str:
+def _difference(theirs: OutputSettings, ours: OutputSettings) -> str:
     before, now = theirs.model_dump(), ours.model_dump()
     name = next(name for name in before if before[name] != now[name])
     if name == "read":
@@ -136,7 +124,7 @@ def _difference(theirs: Settings, ours: Settings) -> str:
 
 
 @contextmanager
-def opened_journal(folder: Path, settings: Settings) -> Iterator[Journal]:
+def opened_journal(folder: Path, settings: OutputSettings) -> Iterator[Journal]:
     """Open a folder's journal, which no other run may use meanwhile.
 
     Raise UserError where one does, TrainingError where it can't be written.

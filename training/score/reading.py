@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from service.contract.card import ModelCard
 from training.errors import UserError, quoted
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
 from training.table.points import check_points
 from training.table.table_files import open_table
 from training.table.values import ColumnValues, ReadOptions

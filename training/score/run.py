@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from service.contract.card import ModelCard
 from training.score.file import Answered, FileTask, ScoreReport, ScoreSettings
-from training.score.journal import Settings, Stamp, opened_journal
+from training.score.journal import OutputSettings, opened_journal
 from training.score.measure.drift import Shift, measure_shifts
 from training.score.measure.quality import Comparison, compare
 from training.score.options import ScoreOptions
@@ -15,6 +15,7 @@ from training.score.outputs import check_kept, publish
 from training.score.plan import plan_tasks
 from training.score.processes import score_files
 from training.score.release import open_scorer
+from training.table.files import FileStamp
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,12 @@ def run_scoring(
     with ExitStack() as stack:
         left, journal = tasks, None
         if tasks[0].output != options.output:
-            journal = stack.enter_context(opened_journal(options.output, Settings.of(settings)))
+            journal = stack.enter_context(opened_journal(options.output, OutputSettings.of(settings)))
             left = journal.leave_out_finished(tasks)
         on_plan(card, left, len(tasks) - len(left))
         started = time.perf_counter()
         report = ScoreReport()
-        stamps = {task: Stamp.of(task.source) for task in left}
+        stamps = {task: FileStamp.of(task.source) for task in left}
         for event in score_files(left, settings, jobs=options.jobs):
             if isinstance(event, Answered):
                 on_progress(event)

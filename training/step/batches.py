@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.process import ScaledRows
 
-Part = Callable[[int], slice]
+RankPart = Callable[[int], slice]
 """Of a batch of so many rows, those that this rank computes."""
 
 
@@ -35,7 +35,7 @@ class EpochRows(Protocol):
         """Draw from PyTorch's generator what decides on the order of an epoch."""
         ...
 
-    def batches(self, drawn: Tensor, *, batch_size: int, part: Part, passed: int) -> Iterator[Batch]:
+    def batches(self, drawn: Tensor, *, batch_size: int, part: RankPart, passed: int) -> Iterator[Batch]:
         """Yield the batches in the order that was drawn, but for the first ones, of ``passed`` rows together."""
         ...
 
@@ -56,7 +56,7 @@ class MemoryRows:
         """(rows,) int64: their order."""
         return torch.randperm(self.count)
 
-    def batches(self, drawn: Tensor, *, batch_size: int, part: Part, passed: int) -> Iterator[Batch]:
+    def batches(self, drawn: Tensor, *, batch_size: int, part: RankPart, passed: int) -> Iterator[Batch]:
         """See ``EpochRows``: the rows that this rank computes are put in order at once."""
         batches = torch.split(drawn, batch_size)
         parts = [part(len(batch)) for batch in batches]

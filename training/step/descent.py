@@ -11,8 +11,8 @@ from training.network import Network, flatten
 from training.process import ScaledRows, TrainingJob
 from training.ranks.group import RankGroup
 from training.step.batches import EpochRows, MemoryRows
+from training.step.file_rows import FileRows
 from training.step.gradient import Gradient
-from training.stream.epochs import FileRows
 from training.stream.spill import StreamedRows
 
 WARM_UP = 0.2

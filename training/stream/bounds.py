@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 LARGEST = 256 * 10**6
 """Bytes. More rows at hand would say little more of a table, and mix it little better."""
-BYTES_OF_VALUE = 48
+BYTES_OF_KEPT_VALUE = 48
 """Of a kept row's value: as it was read, coded, split, scaled, and given to the baselines."""
 FEWEST_SAMPLE_ROWS, MOST_SAMPLE_ROWS = 20_000, 200_000
 """With fewer, a category of 10,000 levels would seem to hold a word of its own in each row."""
@@ -24,7 +24,7 @@ class Bounds:
 
     def sample_rows(self, columns: int) -> int:
         """Return how many rows of so many raw columns are kept: half of the memory."""
-        rows = self.memory // 2 // (BYTES_OF_VALUE * columns)
+        rows = self.memory // 2 // (BYTES_OF_KEPT_VALUE * columns)
         return max(FEWEST_SAMPLE_ROWS, min(MOST_SAMPLE_ROWS, rows))
 
     @property

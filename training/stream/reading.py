@@ -1,36 +1,18 @@
 """A table's files, read more than once: they must stay as they are in between."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from training.errors import TrainingError
+from training.table.files import FileStamp
 from training.table.table_files import TableFiles
 
 
-@dataclass(frozen=True)
-class FileStamp:
-    """What tells that a file was changed."""
-
-    size: int
-    changed: int
-    """When, in nanoseconds."""
-
-    @classmethod
-    def of(cls, path: Path) -> "FileStamp | None":
-        """Return that of a file; None: it is gone."""
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        return cls(status.st_size, status.st_mtime_ns)
-
-
 def stamp_files(files: TableFiles) -> list[FileStamp | None]:
-    """Return what tells that a file was changed, of each."""
-    return [FileStamp.of(source.path) for source in files.files]
+    """Return what tells that a file was changed, of each; None: it is gone."""
+    return [_stamp(file.path) for file in files.files]
 
 
 def read_unchanged(
@@ -43,8 +25,15 @@ def read_unchanged(
 
 
 def _check(files: TableFiles, place: int, stamps: list[FileStamp | None]) -> None:
-    if FileStamp.of(files.files[place].path) != stamps[place]:
+    if _stamp(files.files[place].path) != stamps[place]:
         raise TrainingError(
             f"{files.labels[place]}: the files of a table must stay as they are while it is trained on, however: this "
             "one was changed or removed. Run again when nothing writes to them."
         )
+
+
+def _stamp(path: Path) -> FileStamp | None:
+    try:
+        return FileStamp.of(path)
+    except OSError:
+        return None

@@ -18,7 +18,7 @@ from service.contract.card import Frozen, Metrics
 from service.contract.curve import CURVE_FILE, LATENCY_ROWS, Curve, CurvePoint, Machine, Memory, Shape
 from service.contract.names import Task
 from training.errors import TrainingError, UserError
-from training.whole_file import DRAFT, write_whole
+from training.whole_file import DRAFT, write_durably
 
 POINTS = "points"
 METADATA = b"archscale"
@@ -135,7 +135,7 @@ class SweepFolder:
 
     def _write(self, path: Path, content: bytes) -> None:
         with _one_line_errors(self.folder):
-            write_whole(path, lambda draft: _fill(draft, content))
+            write_durably(path, lambda draft: draft.write_bytes(content))
 
     def _read_point(self, path: Path) -> StoredPoint:
         try:
@@ -160,10 +160,6 @@ class SweepFolder:
                     f"{self.folder} must hold results of one version, table and recipe, however: {POINTS}/{path.name} "
                     f"is of {another}. Give another --output."
                 )
-
-
-def _fill(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 @contextmanager

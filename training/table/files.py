@@ -4,6 +4,7 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
+from service.contract.card import Frozen
 from training.errors import UserError, quoted
 from training.table.formats import PARQUET_ENDINGS
 
@@ -15,6 +16,19 @@ TABLE_ENDINGS = (*PARQUET_ENDINGS, *(text + packed for text in TEXT_ENDINGS for 
 PASSED_OVER = (".", "_")
 """What names of files and folders begin with that hold no rows, as Spark, Hive and Arrow have it."""
 WILD = frozenset("*?[")
+
+
+class FileStamp(Frozen):
+    """What tells whether a file is the same: bytes, and when it was last written."""
+
+    size: int
+    written_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileStamp":
+        """Look at a file. Raise OSError where that can't be done."""
+        found = path.stat()
+        return cls(size=found.st_size, written_ns=found.st_mtime_ns)
 
 
 def is_several(path: Path) -> bool:

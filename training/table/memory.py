@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.errors import UserError, quoted
-from training.table.csv_file import CsvFile
-from training.table.formats import HEAD_BYTES, open_bytes
-from training.table.open import Source
-from training.table.table_files import TableFiles
+
+if TYPE_CHECKING:  # imports what reads files, which bad options need not wait for
+    from training.table.table_files import TableFiles
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 LEAST = 10 * UNITS["MB"]
@@ -68,20 +68,6 @@ def _limits() -> Iterator[int]:
                 yield int(text)
 
 
-def fits(files: TableFiles, memory: int) -> bool:
+def fits(files: "TableFiles", memory: int) -> bool:
     """Whether a table can be trained on in so many bytes of memory."""
-    return sum(_count_rows(file) for file in files.files) * len(files.names) * BYTES_OF_VALUE <= memory
-
-
-def _count_rows(file: Source) -> float:
-    """Return how many rows a file has: about, of a text, from the length of its first ones."""
-    if not isinstance(file, CsvFile):
-        return file.count_rows()
-    with open_bytes(file.path, file.look.compression) as stream:
-        head = stream.read(HEAD_BYTES)
-        length = file.path.stat().st_size
-        if file.look.compression:
-            length = len(head)
-            while data := stream.read(HEAD_BYTES):
-                length += len(data)
-    return float(length / len(head) * head.count(b"\n"))
+    return files.count_rows() * len(files.names) * BYTES_OF_VALUE <= memory

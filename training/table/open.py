@@ -1,4 +1,4 @@
-"""A file is opened: looked at once, and its columns named. What is a table of several files: ``several_files``."""
+"""A file is opened: looked at once, and its columns named. The files of a table together: ``table_files``."""
 
 from collections import Counter
 from dataclasses import replace
@@ -6,19 +6,19 @@ from pathlib import Path
 
 from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
+from training.table.csv.look import look
 from training.table.formats import recognise
-from training.table.look import look
 from training.table.parquet_file import ParquetFile, open_parquet
 from training.table.values import ReadOptions
 
 UNNAMED_FIRST = "Unnamed: 0"
 """pandas' name for a first column without one, as it writes its row numbers."""
-Source = CsvFile | ParquetFile
+TableFile = CsvFile | ParquetFile
 """A file whose columns, numbered in their order, can be read block by block, and again."""
 
 
-def open_source(path: Path, options: ReadOptions) -> Source:
+def open_file(path: Path, options: ReadOptions) -> TableFile:
     """Look at ``path``. Raise UserError for a file, or for names of columns, that can't be read or are in doubt."""
     if options.decimal not in {None, ".", ","}:
         raise UserError(f"--decimal must be '.' or ',', however: {quoted(str(options.decimal))}. Give one of these.")

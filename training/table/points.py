@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
-from training.table.csv_file import CsvFile
-from training.table.open import Source
+from training.table.csv.csv_file import CsvFile
+from training.table.open import TableFile
 from training.table.table_files import TableFiles
 from training.table.values import ColumnValues
 
@@ -50,7 +50,7 @@ def check_points(files: TableFiles, columns: dict[int, ColumnValues]) -> None:
         )
 
 
-def _is_in_doubt(file: Source) -> bool:
+def _is_in_doubt(file: TableFile) -> bool:
     return isinstance(file, CsvFile) and file.look.separator == DOUBTFUL_SEPARATOR and not file.decimal_given
 
 

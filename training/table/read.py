@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from training.errors import UserError, quoted
 from training.table.cells import CellRules
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
 from training.table.points import check_points
 from training.table.table_files import TableFiles, open_table
 from training.table.values import ColumnValues, ReadOptions, ReadTable
@@ -48,7 +48,7 @@ def read_files(files: TableFiles, options: ReadOptions) -> ReadTable:
     rows, gathered = _gather(files, columns, text)
     read_in = {column: _finish(files.names[column], gathered.pop(column)) for column in columns}
     pa.default_memory_pool().release_unused()  # what the reader's blocks took: 50 MB of a large file
-    return make_table(files, read_in, rows=rows, place=files.place, options=options)
+    return assemble_table(files, read_in, rows=rows, place=files.place, options=options)
 
 
 def wanted_columns(files: TableFiles, options: ReadOptions) -> tuple[list[int], set[int]]:
@@ -59,7 +59,7 @@ def wanted_columns(files: TableFiles, options: ReadOptions) -> tuple[list[int], 
     return wanted, {column for column in wanted if files.names[column] in options.text and files.is_csv}
 
 
-def make_table(
+def assemble_table(
     files: TableFiles,
     read_in: Mapping[int, ColumnValues],
     *,

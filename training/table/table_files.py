@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from training.errors import UserError, quoted, write_option
-from training.table.csv_file import CsvFile
+from training.table.csv.csv_file import CsvFile
 from training.table.files import find_tables, is_several
-from training.table.open import Source, open_source
+from training.table.open import TableFile, open_file
 from training.table.values import ReadOptions
 
 
@@ -20,7 +20,7 @@ class TableFiles:
     name: of the table; names: of the columns, '' for those at the end that have none.
     """
 
-    def __init__(self, name: str, files: Sequence[Source], labels: Sequence[str], options: ReadOptions) -> None:
+    def __init__(self, name: str, files: Sequence[TableFile], labels: Sequence[str], options: ReadOptions) -> None:
         """Raise UserError where the files are no one table. labels: what the files are called in messages."""
         self.name, self.files, self.labels = name, list(files), list(labels)
         self.first = self.reading = self.files[0]
@@ -65,6 +65,10 @@ class TableFiles:
         several = f"{len(self.files):,} files, the first " if len(self.files) > 1 else ""
         return several + self.first.found
 
+    def count_rows(self) -> float:
+        """Return how many rows the files have: about, of CSV files."""
+        return sum(file.count_rows() for file in self.files)
+
     def blocks(self, columns: list[int]) -> Iterator[pa.RecordBatch]:
         """Yield the rows of all files, in columns named by their numbers. Raise UserError for what can't be read."""
         for place in range(len(self.files)):
@@ -105,16 +109,16 @@ class TableFiles:
 def open_table(path: Path, options: ReadOptions) -> TableFiles:
     """Open a file, those of a folder, or those that fit a pattern. Raise UserError for what is no table, or no one."""
     if not is_several(path):
-        return TableFiles(path.name, [open_source(path, options)], [path.name], options)
+        return TableFiles(path.name, [open_file(path, options)], [path.name], options)
     try:
         found = find_tables(str(path))
     except OSError as error:
         raise UserError(
             f"--data must name what can be looked at, however: {error.filename}: {error.strerror}. Correct it."
         ) from error
-    files = [open_source(file, options) for file, _ in found]
+    files = [open_file(file, options) for file, _ in found]
     return TableFiles(path.name or str(path), files, [str(name) for _, name in found], options)
 
 
-def _format(file: Source) -> str:
+def _format(file: TableFile) -> str:
     return "CSV" if isinstance(file, CsvFile) else "Parquet"

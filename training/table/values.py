@@ -71,3 +71,12 @@ class ReadTable:
     """Where an editor shows the row at a position counted from 0: 'line 7' of a CSV file, 'row 6' of a Parquet file."""
     decimal: str = "."
     """The sign in the numbers of ``words``."""
+    all_rows: int | None = None
+    """How many rows the table has, where those at hand are but some of them."""
+
+    @property
+    def among(self) -> str:
+        """Which rows a count is of, to be said behind it; '' where it is of all."""
+        if self.all_rows in {None, self.rows}:
+            return ""
+        return f" among {self.rows:,} of the {self.all_rows:,} rows"

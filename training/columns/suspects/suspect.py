@@ -121,14 +121,16 @@ class RepeatedRows:
         self.hashes *= np.uint64(0xBF58476D1CE4E5B9)
         self.hashes ^= self.hashes >> np.uint64(29)
 
-    def find(self, *, train: NDArray[np.int64], test: NDArray[np.int64]) -> Suspect | None:
-        """Count held-out rows that equal a training row."""
+    def find(
+        self, *, train: NDArray[np.int64], test: NDArray[np.int64], one_of: str = "a training row"
+    ) -> Suspect | None:
+        """Count held-out rows that equal a training row. one_of: what these are called."""
         known, asked = np.sort(self.hashes[train]), self.hashes[test]
         nearest = np.minimum(np.searchsorted(known, asked), len(known) - 1)
         count = int((known[nearest] == asked).sum())
         if not count:
             return None
-        text = f"{count:,} of {len(test):,} held-out rows equal a training row, target included: they are no test"
+        text = f"{count:,} of {len(test):,} held-out rows equal {one_of}, target included: they are no test"
         return Suspect(None, "repeated rows", text)
 
 
@@ -157,9 +159,9 @@ def find_unseen(feature: RawFeature, *, gaps: int, unknown: int) -> Suspect | No
     return Suspect(feature.name, "unseen", f"has levels that no training row holds, in {unknown:,} other rows")
 
 
-def find_small_classes(target: NDArray[np.float64], classes: tuple[str, ...], *, share: float) -> list[Suspect]:
-    """Look for classes of less than ``share``. target: (n,) of the training rows."""
-    shares = np.bincount(target.astype(np.int64), minlength=len(classes)) / len(target)
+def find_small_classes(counts: NDArray[np.int64], classes: tuple[str, ...], *, share: float) -> list[Suspect]:
+    """Look for classes of less than ``share``. counts: (k,) training rows of each."""
+    shares = counts / counts.sum()
     return [
         Suspect(
             None,

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from service.contract.card import ModelCard
 from training.columns.codes import as_numbers, as_words
 from training.columns.words import read_words
-from training.table.open import Source
+from training.table.open import TableFile
 from training.table.values import ColumnValues
 
 
-def code_target(cells: pa.Array, source: Source, card: ModelCard) -> tuple[NDArray[np.float64], int]:
+def code_target(cells: pa.Array, source: TableFile, card: ModelCard) -> tuple[NDArray[np.float64], int]:
     """Return (n,) float64, a number or a class's place, NaN where there is none; and how many could not be used.
 
     Those are words where a number is predicted, and classes that training never saw.

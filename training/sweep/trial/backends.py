@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-from training.cost.seconds import count_processors
+from training.cost.seconds import count_allowed_processors
 from training.errors import TrainingError, UserError, first_line
 from training.sweep.options import SweepOptions
 from training.sweep.trial.start import PointFailure, WorkerFacts, describe_worker, run_trial
@@ -43,7 +43,7 @@ def run_trials(trials: Iterable[Trial[Key]], options: SweepOptions) -> Generator
 
 
 def _on_this_machine(trials: Iterable[Trial[Key]], options: SweepOptions) -> Generator[Ended[Key], None, None]:
-    jobs = options.jobs or count_processors()
+    jobs = options.jobs or count_allowed_processors()
     of_loky = {"initializer": _begin_worker, "initargs": (os.getpid(),)} if jobs > 1 else {}
     try:
         with joblib.parallel_config(backend="loky" if jobs > 1 else "sequential", **of_loky):

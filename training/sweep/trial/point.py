@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from service.contract.curve import LATENCY_ROWS, Machine
 from service.contract.names import FEATURES, PREDICTION
 from training.cost.memory import FINE_BYTES, PeakMemory
-from training.cost.seconds import Seconds, count_processors
+from training.cost.seconds import Seconds, count_allowed_processors
 from training.errors import TrainingError, first_line
 from training.fitting import train
 from training.graph.layers import fold, network_graph
@@ -136,7 +136,7 @@ def describe_machine() -> Machine:
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     versions = {name: version(name) for name in LIBRARIES}
     return Machine(
-        processors=count_processors(),
+        processors=count_allowed_processors(),
         model=models[0] if models else processor() or "unknown",
         versions={**versions, "python": python_version()},
     )

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from service.contract.card import RawFeature
 from training.columns.codes import find_rare
 from training.graph.encoding import Steps
-from training.stream.scaling import Encoder
+from training.stream.second_pass.scaling import Encoder
 
 SPARE_ROWS = 100
 """So many rows more than a category has rare levels, twice: each of the others then is in more than 1 % of them."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.errors import TrainingError, first_line
-from training.step.batches import Batch, Part
+from training.step.batches import Batch, RankPart
 from training.stream.spill import BYTES_OF_NUMBER, StreamedRows
 
 SEEDS = 2**62
@@ -36,7 +36,7 @@ class FileRows:
         """Return the seed of the order: a scalar int64."""
         return torch.randint(SEEDS, ())
 
-    def batches(self, drawn: Tensor, *, batch_size: int, part: Part, passed: int) -> Iterator[Batch]:
+    def batches(self, drawn: Tensor, *, batch_size: int, part: RankPart, passed: int) -> Iterator[Batch]:
         """See ``EpochRows``. Raise TrainingError where the rows can't be read."""
         size = max(1, self.rows.chunk_rows // batch_size) * batch_size
         done = passed // size

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from tests.read_tables import values
+from tests.read_tables import columns, values
 from training.errors import UserError
 from training.table.read import read
-from training.table.values import ReadOptions, ReadTable
+from training.table.values import ReadOptions
 
 Write = Callable[..., Path]
 
@@ -30,10 +30,6 @@ def folder(tmp_path: Path) -> Write:
         return tmp_path
 
     return write
-
-
-def columns(table: ReadTable) -> dict[str, list[object]]:
-    return {column.name: values(column) for column in table.columns}
 
 
 def refusal(path: Path, **options: object) -> str:

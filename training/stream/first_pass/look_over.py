@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from service.contract.policies import MOST_CLASSES
 from training.columns.codes import as_numbers, as_words
-from training.stream.column_facts import MOST_WORDS, Block, NumberFacts, Shown, WordFacts
+from training.stream.first_pass.column_facts import MOST_WORDS, Block, NumberFacts, Shown, TargetFacts, WordFacts
+from training.stream.first_pass.sample import Sample
 from training.stream.places import TRAIN, PlaceSplit
-from training.stream.reading import FileStamp, read_unchanged
-from training.stream.sample import Sample
-from training.stream.target import TargetFacts
-from training.table.read import make_table, wanted_columns
+from training.stream.reading import read_unchanged
+from training.table.files import FileStamp
+from training.table.read import assemble_table, wanted_columns
 from training.table.table_files import TableFiles
 from training.table.values import ColumnOptions, ColumnValues, ReadOptions, ReadTable
 
@@ -110,7 +110,7 @@ class FirstPass:
             if number not in turned:
                 shown = self._count(self.counts[number], values, block)
                 self.sample.show(cells, self.rows, [((number, what), row) for what, row in shown])
-        self.sample.add(cells, self.rows)
+        self.sample.add(cells, self.rows, block.used)
         return turned
 
     def _values(self, cells: pa.RecordBatch, number: int) -> ColumnValues:
@@ -158,7 +158,7 @@ class FirstPass:
 
     def _finish(self) -> LookedOver:
         if not self.rows:
-            make_table(self.files, {}, rows=0, place=self.files.place, options=self.read)  # raises
+            assemble_table(self.files, {}, rows=0, place=self.files.place, options=self.read)  # raises
         pieces, places, drawn = self.sample.finish()
         order = np.lexsort((~drawn, places))
         order = order[np.unique(places[order], return_index=True)[1]]  # a row that was drawn and shows something: once
@@ -169,7 +169,7 @@ class FirstPass:
             values = self._gather(number, pieces, order)
             padded = self.counts[number].padded
             columns[number] = values if padded is None else replace(values, padded_row=at[padded])
-        table = make_table(
+        table = assemble_table(
             self.files,
             columns,
             rows=len(kept),
@@ -177,7 +177,7 @@ class FirstPass:
             options=self.read,
         )
         return LookedOver(
-            table=table,
+            table=replace(table, all_rows=self.rows),
             places=kept,
             drawn=drawn,
             columns={counts.name: counts for counts in self.counts.values()},

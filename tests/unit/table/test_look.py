@@ -5,42 +5,16 @@ import gzip
 import io
 import lzma
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from tests.read_tables import Read, Refusal
 from training.errors import UserError, quoted
 from training.table.read import read
 from training.table.values import ReadOptions, ReadTable
-
-Refusal = Callable[..., str]
-Look = Callable[..., ReadTable]
-
-
-@pytest.fixture
-def look(tmp_path: Path) -> Look:
-    def read_content(content: str | bytes, name: str = "data.csv", **options: object) -> ReadTable:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read(path, ReadOptions(**options))  # type: ignore[arg-type]
-
-    return read_content
-
-
-@pytest.fixture
-def refusal(look: Look) -> Refusal:
-    def refused(content: str | bytes, name: str = "data.csv", **options: object) -> str:
-        with pytest.raises(UserError) as caught:
-            look(content, name, **options)
-        line = str(caught.value)
-        assert "\n" not in line
-        assert "however: " in line
-        return line
-
-    return refused
 
 
 def names(table: ReadTable) -> list[str]:
@@ -84,10 +58,10 @@ TABLE = b"a,b,y\n1,2.5,x\n3,4.5,z\n"
         (parquet_of(a=[1.0, 3.0], b=[2.5, 4.5], y=["x", "z"]), "Parquet"),
     ],
 )
-def test_what_is_certain_is_found_whatever_the_file_is_called(look: Look, content: bytes, found: str) -> None:
-    table = look(content)
-    assert (table.found, table.rows, names(table)) == (found, 2, ["a", "b", "y"])
-    numbers, words = table.columns[1].numbers, table.columns[2].words
+def test_what_is_certain_is_found_whatever_the_file_is_called(table: Read, content: bytes, found: str) -> None:
+    looked = table(content)
+    assert (looked.found, looked.rows, names(looked)) == (found, 2, ["a", "b", "y"])
+    numbers, words = looked.columns[1].numbers, looked.columns[2].words
     assert numbers is not None
     assert words is not None
     assert (numbers.tolist(), words.to_pylist()) == ([2.5, 4.5], ["x", "z"])
@@ -142,20 +116,20 @@ def test_an_empty_folder_and_a_missing_file_are_no_tables(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", ["a,b;c\nx,y;z\n", "a b;c,d\nx y;p,q\n"])
-def test_two_separators_that_fit_are_both_proposed(refusal: Refusal, look: Look, content: str) -> None:
+def test_two_separators_that_fit_are_both_proposed(refusal: Refusal, table: Read, content: str) -> None:
     assert "Give --separator ',' or --separator ';'." in refusal(content)
-    assert len(look(content, separator=";").columns) == 2
+    assert len(table(content, separator=";").columns) == 2
 
 
-def test_a_separator_in_a_quoted_name_or_a_few_cells_is_no_doubt(look: Look) -> None:
-    assert names(look('"a;b";c\n1;2\n')) == ["a;b", "c"]
-    assert names(look("a,b\nx;y,1\nz,2\n")) == ["a", "b"]
-    assert names(look("height, cm\tweight, kg\n180\t80\n170\t60\n")) == ["height, cm", "weight, kg"]
+def test_a_separator_in_a_quoted_name_or_a_few_cells_is_no_doubt(table: Read) -> None:
+    assert names(table('"a;b";c\n1;2\n')) == ["a;b", "c"]
+    assert names(table("a,b\nx;y,1\nz,2\n")) == ["a", "b"]
+    assert names(table("height, cm\tweight, kg\n180\t80\n170\t60\n")) == ["height, cm", "weight, kg"]
 
 
 @pytest.mark.parametrize("separator", ["tab", "\\t", "\t"])
-def test_tab_has_three_spellings(look: Look, separator: str) -> None:
-    assert names(look("a\tb\n1\t2\n", separator=separator)) == ["a", "b"]
+def test_tab_has_three_spellings(table: Read, separator: str) -> None:
+    assert names(table("a\tb\n1\t2\n", separator=separator)) == ["a", "b"]
 
 
 @pytest.mark.parametrize("separator", [",,", "é", "1", '"', "."])
@@ -163,9 +137,9 @@ def test_a_separator_that_cannot_be_one_is_refused(refusal: Refusal, separator: 
     assert f"however: {quoted(separator)}" in refusal(TABLE, separator=separator)
 
 
-def test_blanks_between_cells_are_proposed_as_separator(refusal: Refusal, look: Look) -> None:
+def test_blanks_between_cells_are_proposed_as_separator(refusal: Refusal, table: Read) -> None:
     assert "--separator ' '" in refusal("a b c\n1 2 3\n4 5 6\n")
-    assert names(look("a b c\n1 2 3\n4 5 6\n", separator=" ")) == ["a", "b", "c"]
+    assert names(table("a b c\n1 2 3\n4 5 6\n", separator=" ")) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -177,8 +151,8 @@ def test_lines_above_the_header_are_named_with_the_line_of_the_header(refusal: R
     assert f"Delete what stands above line {above.count(chr(10)) + 1}" in line
 
 
-def test_a_name_that_begins_like_a_comment_is_a_name(look: Look) -> None:
-    assert names(look("#,a\n1,2\n")) == ["#", "a"]
+def test_a_name_that_begins_like_a_comment_is_a_name(table: Read) -> None:
+    assert names(table("#,a\n1,2\n")) == ["#", "a"]
 
 
 def test_one_column_of_decimal_commas_is_refused_with_both_lines(refusal: Refusal) -> None:
@@ -195,27 +169,27 @@ def test_one_column_of_decimal_commas_is_refused_with_both_lines(refusal: Refusa
         "x,s,y\nx,t,y\n",
     ],
 )
-def test_a_header_that_is_data_is_refused_with_the_option(refusal: Refusal, look: Look, content: str) -> None:
+def test_a_header_that_is_data_is_refused_with_the_option(refusal: Refusal, table: Read, content: str) -> None:
     assert "Give --no-header" in refusal(content)
-    table = look(content, header=False)
-    assert (table.rows, names(table)[:2]) == (2, ["column_1", "column_2"])
-    assert table.place(0) == "line 1"
-    assert "without a header" in table.found
+    looked = table(content, header=False)
+    assert (looked.rows, names(looked)[:2]) == (2, ["column_1", "column_2"])
+    assert looked.place(0) == "line 1"
+    assert "without a header" in looked.found
 
 
 @pytest.mark.parametrize("header", [",0,1,2", "country,1990,1991,1992", "0,1,2,3", "x,2000,2010,2020"])
-def test_names_that_count_on_are_a_header(look: Look, header: str) -> None:
-    assert look(f"{header}\n7,1,2,9\n8,5,6,3\n").rows == 2
+def test_names_that_count_on_are_a_header(table: Read, header: str) -> None:
+    assert table(f"{header}\n7,1,2,9\n8,5,6,3\n").rows == 2
 
 
-def test_bytes_that_are_not_utf_8_are_named_and_latin_1_is_proposed(refusal: Refusal, look: Look) -> None:
+def test_bytes_that_are_not_utf_8_are_named_and_latin_1_is_proposed(refusal: Refusal, table: Read) -> None:
     content = "a,b\n1,café\n".encode("latin-1")
     line = refusal(content)
     assert "line 2 holds the byte 0xe9, latin-1 for '1,café'. Give --encoding latin-1" in line
-    table = look(content, encoding="latin-1")
-    assert table.found.startswith("CSV, Latin-1")
-    assert table.columns[1].words is not None
-    assert table.columns[1].words.to_pylist() == ["café"]
+    looked = table(content, encoding="latin-1")
+    assert looked.found.startswith("CSV, Latin-1")
+    assert looked.columns[1].words is not None
+    assert looked.columns[1].words.to_pylist() == ["café"]
 
 
 def test_a_header_that_is_not_utf_8_is_named(refusal: Refusal) -> None:
@@ -227,10 +201,10 @@ def test_a_byte_that_latin_1_does_not_print_is_one_of_windows(refusal: Refusal) 
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_without_a_mark_is_proposed(refusal: Refusal, look: Look, encoding: str) -> None:
+def test_utf_16_without_a_mark_is_proposed(refusal: Refusal, table: Read, encoding: str) -> None:
     content = TABLE.decode().encode(encoding)
     assert f"Give --encoding {encoding}." in refusal(content)
-    assert names(look(content, encoding=encoding)) == ["a", "b", "y"]
+    assert names(table(content, encoding=encoding)) == ["a", "b", "y"]
 
 
 def test_zeros_are_no_text(refusal: Refusal) -> None:

@@ -1,4 +1,4 @@
-"""What is counted of a column over all rows, block by block, and the rows that show it: they join those drawn.
+"""What is counted of a column and of the target over all rows, and the rows that show it: they join those drawn.
 
 A row shows something where it is the first to hold a level, a gap or a fraction, or the end of a range. With these
 rows among those that are looked at, all that is decided from the existence of a value is decided as from all rows.
@@ -119,6 +119,10 @@ class WordFacts:
         """Whether there are more than are counted."""
         return max(self.counted.values()) >= self.most
 
+    def count_trained(self, level: str) -> int:
+        """Count the training rows that hold a word in any case."""
+        return sum(held for word, held in self.train.items() if word.lower() == level.lower())
+
     def add(self, column: pa.DictionaryArray, block: Block, *, decimal: str) -> Iterator[Shown]:
         """Count a block, and yield the rows that show a word for the first time, in any row or to train on."""
         words = read_words(column)
@@ -180,3 +184,19 @@ class Moments:
     def deviation(self) -> float:
         """Standard deviation of all values."""
         return float(np.sqrt(self.squares / max(1, self.rows)))
+
+
+@dataclass
+class TargetFacts:
+    """How many rows have a target, by the parts of the split, and the mean and spread of numbers to train on."""
+
+    parts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
+    without: int = 0
+    moments: Moments = field(default_factory=Moments)
+
+    def add(self, values: NDArray[np.float64] | None, block: Block, parts: NDArray[np.int8]) -> None:
+        """Count a block. values: (n,) float64; None: words."""
+        self.parts += np.bincount(parts[block.used], minlength=len(self.parts))
+        self.without += int(np.count_nonzero(~block.used))
+        if values is not None:
+            self.moments.add(values[block.train])

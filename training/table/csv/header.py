@@ -8,7 +8,7 @@ from pathlib import Path
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
 from training.table.cells import WHOLE, CellRules
-from training.table.lines import Record
+from training.table.csv.lines import Record
 
 NO_HEADER = re.compile(r"\s*(#|%|//|sep=.\s*$)")
 """What a line above the header begins with."""

@@ -2,10 +2,12 @@
 
 These rows are drawn by chance, with those beside them that show a level, a gap or an end of a range: what is decided
 from the existence of a value is decided as from all rows. Counts and shares are those of all rows. Quantiles, leaks
-and repeated rows, which take comparing rows with each other, are those of the rows that were drawn.
+and repeated rows, which take comparing rows with each other, are those of the rows that were drawn. Where a table is
+refused, what is counted says of which rows it is.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,15 +18,16 @@ from service.contract.card import ColumnKind, RawFeature
 from training.columns.codes import DECILES, as_numbers, boolean_feature, category_feature, describe_column
 from training.columns.decide import decide_table
 from training.columns.decided import DecidedTable, RowCounts, WholeTable
-from training.columns.facts import TableFacts
+from training.columns.facts import ColumnFacts
 from training.columns.split import Split, check_split
-from training.columns.suspects.suspect import Suspect, find_index_name, say_row_number
+from training.columns.suspects.suspect import RepeatedRows, Suspect, find_index_name, say_row_number
 from training.columns.target import DecidedTarget
 from training.options import TrainingOptions
 from training.stream.bounds import Bounds
-from training.stream.look_over import FirstPass, LookedOver
+from training.stream.first_pass.look_over import ColumnCounts, FirstPass, LookedOver
 from training.stream.places import TEST, TRAIN, VALIDATION, PlaceSplit
-from training.stream.reading import FileStamp, stamp_files
+from training.stream.reading import stamp_files
+from training.table.files import FileStamp
 from training.table.table_files import TableFiles
 from training.table.values import ColumnValues, ReadTable
 
@@ -43,7 +46,7 @@ class LearntColumns:
         """Count the training rows in which a boolean is true."""
         counts = self.looked.columns[feature.name]
         if counts.words is not None and feature.levels:
-            return sum(held for word, held in counts.words.train.items() if word.lower() == feature.levels[1].lower())
+            return counts.words.count_trained(feature.levels[1])
         assert counts.numbers is not None
         return counts.numbers.ones
 
@@ -82,14 +85,14 @@ def learn_columns(files: TableFiles, options: TrainingOptions) -> LearntColumns:
         counts=counts,
         drawn=sampled.drawn_rows(decided.rows),
         content=_digest(looked),
-        class_counts=_count_classes(looked, decided.target),
+        class_counts=_count_classes(looked.columns, decided.target),
     )
     return LearntColumns(files, stamps, looked, replace(decided, whole=whole), split)
 
 
-def _count_classes(looked: LookedOver, target: DecidedTarget | None) -> tuple[int, ...]:
+def _count_classes(columns: Mapping[str, ColumnCounts], target: DecidedTarget | None) -> tuple[int, ...]:
     """Training rows of each class."""
-    words = None if target is None else looked.columns[target.name].words
+    words = None if target is None else columns[target.name].words
     if target is None or target.classes is None or words is None:
         return ()
     return tuple(words.train.get(label, 0) for label in target.classes)
@@ -131,7 +134,7 @@ class _SampledRows:
         return self.split.parts_at(self.looked.places)
 
 
-class SampledFacts(TableFacts):
+class SampledFacts(ColumnFacts):
     """The counts of all rows, where the table at hand holds but some."""
 
     def __init__(
@@ -144,29 +147,27 @@ class SampledFacts(TableFacts):
         sampled: _SampledRows,
     ) -> None:
         super().__init__(table, rows=rows, train_rows=train_rows)
-        self.counts, self.all_rows = looked.columns, sum(looked.rows_in)
+        self.counts = looked.columns
         self.trained = int(looked.target.parts[TRAIN])
-        self.drawn = rows[sampled.drawn_rows(rows).train]
-        self.last = looked.places[-1]
+        self.drawn = sampled.drawn_rows(rows)
 
     def describe(self, column: ColumnValues, kind: ColumnKind) -> RawFeature:
         """Describe a column as all training rows have it; the deciles are those of the ones that were drawn."""
         counts = self.counts[column.name]
-        trained = counts.words.train if counts.words is not None else {}
         if kind == "category":
-            levels = {word: held for word, held in trained.items() if held}
+            assert counts.words is not None
+            levels = {word: held for word, held in counts.words.train.items() if held}
             return category_feature(column.name, levels, rows=self.trained)
         found = describe_column(column, kind, rows=self.train_rows, decimal=self.table.decimal)
         numbers = counts.numbers
         if kind == "boolean" and column.words is not None:
-            zeros, ones = (
-                sum(held for word, held in trained.items() if word.lower() == level.lower()) for level in found.levels
-            )
+            assert counts.words is not None
+            zeros, ones = map(counts.words.count_trained, found.levels)
             return boolean_feature(column.name, found.levels, zeros=zeros, ones=ones, rows=self.trained)
         assert numbers is not None
         if kind == "boolean":
             return boolean_feature(column.name, [], zeros=numbers.zeros, ones=numbers.ones, rows=self.trained)
-        values = as_numbers(column, decimal=self.table.decimal)[self.drawn]
+        values = as_numbers(column, decimal=self.table.decimal)[self.rows[self.drawn.train]]
         present = values[~np.isnan(values)]
         deciles = np.quantile(present, DECILES).tolist() if len(present) else found.deciles
         return found.model_copy(update={"missing_share": numbers.gaps / self.trained, "deciles": deciles})
@@ -200,3 +201,12 @@ class SampledFacts(TableFacts):
         if column.words is None or counts.numbers is None or counts.words is None:
             return 0
         return counts.numbers.gaps_of_used - counts.words.gaps_of_used
+
+    def count_classes(self, target: DecidedTarget, split: Split) -> NDArray[np.int64]:
+        """Count the training rows of each class."""
+        return np.array(_count_classes(self.counts, target), dtype=np.int64)
+
+    def find_repeated_rows(self, repeated: RepeatedRows, split: Split) -> Suspect | None:
+        """Look among the rows that chance drew, of which some are held out."""
+        known = f"one of the {len(self.drawn.train):,} training rows that were drawn"
+        return repeated.find(train=self.drawn.train, test=self.drawn.test, one_of=known)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
-from training.table.charset import decode, encoded_length, encoding_name, find_encoding
+from training.table.csv.charset import decode, encoded_length, encoding_name, find_encoding
+from training.table.csv.header import refuse_data_as_header, refuse_lines_above, usual_width
+from training.table.csv.lines import Record, read_records
 from training.table.formats import Compression, Head, refuse_foreign_text
-from training.table.header import refuse_data_as_header, refuse_lines_above, usual_width
-from training.table.lines import Record, read_records
 from training.table.values import ReadOptions
 
 SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}

@@ -22,10 +22,10 @@ class Sample:
         self.count = 0
         self.shown: dict[Hashable, tuple[pa.RecordBatch, NDArray[np.int64]]] = {}
 
-    def add(self, block: pa.RecordBatch, start: int) -> None:
-        """Draw from a block, whose first row has the place ``start`` in the table."""
+    def add(self, block: pa.RecordBatch, start: int, used: NDArray[np.bool_]) -> None:
+        """Draw from a block, whose first row has the place ``start`` in the table, where it is ``used``: (n,) bool."""
         hashes = hash_places(np.arange(start, start + block.num_rows), seed=self.seed, purpose=DRAW)
-        drawn = np.flatnonzero(hashes <= self.limit)
+        drawn = np.flatnonzero(used & (hashes <= self.limit))
         self.kept.append((block.take(pa.array(drawn)), start + drawn, hashes[drawn]))
         self.count += len(drawn)
         if self.count > 2 * self.most:
@@ -36,7 +36,6 @@ class Sample:
         chosen = dict(rows)
         if not chosen:
             return
-        places = np.array(list(chosen.values()))
         ends = {what: place for what, place in chosen.items() if what in self.shown}
         for what, place in ends.items():
             self.shown[what] = (block.take(pa.array([place])), np.array([start + place]))

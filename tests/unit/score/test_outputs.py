@@ -1,0 +1,178 @@
+"""Where answers are written: a file or a folder, whole or not at all, and once."""
+
+import errno
+import gzip
+import itertools
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.scoring import KNOWN, NAMES, Score, assert_close, expected, read, refusal, table, write
+from training.errors import TrainingError, UserError
+from training.score.file import FileTask, Scorer, ScoreSettings
+from training.score.journal import JOURNAL
+from training.score.options import Policies
+from training.score.processes import score_files
+from training.table.values import ReadOptions
+
+
+def write_parts(folder: Path) -> list[Path]:
+    """Files of every kind, with columns in different orders."""
+    orders = itertools.cycle(itertools.permutations(NAMES))
+    packed = folder / "deep/d.csv.gz"
+    parts = [
+        write(folder / name, table(KNOWN[at : at + 3]).select(next(orders)))
+        for at, name in enumerate(["a.parquet", "b.csv", "deep/c.parquet", "deep/d.csv"])
+    ]
+    packed.write_bytes(gzip.compress(parts[-1].read_bytes()))
+    parts[-1].unlink()
+    (folder / "_SUCCESS").touch()
+    (folder / "read.me").touch()
+    return [*parts[:-1], packed]
+
+
+OUTPUTS = ["a.parquet", "b.csv", "deep/c.parquet", "deep/d.csv"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_folder_of_files_gives_a_folder_of_outputs(score: Score, two: Scorer, tmp_path: Path, jobs: int) -> None:
+    write_parts(tmp_path / "in")
+    printed = score("--data", tmp_path / "in", "--output", tmp_path / "out", "--jobs", jobs)
+    for at, name in enumerate(OUTPUTS):
+        assert_close(read(tmp_path / "out" / name)["prediction"], expected(two.card, KNOWN[at : at + 3]))
+    assert "Wrote 12 rows" in printed
+    written = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in written) == sorted([*OUTPUTS, JOURNAL])
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    return {
+        path.name: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.is_file() and path.name != JOURNAL
+    }
+
+
+def test_what_is_finished_is_not_done_again_unless_its_file_has_changed(score: Score, tmp_path: Path) -> None:
+    parts, output = write_parts(tmp_path / "in"), tmp_path / "out"
+    words = ("--data", tmp_path / "in", "--output", output)
+    score(*words)
+    before = stamps(output)
+    assert "All 4 files were finished before" in score(*words)
+    assert stamps(output) == before
+    (output / "b.csv").unlink()
+    write(parts[0], table(KNOWN[:5]))
+    assert "Scoring 2 files (2 more were finished before)" in score(*words)
+    after = stamps(output)
+    assert {name for name in before if before[name] == after[name]} == {"c.parquet", "d.csv"}
+    assert read(output / "a.parquet").num_rows == 5
+
+
+def test_what_was_finished_before_a_fault_is_kept_and_the_rest_is_done_next_time(score: Score, tmp_path: Path) -> None:
+    bad = write(tmp_path / "in/b.csv", table([[None, *KNOWN[0][1:]]]))
+    write(tmp_path / "in/a.csv", table(KNOWN))
+    words = ("--data", tmp_path / "in", "--output", tmp_path / "out", "--jobs", 1)
+    assert "b.csv, line 2: column 'age' must have a value" in refusal(score, *words)
+    assert stamps(tmp_path / "out").keys() == {"a.csv"}
+    write(bad, table(KNOWN))
+    assert "Scoring 1 file (1 more were finished before)" in score(*words)
+    assert stamps(tmp_path / "out").keys() == {"a.csv", "b.csv"}
+
+
+def test_a_run_that_is_killed_between_its_journal_and_its_output_is_continued(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "in/a.csv", table(KNOWN))
+    words = ("--data", tmp_path / "in", "--output", tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            score(*words)
+    with (tmp_path / "out" / JOURNAL).open("a") as journal:
+        journal.write('{"half a line')
+    assert "Wrote 8 rows" in score(*words)
+    assert "All 1 file were finished before" in score(*words)
+
+
+def test_the_journal_names_what_it_is_of(score: Score, tmp_path: Path) -> None:
+    write(tmp_path / "in/a.csv", table(KNOWN))
+    score("--data", tmp_path / "in", "--output", tmp_path / "out")
+    (entry,) = [json.loads(line) for line in (tmp_path / "out" / JOURNAL).read_text().splitlines() if line]
+    assert (entry["output"], entry["rows"], entry["settings"]["release"]) == ("a.csv", 8, "by-hand")
+
+
+def test_outputs_of_others_and_of_other_options_are_refused(score: Score, tmp_path: Path) -> None:
+    data, output = write(tmp_path / "in/a.csv", table(KNOWN)), tmp_path / "out"
+    write(output / "a.csv", table(KNOWN))
+    before = (output / "a.csv").read_bytes()
+    words = ("--data", tmp_path / "in", "--output", output)
+    assert "this command did not write it so" in refusal(score, *words)
+    assert (output / "a.csv").read_bytes() == before
+    (output / "a.csv").unlink()
+    score(*words)
+    assert 'was written with out of range "allow" and not "clip"' in refusal(score, *words, "--out-of-range", "clip")
+    assert "was written with other options of reading" in refusal(score, *words, "--missing", "-")
+    single = tmp_path / "out.csv"
+    score("--data", data, "--output", single)
+    assert "must name a file that is not there yet" in refusal(score, "--data", data, "--output", single)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--data", "none.csv", "--output", "out.csv"), "--data must name files, however: 'none.csv' is none"),
+        (("--data", "*.csv", "--output", "out"), "none matches '*.csv'"),
+        (("--data", ".", "--output", "out"), "no file in '.' ends in .parquet or .csv"),
+        (("--data", "in", "--output", "out.csv"), "would be one for 2"),
+        (("--data", "in/a.parquet", "--output", "nowhere/out.csv"), "'nowhere' is none"),
+        (("--data", "in/a.parquet", "--output", "out.xlsx"), "--output must end in .parquet or .csv"),
+        (("--data", "in", "--output", "in"), "must not be where --data is"),
+        (("--data", "in/*", "in/more/a.parquet", "--output", "out"), "would both be 'a.parquet'"),
+        (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "name"), "--keep must name a column"),
+        (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "label"), "must not name a column of predictions"),
+        (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "age", "--keep", "age"), "named again"),
+        (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "list"), "of types that .csv holds"),
+        (("--data", "in/a.parquet", "--output", "out.csv", "--jobs", "0"), "--jobs must be a whole number"),
+        (("--data", "in/a.parquet"), "required: --output"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else " ".join(value[1:]),
+)
+def test_words_that_make_no_sense_are_refused(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    write(tmp_path / "in/a.parquet", table(KNOWN, list=[[1]] * len(KNOWN), label=range(len(KNOWN))))
+    write(tmp_path / "in/more/a.parquet", table(KNOWN))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here" if words[1] in {".", "*.csv"} else tmp_path)
+    with pytest.raises(UserError) as raised:
+        score(*words)
+    assert said in str(raised.value)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_behind(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    data = write(tmp_path / "rows.csv", table(KNOWN))
+    message = refusal(score, "--data", data, "--output", tmp_path / "out.csv", error=TrainingError)
+    assert "must be writable, however: No space left on device" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_a_process_that_dies_is_said_in_one_line(two: Scorer, tmp_path: Path) -> None:
+    tasks = [FileTask(write(tmp_path / f"{n}.csv", table(KNOWN)), tmp_path / f"{n}.parquet") for n in range(20)]
+    names = (*NAMES, "churn")
+    settings = ScoreSettings(two, Policies(), ReadOptions(missing=("?",), only=names), numeric=(), keep=())
+    events = score_files(tasks, settings, jobs=2)
+    next(events)
+    for process in multiprocessing.active_children():
+        process.kill()
+    with pytest.raises(TrainingError, match=r"ended with exit code -9\. Free memory, or give fewer --jobs") as raised:
+        list(events)
+    assert "\n" not in str(raised.value)
+    assert not multiprocessing.active_children()

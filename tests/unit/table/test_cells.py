@@ -1,0 +1,159 @@
+"""What a cell is: a number, a word, or nothing; in which decimal sign."""
+
+import math
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.contract.policies import MISSING_SPELLINGS
+from tests.read_tables import MANY_ROWS, Read, Refusal, columns
+from training.table.cells import CellRules
+
+
+@pytest.mark.parametrize("spelling", MISSING_SPELLINGS)
+def test_each_spelling_of_a_missing_value_is_one(table: Read, spelling: str) -> None:
+    assert columns(table(f'a,b\n1,x\n"{spelling}", {spelling} \n')) == {"a": [1, None], "b": ["x", None]}
+
+
+def test_the_users_spellings_are_missing_too_even_numbers(table: Read) -> None:
+    assert columns(table("a,b,c\n?,-999,?\n1,2,x\n", missing=("?", " -999 "))) == {
+        "a": [None, 1],
+        "b": [None, 2],
+        "c": [None, "x"],
+    }
+    parquet = pa.table({"b": [-999, 2], "c": ["?", "x"], "d": [1.5, -math.inf]})
+    assert columns(table(parquet, missing=("?", "-999", "-inf"))) == {
+        "b": [None, 2],
+        "c": [None, "x"],
+        "d": [1.5, None],
+    }
+
+
+def test_a_column_without_any_value_is_one_of_numbers(table: Read) -> None:
+    assert columns(table("a,b\n1,NA\n2,\n")) == {"a": [1, 2], "b": [None, None]}
+
+
+NO_NUMBERS = [
+    "1_000",
+    "0x10",
+    "12%",
+    "$1,200",
+    "(5)",
+    "1\N{NO-BREAK SPACE}000",
+    "\N{FULLWIDTH DIGIT NINE}",
+    "\N{MINUS SIGN}5",
+    "inf",
+    "-Infinity",
+    "1e400",
+    "NAN",
+    "9007199254740993",
+    "-18446744073709551615",
+    "1e",
+    ".",
+    "+-5",
+    "--1",
+    "1 2",
+    "1.2.3",
+]
+
+
+@pytest.mark.parametrize("cell", NO_NUMBERS)
+def test_a_cell_that_is_no_number_makes_its_column_words_as_they_stand(table: Read, cell: str) -> None:
+    assert columns(table(f'a,b\n1.50,7\n"{cell}",8\n')) == {"a": ["1.50", cell], "b": [7, 8]}
+    assert not CellRules().is_number(cell)
+
+
+@pytest.mark.parametrize("cell", ["9007199254740992", "1000000000000000000", "-0", "007", "5.", "1E+5", "1e-400", "+1"])
+def test_a_number_that_float64_holds_is_one(table: Read, cell: str) -> None:
+    assert columns(table(f"a,b\n{cell},1\n"))["a"] == [float(cell)]
+    assert CellRules().is_number(cell)
+
+
+@given(st.text(alphabet="0123456789+-.,eE_ xinfa", max_size=8))
+def test_what_is_no_number_by_pythons_rule_is_none_here(cell: str) -> None:
+    try:
+        python = math.isfinite(float(cell)) and "_" not in cell
+    except ValueError:
+        python = False
+    assert CellRules().is_number(cell) == python
+    assert CellRules(",").is_number(cell.replace(".", ";").replace(",", ".").replace(";", ",")) == python
+
+
+def test_a_decimal_comma_is_proposed_and_read_where_it_is_given(table: Read, refusal: Refusal) -> None:
+    content = "a;b\nx;1,5\ny;2\nz;-,5\n"
+    line = refusal(content)
+    assert "column 'b' holds '1,5' in line 2" in line
+    assert "Give --decimal ," in line
+    read_in = table(content, decimal=",")
+    assert (columns(read_in)["b"], read_in.decimal) == ([1.5, 2, -0.5], ",")
+    assert read_in.found.endswith('decimal ","')
+    assert columns(table(content, decimal="."))["b"] == ["1,5", "2", "-,5"]
+
+
+@pytest.mark.parametrize("cells", ["1.234,5;1.000,0", "1,234;12,345"])
+def test_a_comma_that_may_part_thousands_is_not_guessed(refusal: Refusal, cells: str) -> None:
+    assert "--decimal ," in refusal("a;b\n" + cells + "\n")
+
+
+def test_a_point_under_a_decimal_comma_is_not_guessed_either(refusal: Refusal) -> None:
+    assert "column 'b' holds '1.234' in line 3" in refusal("a;b\n1,5;2\n2,5;1.234\n", decimal=",")
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("cell", ["1.234", " -12.000 ", "1.100"])
+def test_points_that_may_part_thousands_are_not_guessed(table: Read, refusal: Refusal, cell: str) -> None:
+    content = "a;b;c\n" + MANY_ROWS.replace(",", ";").replace(".0;", ";").replace(".5;", ";") + f"7;{cell};x.y\n8;;z\n"
+    line = refusal(content)
+    assert f"column 'b' holds '{cell}' in line 302, and every point in a number stands before three digits" in line
+    assert "Give --decimal ." in line
+    assert columns(table(content, decimal="."))["b"][-2:] == [float(cell), None]
+    assert columns(table(content.replace(";", ",")))["b"][-2:] == [float(cell), None]
+
+
+@pytest.mark.parametrize("clear", ["0.5", "1.23", "1.2345", "1234.567", "0.123", "7.", "1.5e3", "1.230"])
+def test_one_number_with_a_clear_decimal_point_is_enough(table: Read, refusal: Refusal, clear: str) -> None:
+    content = f"a;b\n1.234;{clear}\n2.000;8\n"
+    if clear == "1.230":
+        assert "'1.234' in line 2" in refusal(content)
+    else:
+        assert columns(table(content))["a"] == [1.234, 2]
+
+
+def test_words_with_a_comma_here_and_there_are_words(table: Read) -> None:
+    assert columns(table('a,b\n1,"x, y"\n2,z\n3,"1,5"\n'))["b"] == ["x, y", "z", "1,5"]
+
+
+def test_another_decimal_sign_is_refused(refusal: Refusal) -> None:
+    assert "--decimal must be" in refusal("a,b\n1,2\n", decimal=";")
+
+
+def test_a_column_that_is_named_as_text_keeps_its_digits_as_they_stand(table: Read) -> None:
+    content = "zip,a\n02134, 1.0\n 10115 ,\nNA,01\n"
+    assert columns(table(content))["zip"] == [2134, 10115, None]
+    read_in = table(content, text=("zip", "a", "none"))
+    assert columns(read_in) == {"zip": ["02134", "10115", None], "a": ["1.0", None, "01"]}
+    assert columns(table("a;b\n1,5;2\n2,5;1\n", text=("a",))) == {"a": ["1,5", "2,5"], "b": [2, 1]}
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("007", True),
+        ("00 ", True),
+        (" 07", True),
+        ("07\u00a0", True),
+        ("0", False),
+        ("0.5", False),
+        ("0e1", False),
+        ("-0", False),
+    ],
+)
+def test_the_first_number_with_zeros_in_front_is_found(table: Read, cell: str, *, found: bool) -> None:
+    read_in = table("a,b,c\n" + MANY_ROWS + f"{cell},0,\n08,0,\n")
+    assert [column.padded_row for column in read_in.columns] == [300 if found else 301, None, None]
+    assert columns(read_in)["a"][300:] == [float(cell.strip()), 8]
