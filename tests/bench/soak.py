@@ -15,7 +15,7 @@ import uvloop
 
 from loadtest.target.catalogue import read_catalogue
 from loadtest.target.server import Server, models_folder, serve_newest
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 from tests.bench.questions import mix
 from tests.bench.steady_load import Tally, load
 from tests.bench.worker_samples import Growth, Sample, keep_taking, measure_growth
@@ -106,7 +106,7 @@ def main() -> None:
         f"{found.tally.sent:,} requests in {options.minutes:g} minutes: {found.offered:,.0f}/s of "
         f"{found.reached:,.0f}/s that were reached; the workers used {found.cores:.2f} processors"
     )
-    sys.exit(show(title, found.bars, found.tally.remembered))
+    sys.exit(show_bars(title, found.bars, found.tally.remembered))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from loadtest.study.phases import find_capacities, measure_saturation
 from loadtest.study.study import open_study
 from loadtest.study.trial import Bench
 from loadtest.target.server import Server, serve_newest
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 from tests.proxies import KINDS, Proxy, proxy
 
 DIRECT, HALF = "one replica, directly", "one replica, at half the rate"
@@ -205,7 +205,7 @@ def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
         _at_least(f"{how}, two / one", LEAST_RATE, rate),
         at_most("not answered rightly", 0, sum(found.wrong[asked] for asked in (name, DIRECT, HALF))),
     ]
-    return show(f"two replicas behind {name}", bars, [])
+    return show_bars(f"two replicas behind {name}", bars, [])
 
 
 def _at_least(name: str, limit: float, found: Interval | None) -> Bar:
