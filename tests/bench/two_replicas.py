@@ -19,14 +19,13 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from loadtest.record.intervals import Interval, geometric, median, paired_ratio, unpaired_ratio
-from loadtest.record.results import SATURATION_USERS, Load, Settings
+from loadtest.record.results import SATURATION_USERS, Load
 from loadtest.record.samples import OK
 from loadtest.study.machine import available, on
-from loadtest.study.phases import find_capacities, measure_saturation
-from loadtest.study.study import open_study
 from loadtest.study.trial import Bench
 from loadtest.target.server import Server, serve_newest
 from tests.bench.bars import Bar, at_most, show_bars
+from tests.bench.searching import search_capacities
 from tests.proxies import KINDS, Proxy, proxy
 
 DIRECT, HALF = "one replica, directly", "one replica, at half the rate"
@@ -162,26 +161,17 @@ def _proxy_seconds(front: Proxy | None) -> float:
 
 def _search(host: str, folder: Path, seconds: float) -> list[float]:
     """Return the capacity that each block of a study's search found."""
-    folder.mkdir()
-    settings = Settings(
-        host=host,
-        architectures=[ARCHITECTURE],
-        body="json",
-        rows=ROWS,
-        slo_p99_ms=SLO_MS,
-        quick=False,
+    with search_capacities(
+        host,
+        folder,
+        [ARCHITECTURE],
+        slo_ms=SLO_MS,
         blocks=SEARCH_BLOCKS,
         seconds=seconds,
         warm_up_seconds=WARM_UP_SECONDS,
-        arrivals="poisson",
-        seed=0,
-        processes=1,
-        price_per_core_hour=None,
-    )
-    with open_study(settings, folder, lambda what: None) as study:
-        measure_saturation(study)
-        find_capacities(study)
-    return [capacity.rate for capacity in study.capacities if capacity.rate is not None]
+        rows=ROWS,
+    ) as study:
+        return [capacity.rate for capacity in study.capacities if capacity.rate is not None]
 
 
 def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
