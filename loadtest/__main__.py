@@ -14,7 +14,8 @@ from loadtest.curve import draw_curve, parse_curve
 from loadtest.options import Options, parse
 from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError, MeasurementError
-from loadtest.record.results import Results, Settings, make_folder, save_results
+from loadtest.record.results import Results, Settings
+from loadtest.record.results_file import make_folder, save_results
 from loadtest.report.outputs import save_report, show_report
 from loadtest.study.deadline import LONGEST
 from loadtest.study.plan import expect_rates, make_plan, run

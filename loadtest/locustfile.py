@@ -31,8 +31,10 @@ from loadtest.generator.gathering import Gatherer, send_samples
 from loadtest.generator.roster import Roster, listen_as_worker
 from loadtest.generator.users import ClosedUser, OpenUser, PredictionUser, recorder, restart_sources
 from loadtest.record.errors import InputError
-from loadtest.record.results import ARRIVALS, BODIES, SHAPES, Results, make_folder, save_results
+from loadtest.record.results import Results
+from loadtest.record.results_file import make_folder, save_results
 from loadtest.record.samples import Samples, save_samples
+from loadtest.record.trials import ARRIVALS, BODIES, SHAPES
 from loadtest.report.single import say_single
 from loadtest.study.open_run import OpenRun, check_report
 

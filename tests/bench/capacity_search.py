@@ -12,7 +12,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from loadtest.record.intervals import Interval, bracketed, geometric
-from loadtest.record.results import Capacity, Trial
+from loadtest.record.results import Capacity
+from loadtest.record.trials import Trial
 from loadtest.study.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE
 from loadtest.study.search import Judgement, dither, search
 from loadtest.study.slo import judge

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadtest.record.results import load_results
+from loadtest.record.results_file import load_results
 from loadtest.study.machine import available
 from loadtest.target.server import free_port
 from tests.bench.known import serve_known

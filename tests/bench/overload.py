@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.record.results import Load
+from loadtest.record.trials import Load
 from loadtest.study.machine import on
 from loadtest.study.trial import Bench
 from loadtest.target.catalogue import read_examples

@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from loadtest.record.intervals import Interval, geometric, median, paired_ratio, unpaired_ratio
-from loadtest.record.results import SATURATION_USERS, Load
 from loadtest.record.samples import OK
+from loadtest.record.trials import SATURATION_USERS, Load
 from loadtest.study.machine import available, on
 from loadtest.study.trial import Bench
 from loadtest.target.server import Server, serve_newest
