@@ -70,7 +70,7 @@ async def soak(server: Server, home: Path, release: str, *, seconds: float, shar
     at_first = tally.sent
     reached = at_first / (time.monotonic() - begun)
 
-    until = _after(seconds)
+    until = time.monotonic() + seconds
     watching = asyncio.create_task(keep_taking(server, samples, seconds=min(MOST_SECONDS_BETWEEN, seconds / SAMPLES)))
     await load(
         server,
@@ -85,10 +85,6 @@ async def soak(server: Server, home: Path, release: str, *, seconds: float, shar
     watching.cancel()
     cores = (samples[-1].cpu_seconds - samples[0].cpu_seconds) / seconds
     return Soaked(tally, measure_growth(samples), reached, (tally.sent - at_first) / seconds, cores)
-
-
-def _after(seconds: float) -> float:
-    return time.monotonic() + seconds
 
 
 def main() -> None:

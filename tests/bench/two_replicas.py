@@ -88,7 +88,7 @@ def main() -> None:
         for turn in range(options.rounds):
             asked = [DIRECT, HALF, *fronts]
             for name in asked if turn % 2 else asked[::-1]:
-                load = _open(rate / 2 if name == HALF else rate, options.seconds, turn)
+                load = _load(options.seconds, rate=rate / 2 if name == HALF else rate, seed=turn)
                 _measure(found, bench, name, replicas, fronts.get(name), load)
         rates: dict[str, list[float]] = {}
         if len(available()) >= ENOUGH_PROCESSORS:
@@ -112,10 +112,6 @@ def _saturate(bench: Bench, seconds: float) -> float:
     """Return the requests/s of a closed loop."""
     samples = bench.run(_load(seconds, in_flight=SATURATION_USERS), bench.host, "closed")
     return int((samples.failure == OK).sum()) / float(samples.done.max() - samples.scheduled.min())
-
-
-def _open(rate: float, seconds: float, seed: int) -> Load:
-    return _load(seconds, rate=rate, seed=seed)
 
 
 def _load(seconds: float, *, rate: float | None = None, in_flight: int | None = None, seed: int = 0) -> Load:
