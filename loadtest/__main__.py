@@ -14,8 +14,9 @@ from loadtest.curve import draw_curve, parse_curve
 from loadtest.options import Options, parse
 from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError, MeasurementError
-from loadtest.record.results import Results, Settings, make_folder, save_results
-from loadtest.report.outputs import save_report, show
+from loadtest.record.results import Results, Settings
+from loadtest.record.results_file import make_folder, save_results
+from loadtest.report.outputs import save_report, show_report
 from loadtest.study.deadline import LONGEST
 from loadtest.study.plan import expect_rates, make_plan, run
 from loadtest.study.study import open_study
@@ -93,7 +94,7 @@ def _save(results: Results, folder: Path) -> None:
             f"the results must be written, however: {folder}: {error.strerror}. Make room, or give another --output."
         ) from None
     console = Console(highlight=False)
-    show(results, console)
+    show_report(results, console)
     for written in files:
         console.print(str(written), soft_wrap=True, markup=False)
 

@@ -16,7 +16,8 @@ from loadtest.analysis.figures import Figure
 from loadtest.analysis.summary import ArchitectureFigures, summarise_study
 from loadtest.record.errors import InputError
 from loadtest.record.intervals import Interval, unpaired_ratio
-from loadtest.record.results import Results, load_results
+from loadtest.record.results import Results
+from loadtest.record.results_file import load_results
 from loadtest.report.wording import ABSENT, ratio, write_figure
 
 SAME, WORSE = 0, 1

@@ -31,8 +31,10 @@ from loadtest.generator.gathering import Gatherer, send_samples
 from loadtest.generator.roster import Roster, listen_as_worker
 from loadtest.generator.users import ClosedUser, OpenUser, PredictionUser, recorder, restart_sources
 from loadtest.record.errors import InputError
-from loadtest.record.results import ARRIVALS, BODIES, SHAPES, Results, make_folder, save_results
+from loadtest.record.results import Results
+from loadtest.record.results_file import make_folder, save_results
 from loadtest.record.samples import Samples, save_samples
+from loadtest.record.trials import ARRIVALS, BODIES, SHAPES
 from loadtest.report.single import say_single
 from loadtest.study.open_run import OpenRun, check_report
 
@@ -111,8 +113,8 @@ def check_before_load(environment: Environment, **_: Any) -> None:
     options: Any = environment.parsed_options
     stopping.interrupt_where_locust_waits()
     _listen(environment)
-    if options.worker and not options.processes:
-        return  # its master tells it whom to ask, later
+    if options.worker:
+        return  # its master checks, and tells it whom to ask
     try:
         prepared.check_numbers(options)
         _check_file(options)
@@ -124,8 +126,7 @@ def check_before_load(environment: Environment, **_: Any) -> None:
         if options.report:
             check_report(options, [issubclass(user, OpenUser) for user in users])
     except InputError as error:
-        if options.worker:  # one of --processes: its master comes here too, and says it
-            sys.exit(1)  # of more, Locust 2.47 prints a line of its own where the worker ends before its master
+        stopping.kill_own_workers()
         print(error, file=sys.stderr)
         sys.exit(INPUT_IS_WRONG)
 
@@ -143,7 +144,7 @@ def _listen(environment: Environment) -> None:
 
 def _check_file(options: Namespace) -> None:
     """Find out before the load whether its samples and its report can be written."""
-    if options.report and not options.worker:  # of --processes each would look at the same moment
+    if options.report:
         make_folder(Path(options.report), "--report")
     if options.results and not Path(options.results).parent.is_dir():
         raise InputError(

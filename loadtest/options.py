@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from loadtest.record.errors import InputError
-from loadtest.record.results import ARRIVALS, BODIES, Settings
+from loadtest.record.results import Settings
+from loadtest.record.trials import ARRIVALS, BODIES
 
 WARM_UP_SHARE = 0.25
 """Of a trial's seconds, before them: connections open and caches fill."""

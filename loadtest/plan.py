@@ -12,7 +12,7 @@ from loadtest.analysis.sizing import size_deployment
 from loadtest.options import Parser, read_number
 from loadtest.record.curves import load_curve
 from loadtest.record.errors import InputError, MeasurementError
-from loadtest.record.results import load_results
+from loadtest.record.results_file import load_results
 from loadtest.report.fleet import compose_plan, say_obstacle, show_plan
 from loadtest.report.overlay import write_overlay
 

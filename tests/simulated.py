@@ -10,18 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from loadtest.record.results import (
-    CDF_LEVELS,
-    OPERATING_SHARE,
-    Capacity,
-    Latency,
-    Load,
-    Phase,
-    ServerUse,
-    TimeSplit,
-    Trial,
-    Verdict,
-)
+from loadtest.record.results import OPERATING_SHARE, Capacity
+from loadtest.record.trials import CDF_LEVELS, Latency, Load, Phase, ServerUse, TimeSplit, Trial, Verdict
 from loadtest.study.gates import Facts, check
 
 SLO_MS = 50.0

@@ -6,16 +6,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from loadtest.record.results import (
-    SATURATION_USERS,
-    Alone,
-    Environment,
-    Gate,
-    Phase,
-    Results,
-    Settings,
-    Trial,
-)
+from loadtest.record.results import Alone, Environment, Results, Settings
+from loadtest.record.trials import SATURATION_USERS, Gate, Phase, Trial
 from service.contract.card import Description, Difference, Metrics, Target
 from tests.cards import RELEASE, make_card, make_differences
 from tests.simulated import SECONDS, SLO_MS, WARM_UP_SECONDS, Profile, Run

@@ -14,7 +14,8 @@ from loadtest.analysis.figures import (
     repeated,
     trials_of,
 )
-from loadtest.record.results import OPERATING_SHARE, Capacity, Results, Trial
+from loadtest.record.results import OPERATING_SHARE, Capacity, Results
+from loadtest.record.trials import Trial
 
 Outcome = Literal["found", "generator", "none", "undecided", "invalid", "missing"]
 

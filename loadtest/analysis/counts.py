@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtest.analysis.figures import find_worst
-from loadtest.record.results import SWEEP_BLOCKS, Gate, Phase, Results, Trial
+from loadtest.record.results import SWEEP_BLOCKS, Results
+from loadtest.record.trials import Gate, Phase, Trial
 
 WHOLE: tuple[Phase, ...] = ("in flight", "search", "curve", "rows")
 QUICK: tuple[Phase, ...] = ("saturation", "curve")

@@ -10,7 +10,8 @@ from operator import attrgetter
 from typing import Literal
 
 from loadtest.record.intervals import Interval, geometric, paired_ratio
-from loadtest.record.results import Gate, Latency, Phase, Results, Trial
+from loadtest.record.results import Results
+from loadtest.record.trials import Gate, Latency, Phase, Trial
 
 Bound = Literal["at least", "at most"]
 OPPOSITE: dict[Bound, Bound] = {"at least": "at most", "at most": "at least"}

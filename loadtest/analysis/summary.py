@@ -15,7 +15,8 @@ from loadtest.analysis.counts import (
 )
 from loadtest.analysis.figures import NOT_MEASURED, Figure, average, figure_ratio, once, trials_of
 from loadtest.record.intervals import Interval
-from loadtest.record.results import SATURATION_USERS, Environment, Results, Settings
+from loadtest.record.results import Environment, Results, Settings
+from loadtest.record.trials import SATURATION_USERS
 from service.contract.card import Description
 
 SECONDS_AN_HOUR = 3600

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from loadtest.analysis.figures import PERCENTILES, Figure, average_percentile
-from loadtest.record.results import Trial
+from loadtest.record.trials import Trial
 
 ROUNDED_TO = 6
 """Decimals of a rate or a number of rows: what was computed twice is the same."""

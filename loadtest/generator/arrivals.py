@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.record.results import Arrivals, Shape
+from loadtest.record.trials import Arrivals, Shape
 
 STEPS = 4
 BURST_EVERY, BURST_SHARE, BURST_FACTOR = 10.0, 0.1, 3.0

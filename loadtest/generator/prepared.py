@@ -9,7 +9,7 @@ from locust.env import Environment
 
 from loadtest.generator.client import encode_request
 from loadtest.record.errors import InputError
-from loadtest.record.results import Body
+from loadtest.record.trials import Body
 from loadtest.target.catalogue import read_catalogue, read_examples
 from loadtest.target.connection import authorization, authorize
 from loadtest.target.payloads import Payload, RequestKind, make_request_kind

@@ -4,6 +4,7 @@ import signal
 from typing import Any
 
 import gevent
+import psutil
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -29,6 +30,16 @@ def interrupt_where_locust_waits() -> None:
     is the parent of gevent's hub.
     """
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.get_hub().parent, KeyboardInterrupt)
+
+
+def kill_own_workers() -> None:
+    """End the workers that ``--processes`` forked from this master, before a load.
+
+    Locust 2.47 leaves those that have not met their master yet to themselves: they look for it for five minutes, and
+    then print that there is none. They have nothing to lose, and no other signal is silent wherever they are.
+    """
+    for worker in psutil.Process().children():
+        worker.kill()
 
 
 def listen(environment: Environment) -> None:

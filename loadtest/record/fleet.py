@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from loadtest.record.results import Body, GateName
+from loadtest.record.trials import Body, GateName
 from service.contract.card import Frozen
 from service.contract.curve import Estimate, Shape
 

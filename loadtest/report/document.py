@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from loadtest.analysis.counts import GateTally, RequestTally
 from loadtest.analysis.summary import StudySummary
-from loadtest.record.results import SATURATION_USERS
+from loadtest.record.trials import SATURATION_USERS
 from loadtest.report.notes import PHASES, Fact, Notice, find_notices, list_facts, say_environment, say_method
 from loadtest.report.recommendation import Recommendation, recommend
 from loadtest.report.table import Group, ReportTable, Row, make_table

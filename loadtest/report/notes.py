@@ -8,7 +8,7 @@ from loadtest.analysis.counts import MissingPhase
 from loadtest.analysis.figures import Figure
 from loadtest.analysis.summary import ArchitectureFigures, StudySummary
 from loadtest.record.intervals import FEWEST
-from loadtest.record.results import Phase
+from loadtest.record.trials import Phase
 from loadtest.report.wording import counted, join, say_failed_gate
 
 Kind = Literal["invalid", "partial", "note"]

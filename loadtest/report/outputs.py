@@ -37,7 +37,7 @@ def save_report(results: Results, folder: Path) -> list[Path]:
     return [page, markdown]
 
 
-def show(results: Results, console: Console) -> None:
+def show_report(results: Results, console: Console) -> None:
     """Print the report."""
     show_document(compose(summarise_study(results)), console)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from loadtest.record.results import Results, Verdict
+from loadtest.record.results import Results
+from loadtest.record.trials import Verdict
 from loadtest.report.wording import brief, counted, say_measured, say_rule
 
 P99 = 0.99

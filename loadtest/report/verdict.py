@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from loadtest.analysis.capacity import LowestTried
 from loadtest.analysis.figures import Figure
 from loadtest.analysis.summary import ArchitectureFigures, StudySummary, compare_rates
-from loadtest.record.results import SATURATION_USERS
+from loadtest.record.trials import SATURATION_USERS
 from loadtest.report.wording import Words, brief, join, number, say, say_gain, say_rate_ratio, write_figure
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from loadtest.analysis.figures import FailedGate, Figure
 from loadtest.analysis.summary import ArchitectureFigures
 from loadtest.record.intervals import Interval
-from loadtest.record.results import Gate, GateName
+from loadtest.record.trials import Gate, GateName
 
 DIGITS = 3
 """Significant digits of an estimate: intervals over a few repeats are wider than the fourth."""

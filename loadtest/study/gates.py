@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from loadtest.record.results import Gate
+from loadtest.record.trials import Gate
 
 LATENESS_SHARE = 0.10
 """Of the SLO: what the generator's own delay may take at its p99. It is counted as the service's."""

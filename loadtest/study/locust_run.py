@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 
 from loadtest.record.errors import MeasurementError
-from loadtest.record.results import Load
 from loadtest.record.samples import Samples, load_samples
+from loadtest.record.trials import Load
 from loadtest.study.machine import on
 from loadtest.target.server import PROJECT, free_port
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.record.errors import InputError
-from loadtest.record.results import Load, Results, Settings
+from loadtest.record.results import Results, Settings
 from loadtest.record.samples import Samples
+from loadtest.record.trials import Load
 from loadtest.study.machine import describe
 from loadtest.study.trial_result import conclude
 from loadtest.target.catalogue import ServedModels, read_catalogue

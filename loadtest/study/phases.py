@@ -4,17 +4,9 @@ import itertools
 
 from loadtest.record.errors import MeasurementError
 from loadtest.record.intervals import median
-from loadtest.record.results import (
-    OPERATING_SHARE,
-    SATURATION_USERS,
-    SWEEP_BLOCKS,
-    Alone,
-    Capacity,
-    Load,
-    Settings,
-    Trial,
-)
+from loadtest.record.results import OPERATING_SHARE, SWEEP_BLOCKS, Alone, Capacity, Settings
 from loadtest.record.samples import CUT_OFF, OK
+from loadtest.record.trials import SATURATION_USERS, Load, Trial
 from loadtest.study.search import Judgement, dither, search
 from loadtest.study.slo import fewest_requests
 from loadtest.study.study import Study, expect_seconds, serve_on

@@ -12,7 +12,7 @@ boundary.
 
 from scipy.stats import binom, nbinom
 
-from loadtest.record.results import Verdict
+from loadtest.record.trials import Verdict
 
 LATE_SHARE = 0.01
 """Of requests, that may be over the SLO: it is for the 99th percentile."""

@@ -12,18 +12,10 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from loadtest.record.errors import MeasurementError
-from loadtest.record.results import (
-    Alone,
-    Capacity,
-    Environment,
-    Load,
-    Phase,
-    Results,
-    Settings,
-    Trial,
-    save_results,
-)
+from loadtest.record.results import Alone, Capacity, Environment, Results, Settings
+from loadtest.record.results_file import save_results
 from loadtest.record.samples import CUT_OFF, DROPPED
+from loadtest.record.trials import Load, Phase, Trial
 from loadtest.study.deadline import Deadline
 from loadtest.study.machine import available, check_generators, describe, on, share
 from loadtest.study.trial import Bench, measure_trial

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.generator.arrivals import Schedule
-from loadtest.record.results import Load, Phase, Trial
 from loadtest.record.samples import Samples
+from loadtest.record.trials import Load, Phase, Trial
 from loadtest.study.locust_run import run_locust
 from loadtest.study.slo import certain_to_fail
 from loadtest.study.trial_result import conclude

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from loadtest.record.results import CDF_LEVELS, Latency, Load, Phase, ServerUse, TimeSplit, Trial, Verdict
 from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, OK, Samples
+from loadtest.record.trials import CDF_LEVELS, Latency, Load, Phase, ServerUse, TimeSplit, Trial, Verdict
 from loadtest.study.gates import Facts, check
 from loadtest.study.slo import judge
 from loadtest.target.usage import Spent

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadtest.record.results import Body
+from loadtest.record.trials import Body
 from loadtest.target.connection import request_from
 
 METRICS_ROUTE = "/metrics"

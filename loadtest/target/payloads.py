@@ -13,8 +13,8 @@ import numpy.typing as npt
 import orjson
 
 from loadtest.record.errors import InputError
-from loadtest.record.results import BODIES, Body
 from loadtest.record.samples import UNTIMED
+from loadtest.record.trials import BODIES, Body
 from loadtest.target.catalogue import ExampleRows
 from service.contract.card import Cell
 from service.contract.names import FEATURES, RAW

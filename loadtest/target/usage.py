@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from loadtest.record.results import Load
+from loadtest.record.trials import Load
 from loadtest.target.counters import Counters
 from loadtest.target.server import Server, Use
 

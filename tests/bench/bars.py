@@ -21,7 +21,7 @@ def at_most(name: str, limit: float, found: float, form: str = ",g") -> Bar:
     return Bar(name, f"<= {limit:{form}}", f"{found:{form}}", found <= limit)
 
 
-def show(title: str, bars: list[Bar], remembered: list[str]) -> int:
+def show_bars(title: str, bars: list[Bar], remembered: list[str]) -> int:
     """Print the bars, and what was lost or wrong; return 1 where one is missed."""
     table = Table(title=title, title_justify="left")
     for heading in ("", "wanted", "found", ""):

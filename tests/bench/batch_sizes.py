@@ -18,7 +18,7 @@ from service.contract.card import ModelCard
 from service.contract.files import CARD_FILE, NETWORK_FILE, PIPELINE_FILE, entry_name
 from service.contract.names import PREPROCESSING
 from service.models.inference import LoadedGraph
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 
 MOST_TOGETHER, MOST_ROWS = 64, 4096
 """Rows that a turn runs together, and that a body may hold: of the latter one in a hundred batches."""
@@ -66,7 +66,9 @@ def main() -> None:
             at_most(f"{name}: memory, of that before ({microseconds:.0f} us a batch)", MOST_GROWTH, growth, ".3f")
         )
     sys.exit(
-        show(f"{options.batches:,} batches of 1 to {MOST_TOGETHER} rows, one in 100 of up to {MOST_ROWS:,}", bars, [])
+        show_bars(
+            f"{options.batches:,} batches of 1 to {MOST_TOGETHER} rows, one in 100 of up to {MOST_ROWS:,}", bars, []
+        )
     )
 
 

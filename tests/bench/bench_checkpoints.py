@@ -15,7 +15,7 @@ from unittest import mock
 import torch
 
 from service.contract.names import DEFAULT_ARCHITECTURES
-from tests.bench.bars import at_most, show
+from tests.bench.bars import at_most, show_bars
 from tests.bench.training_loops import Rows, make_job
 from training.architectures import Architecture
 from training.checkpoints.folder import SECONDS_BETWEEN, CheckpointPlan
@@ -59,7 +59,7 @@ def main() -> int:
             size = plan.path.stat().st_size
     seconds = time.perf_counter() - started
     share = 100 * sum(written) / seconds
-    return show(
+    return show_bars(
         f"Checkpoints every {given.seconds:g} s of {seconds:.0f} s of training",
         [at_most("percent of the training's time", MOST_PERCENT, share, ".3f")],
         [f"{len(written)} of {size / 1e6:.1f} MB, {1000 * sum(written) / max(1, len(written)):.1f} ms each"],

@@ -14,13 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.record.intervals import geometric, paired_ratio
-from loadtest.record.results import Settings
 from loadtest.study.machine import available
-from loadtest.study.phases import find_capacities, measure_saturation
-from loadtest.study.study import open_study
 from tests.bench.capacity_search import true_capacity
 from tests.bench.known import serve_known
 from tests.bench.lines import BESIDE, QUICK, UNHURRIED
+from tests.bench.searching import search_capacities
 
 SLO_MS = 15 * 1000 * UNHURRIED
 WARM_UP_SECONDS = 0.5
@@ -29,26 +27,18 @@ GENERATORS = (1, 2)
 
 def search_capacity(host: str, folder: Path, *, generators: int, seconds: float, seed: int) -> tuple[float | None, int]:
     """Return what one search found, requests/s between held and missed, and the trials that were not valid."""
-    folder.mkdir()
-    settings = Settings(
-        host=host,
-        architectures=[BESIDE[1].name],
-        body="json",
-        rows=1,
-        slo_p99_ms=SLO_MS,
-        quick=False,
+    with search_capacities(
+        host,
+        folder,
+        [BESIDE[1].name],
+        slo_ms=SLO_MS,
         blocks=1,
         seconds=seconds,
         warm_up_seconds=WARM_UP_SECONDS,
-        arrivals="poisson",
         seed=seed,
-        processes=generators,
-        price_per_core_hour=None,
-    )
-    with open_study(settings, folder, lambda what: None) as study:
-        measure_saturation(study)
-        find_capacities(study)
-    (found,) = study.capacities
+        generators=generators,
+    ) as study:
+        (found,) = study.capacities
     rate = math.sqrt(found.rate * found.next_rate) if found.rate and found.next_rate else None
     return rate, sum(not trial.valid for trial in study.trials)
 

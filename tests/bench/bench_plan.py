@@ -17,14 +17,14 @@ from rich.table import Table
 from loadtest.analysis.capacity import find_sustained
 from loadtest.analysis.fleet import Ask, plan_fleets
 from loadtest.record.errors import MeasurementError
-from loadtest.record.results import Settings
 from loadtest.report.wording import say_failed_gate, write_figure
 from loadtest.study.machine import available
-from loadtest.study.phases import find_capacities, judged_seconds, measure_saturation
-from loadtest.study.study import Study, open_study
+from loadtest.study.phases import judged_seconds
+from loadtest.study.study import Study
 from tests.bench.capacity_search import true_capacity
 from tests.bench.known import serve_known
 from tests.bench.lines import BESIDE, QUICK, UNHURRIED
+from tests.bench.searching import search_capacities
 
 BLOCKS, REPEATS = 3, 3
 SLO_MS = 15 * 1000 * UNHURRIED
@@ -53,26 +53,17 @@ class Checked:
 
 def check_plans(host: str, folder: Path, console: Console) -> list[Checked]:
     """Measure, plan and load. Raises MeasurementError where a capacity can't be had."""
-    settings = Settings(
-        host=host,
-        architectures=[BESIDE[1].name, BESIDE[2].name],
-        body="json",
-        rows=1,
-        slo_p99_ms=SLO_MS,
-        quick=False,
+    with search_capacities(
+        host,
+        folder,
+        [BESIDE[1].name, BESIDE[2].name],
+        slo_ms=SLO_MS,
         blocks=BLOCKS,
         seconds=SECONDS,
         warm_up_seconds=WARM_UP_SECONDS,
-        arrivals="poisson",
-        seed=0,
-        processes=1,
-        price_per_core_hour=None,
-    )
-    with open_study(settings, folder, lambda what: None) as study:
-        measure_saturation(study)
-        find_capacities(study)
+    ) as study:
         results = study.results(partial=None)
-        one, two = (find_sustained(results, name).requests for name in settings.architectures)
+        one, two = (find_sustained(results, name).requests for name in study.settings.architectures)
         law = f"{true_capacity() * QUICK.mean / UNHURRIED:.0f} by its law"
         console.print(f"One sustains {write_figure(one)}/s ({law}), two {write_figure(two)}/s.")
         if one.value is None or two.value is None:

@@ -17,7 +17,7 @@ from loadtest.record.intervals import median, paired_ratio
 from loadtest.target.catalogue import read_examples
 from loadtest.target.server import serve_newest
 from service.contract.routes import predict_route
-from tests.bench.bars import Bar, show
+from tests.bench.bars import Bar, show_bars
 from tests.bench.keyed import serve_keyed
 from tests.bench.peers.bodies import as_json
 from tests.bench.peers.wrk import drive
@@ -43,7 +43,7 @@ def main() -> int:
     assert ratio is not None
     print(f"requests/s, medians: {median(guarded):,.0f} with all protections, {median(unguarded):,.0f} without")
     found = escape(str(ratio))
-    return show("", [Bar("with all protections / without", f">= {LEAST}", found, ratio.estimate >= LEAST)], [])
+    return show_bars("", [Bar("with all protections / without", f">= {LEAST}", found, ratio.estimate >= LEAST)], [])
 
 
 if __name__ == "__main__":

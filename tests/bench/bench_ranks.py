@@ -15,7 +15,7 @@ import torch
 
 from loadtest.target.server import free_port
 from service.contract.names import DEFAULT_ARCHITECTURES
-from tests.bench.bars import Bar, show
+from tests.bench.bars import Bar, show_bars
 from tests.bench.training_loops import Rows, make_descent
 from tests.commands import ROOT
 from training.architectures import Architecture
@@ -86,7 +86,7 @@ def main() -> int:
         ratios.append(min(end(*begin_ranks(processors))) / alone)
         bounds.append(sum(end(*(begin(processor) for processor in processors))) / alone)
     found = float(np.median(ratios))
-    return show(
+    return show_bars(
         f"large, batches of {BATCH:,}: two ranks on two processors",
         [Bar("rows/s of two ranks / of one process", f">= {LEAST}", f"{found:.2f}", found >= LEAST)],
         [

@@ -59,7 +59,7 @@ def main() -> None:
             one.append(rate)
             two.append(score(folder, "long", jobs=2)[0])
         profile(folder)
-    show(one, two, memory)
+    show_rates(one, two, memory)
 
 
 def write_rows(path: Path, rows: int, *, seed: int) -> None:
@@ -103,7 +103,7 @@ def profile(folder: Path) -> None:
     stats.strip_dirs().sort_stats("tottime").print_stats(SHOWN)
 
 
-def show(one: list[float], two: list[float], memory: dict[int, float]) -> None:
+def show_rates(one: list[float], two: list[float], memory: dict[int, float]) -> None:
     """Print what was found."""
     ratio = float(np.median(np.array(two) / np.array(one)))
     table = Table(title="Scoring 20 numbers a row from Parquet with small", title_justify="left")

@@ -22,7 +22,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet
 
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 from tests.commands import ROOT
 from training.generate import generate_table
 from training.table.memory import BYTES_OF_VALUE
@@ -114,7 +114,7 @@ def main() -> int:
         f"{given.rows:,} rows: {rate:,.0f} rows/s in the epoch, {seconds:.0f} s in all; {FEW:,} rows: {of_few:.0f} MB",
         *(f"{streamed:,.0f} rows/s streaming, {held:,.0f} in memory" for streamed, held in rounds),
     ]
-    return show(
+    return show_bars(
         "A table of 20 numbers that is larger than the memory, small, batches of 1,024",
         [
             at_most(f"MB of {given.rows:,} rows above {FEW:,}", MOST_ABOVE, of_many - of_few, ".0f"),

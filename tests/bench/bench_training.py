@@ -28,7 +28,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from service.contract.names import DEFAULT_ARCHITECTURES
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 from tests.bench.training_loops import Epoch, interleave, make_epochs, tile
 from training.architectures import Architecture
 from training.columns.split import split_table
@@ -77,7 +77,7 @@ def main() -> int:
     compared = [
         f"{name}: seconds of a whole run of ours / of MLPClassifier: {ratio:.2f}" for name, ratio in runs.items()
     ]
-    code = show(f"Training: {EPOCHS} epochs of runs, steps of {STEP_BATCH:,} rows", bars, compared)
+    code = show_bars(f"Training: {EPOCHS} epochs of runs, steps of {STEP_BATCH:,} rows", bars, compared)
     print(json.dumps({"steps": steps, "runs": runs, "seconds": small["train_seconds"], "accuracy": accuracy}))
     return code
 

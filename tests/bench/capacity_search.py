@@ -12,12 +12,13 @@ import numpy as np
 from scipy.optimize import brentq
 
 from loadtest.record.intervals import Interval, bracketed, geometric
-from loadtest.record.results import Capacity, Settings, Trial
-from loadtest.study.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE, find_capacities, measure_saturation
+from loadtest.record.results import Capacity
+from loadtest.record.trials import Trial
+from loadtest.study.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE
 from loadtest.study.search import Judgement, dither, search
 from loadtest.study.slo import judge
-from loadtest.study.study import open_study
 from tests.bench.lines import QUICK
+from tests.bench.searching import search_capacities
 from tests.queues import Queue, md1_quantile
 
 SLO_MS = 15.0
@@ -59,26 +60,17 @@ def true_capacity() -> float:
 
 def search_capacity(host: str, folder: Path) -> Searched:
     """Search as a study does, in ``BLOCKS``. Raises MeasurementError."""
-    settings = Settings(
-        host=host,
-        architectures=[QUICK.name],
-        body="json",
-        rows=1,
-        slo_p99_ms=SLO_MS,
-        quick=False,
+    ideal = [rate for rate in map(_simulate, range(SIMULATED)) if rate]
+    with search_capacities(
+        host,
+        folder,
+        [QUICK.name],
+        slo_ms=SLO_MS,
         blocks=BLOCKS,
         seconds=SECONDS,
         warm_up_seconds=WARM_UP_SECONDS,
-        arrivals="poisson",
-        seed=0,
-        processes=1,
-        price_per_core_hour=None,
-    )
-    with open_study(settings, folder, lambda what: None) as study:
-        measure_saturation(study)
-        find_capacities(study)
-    ideal = [rate for rate in map(_simulate, range(SIMULATED)) if rate]
-    return Searched(study.capacities, study.trials, ideal)
+    ) as study:
+        return Searched(study.capacities, study.trials, ideal)
 
 
 def _simulate(seed: int) -> float | None:

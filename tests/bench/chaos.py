@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import uvloop
 
 from loadtest.target.server import Server, free_port, link_models, models_folder, serve
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 from tests.bench.questions import mix
 from tests.bench.steady_load import Tally, load
 from tests.bench.trouble import (
@@ -155,7 +155,7 @@ def main() -> None:
         chaos = suffer(home, folder / "home", folder, release, options.rounds)
     tally = chaos.tally
     bars = [*(outcome.bar for outcome in chaos.outcomes), at_most("wrong in all", 0, tally.wrong)]
-    sys.exit(show(f"{tally.sent:,} requests", bars, tally.remembered))
+    sys.exit(show_bars(f"{tally.sent:,} requests", bars, tally.remembered))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import uvloop
 
 from loadtest.target.catalogue import read_catalogue
 from loadtest.target.server import Server, models_folder, serve_newest
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 from tests.bench.questions import mix
 from tests.bench.steady_load import Tally, load
 
@@ -56,7 +56,7 @@ def main() -> None:
         unanswered = tally.lost + tally.refused + tally.wrong
         bars.append(at_most(f"{time}: lost, turned away or wrong of {tally.sent:,}", 0, unanswered))
         remembered += tally.remembered
-    sys.exit(show(f"{options.times} services ended under load", bars, remembered))
+    sys.exit(show_bars(f"{options.times} services ended under load", bars, remembered))
 
 
 if __name__ == "__main__":

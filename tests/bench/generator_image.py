@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadtest.record.results import load_results
+from loadtest.record.results_file import load_results
 from loadtest.study.machine import available
 from loadtest.target.server import free_port
 from tests.bench.known import serve_known
@@ -40,13 +40,20 @@ def main() -> None:
 
 def build(podman: Podman) -> None:
     """Build the image without a network: its packages come from a folder that this machine's pip has filled."""
-    group: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["loadtest"]
-    others = re.findall(r"^ +(httptools .*) &&", DOCKERFILE.read_text(), re.MULTILINE)[0].split()
     constraints = ("--constraint", "requirements/dev.txt")
-    run(sys.executable, "-m", "pip", "download", "--quiet", *constraints, *group, *others, "--dest", str(podman.wheels))
+    run(
+        sys.executable, "-m", "pip", "download", "--quiet", *constraints, *read_packages(), "--dest", str(podman.wheels)
+    )
     volume = f"{podman.wheels.parent}:/etc/xdg:ro"
     options = ("--format=docker", "--network=none", f"--volume={volume}", f"--file={DOCKERFILE}", f"--tag={IMAGE}")
     podman("build", "--quiet", *options, str(ROOT))
+
+
+def read_packages() -> list[str]:
+    """Return the requirements that the image installs: a dependency group, and what its Dockerfile names."""
+    group: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["loadtest"]
+    (named,) = re.findall(r"^ +(httptools .*) &&", DOCKERFILE.read_text(), re.MULTILINE)
+    return [*group, *named.split()]
 
 
 def load_from_containers(podman: Podman, host: str, results: Path) -> int:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from service.contract.curve import Choice, Shape
-from tests.bench.bars import Bar, show
+from tests.bench.bars import Bar, show_bars
 from tests.bench.trained_points import LINEAR, MadeTable, draw_table, train_points, use_one_thread
 from training.sweep.analysis.shortfall import bound_shortfall
 from training.sweep.choice import MARGIN, choose
@@ -136,7 +136,7 @@ def main() -> None:
         if table.few_rows is not None:
             bars.append(_judge_rows(table, table.few_rows))
     bars += [_judge_claims(shapes, spread) for shapes in (2, 6, 12) for spread in (0.0, 0.001, 0.003)]
-    sys.exit(show(f"The choice is the known one, {DRAWS} draws of each table", bars, []))
+    sys.exit(show_bars(f"The choice is the known one, {DRAWS} draws of each table", bars, []))
 
 
 def _choose(table: KnownTable, seed: int) -> Choice:

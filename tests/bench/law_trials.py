@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from loadtest.record.intervals import FEWEST, Interval, geometric
-from loadtest.record.results import Load, Trial
 from loadtest.record.samples import load_samples
+from loadtest.record.trials import Load, Trial
 from loadtest.study.trial import Bench, measure_trial
 from loadtest.target.counters import settled_counters
 from tests.bench.lines import LAWS, Floats, Line

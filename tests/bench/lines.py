@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.record.results import Arrivals
+from loadtest.record.trials import Arrivals
 from tests.queues import Service, deterministic, exponential, sojourn
 
 Floats = npt.NDArray[np.float64]

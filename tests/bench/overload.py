@@ -18,14 +18,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.record.results import Load
+from loadtest.record.trials import Load
 from loadtest.study.machine import on
 from loadtest.study.trial import Bench
 from loadtest.target.catalogue import read_examples
 from loadtest.target.server import Server, link_models, serve
 from service.contract.routes import predict_route
 from service.settings import ServiceSettings
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 from tests.bench.peers.bodies import as_json
 from tests.bench.peers.wrk import drive
 from tests.bench.slow_clients import Sitting, show_sitting, sit_beside
@@ -148,7 +148,7 @@ def main() -> None:
     console = Console(highlight=False, width=130)
     console.print(show_offered(found))
     console.print(show_sitting(sitting))
-    code = show("", bars_of(found, sitting), [])
+    code = show_bars("", bars_of(found, sitting), [])
     print(json.dumps({"capacity": capacity, "offered": [asdict(load) for load in found], "sitting": asdict(sitting)}))
     sys.exit(code)
 

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from loadtest.generator.timer import Alarm
 from loadtest.record.intervals import median, paired_ratio
-from loadtest.record.results import Load
 from loadtest.record.samples import Samples, load_samples
+from loadtest.record.trials import Load
 from loadtest.study.machine import on
 from loadtest.study.trial import Bench
 from loadtest.target.server import PROJECT

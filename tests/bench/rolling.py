@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import uvloop
 
 from loadtest.target.server import Server, free_port, link_models, models_folder, serve
-from tests.bench.bars import at_most, show
+from tests.bench.bars import at_most, show_bars
 from tests.bench.questions import mix
 from tests.bench.steady_load import Tally, load
 from tests.bench.trouble import find_workers
@@ -128,7 +128,7 @@ def _roll_behind(name: str, folder: Path, home: Path, release: str, requests: in
         at_most("wrong", 0, tally.wrong),
         at_most("connections refused", 0, tally.knocks),
     ]
-    return show(f"{name}: {tally.sent:,} requests, {rolled.replaced} services replaced", bars, tally.remembered)
+    return show_bars(f"{name}: {tally.sent:,} requests, {rolled.replaced} services replaced", bars, tally.remembered)
 
 
 if __name__ == "__main__":

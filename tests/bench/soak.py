@@ -15,7 +15,7 @@ import uvloop
 
 from loadtest.target.catalogue import read_catalogue
 from loadtest.target.server import Server, models_folder, serve_newest
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
 from tests.bench.questions import mix
 from tests.bench.steady_load import Tally, load
 from tests.bench.worker_samples import Growth, Sample, keep_taking, measure_growth
@@ -70,7 +70,7 @@ async def soak(server: Server, home: Path, release: str, *, seconds: float, shar
     at_first = tally.sent
     reached = at_first / (time.monotonic() - begun)
 
-    until = _after(seconds)
+    until = time.monotonic() + seconds
     watching = asyncio.create_task(keep_taking(server, samples, seconds=min(MOST_SECONDS_BETWEEN, seconds / SAMPLES)))
     await load(
         server,
@@ -85,10 +85,6 @@ async def soak(server: Server, home: Path, release: str, *, seconds: float, shar
     watching.cancel()
     cores = (samples[-1].cpu_seconds - samples[0].cpu_seconds) / seconds
     return Soaked(tally, measure_growth(samples), reached, (tally.sent - at_first) / seconds, cores)
-
-
-def _after(seconds: float) -> float:
-    return time.monotonic() + seconds
 
 
 def main() -> None:
@@ -106,7 +102,7 @@ def main() -> None:
         f"{found.tally.sent:,} requests in {options.minutes:g} minutes: {found.offered:,.0f}/s of "
         f"{found.reached:,.0f}/s that were reached; the workers used {found.cores:.2f} processors"
     )
-    sys.exit(show(title, found.bars, found.tally.remembered))
+    sys.exit(show_bars(title, found.bars, found.tally.remembered))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from service.contract.curve import CurvePoint, Estimate, Shape
 from service.contract.names import Task
-from tests.bench.bars import Bar, show
+from tests.bench.bars import Bar, show_bars
 from tests.bench.known_choices import draw_classes, draw_deep, draw_quadratic, draw_simple
 from tests.bench.trained_points import draw_table, train_point, use_one_thread
 from training.sweep.analysis.power import fit_power
@@ -100,7 +100,7 @@ def main() -> None:
         console.print(_tabulate(of, covered))
         bars += _judge(of, covered)
     bars += _predict_trained(console)
-    sys.exit(show("The laws", bars, []))
+    sys.exit(show_bars("The laws", bars, []))
 
 
 def _simulate(law: KnownLaw, number: int) -> Coverage:

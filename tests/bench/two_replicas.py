@@ -19,14 +19,13 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from loadtest.record.intervals import Interval, geometric, median, paired_ratio, unpaired_ratio
-from loadtest.record.results import SATURATION_USERS, Load, Settings
 from loadtest.record.samples import OK
+from loadtest.record.trials import SATURATION_USERS, Load
 from loadtest.study.machine import available, on
-from loadtest.study.phases import find_capacities, measure_saturation
-from loadtest.study.study import open_study
 from loadtest.study.trial import Bench
 from loadtest.target.server import Server, serve_newest
-from tests.bench.bars import Bar, at_most, show
+from tests.bench.bars import Bar, at_most, show_bars
+from tests.bench.searching import search_capacities
 from tests.proxies import KINDS, Proxy, proxy
 
 DIRECT, HALF = "one replica, directly", "one replica, at half the rate"
@@ -89,7 +88,7 @@ def main() -> None:
         for turn in range(options.rounds):
             asked = [DIRECT, HALF, *fronts]
             for name in asked if turn % 2 else asked[::-1]:
-                load = _open(rate / 2 if name == HALF else rate, options.seconds, turn)
+                load = _load(options.seconds, rate=rate / 2 if name == HALF else rate, seed=turn)
                 _measure(found, bench, name, replicas, fronts.get(name), load)
         rates: dict[str, list[float]] = {}
         if len(available()) >= ENOUGH_PROCESSORS:
@@ -113,10 +112,6 @@ def _saturate(bench: Bench, seconds: float) -> float:
     """Return the requests/s of a closed loop."""
     samples = bench.run(_load(seconds, in_flight=SATURATION_USERS), bench.host, "closed")
     return int((samples.failure == OK).sum()) / float(samples.done.max() - samples.scheduled.min())
-
-
-def _open(rate: float, seconds: float, seed: int) -> Load:
-    return _load(seconds, rate=rate, seed=seed)
 
 
 def _load(seconds: float, *, rate: float | None = None, in_flight: int | None = None, seed: int = 0) -> Load:
@@ -162,26 +157,17 @@ def _proxy_seconds(front: Proxy | None) -> float:
 
 def _search(host: str, folder: Path, seconds: float) -> list[float]:
     """Return the capacity that each block of a study's search found."""
-    folder.mkdir()
-    settings = Settings(
-        host=host,
-        architectures=[ARCHITECTURE],
-        body="json",
-        rows=ROWS,
-        slo_p99_ms=SLO_MS,
-        quick=False,
+    with search_capacities(
+        host,
+        folder,
+        [ARCHITECTURE],
+        slo_ms=SLO_MS,
         blocks=SEARCH_BLOCKS,
         seconds=seconds,
         warm_up_seconds=WARM_UP_SECONDS,
-        arrivals="poisson",
-        seed=0,
-        processes=1,
-        price_per_core_hour=None,
-    )
-    with open_study(settings, folder, lambda what: None) as study:
-        measure_saturation(study)
-        find_capacities(study)
-    return [capacity.rate for capacity in study.capacities if capacity.rate is not None]
+        rows=ROWS,
+    ) as study:
+        return [capacity.rate for capacity in study.capacities if capacity.rate is not None]
 
 
 def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
@@ -205,7 +191,7 @@ def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
         _at_least(f"{how}, two / one", LEAST_RATE, rate),
         at_most("not answered rightly", 0, sum(found.wrong[asked] for asked in (name, DIRECT, HALF))),
     ]
-    return show(f"two replicas behind {name}", bars, [])
+    return show_bars(f"two replicas behind {name}", bars, [])
 
 
 def _at_least(name: str, limit: float, found: Interval | None) -> Bar:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loadtest.record.results import RESULTS_FILE
+from loadtest.record.results_file import RESULTS_FILE
 from tests.commands import ROOT
 from tests.patience import PATIENCE_SECONDS
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from loadtest.generator.arrivals import Schedule
-from loadtest.record.results import load_results
+from loadtest.record.results_file import load_results
 from loadtest.record.samples import load_samples
 from loadtest.target.counters import Counters, read_counters
 from loadtest.target.server import Server, free_port

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from loadtest.target.server import Server
-from tests.flow.loads import in_processes, locust
+from tests.flow.loads import LOCUSTFILE, in_processes, locust
 
 AT_A_TIME = 2
 OPEN = ("OpenSmallUser", "--rate", "5", "--seconds", "1")
@@ -24,7 +24,9 @@ REFUSED = {
     "nobody there": ((*OPEN, "--host", "http://127.0.0.1:9"), "Start it or correct --host."),
     "a folder that does not exist": ((*OPEN, "--results", "nowhere/samples.npz"), "Make the folder."),
     "the same in two processes": (("OpenSmallUser", *in_processes(2)), "Give --rate ARRIVALS_PER_SECOND."),
+    "the same before these are there": (("OpenSmallUser", *in_processes(2)), "Give --rate ARRIVALS_PER_SECOND."),
 }
+LOCUSTFILES = {"the same before these are there": "tests/flow/late_workers.py"}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,8 @@ def ended(service: Server) -> dict[str, subprocess.CompletedProcess[str]]:
     """How each of ``REFUSED`` ends; two at a time, for starting them takes most of the time."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         futures = {
-            name: pool.submit(locust, "--host", service.url, *arguments) for name, (arguments, _) in REFUSED.items()
+            name: pool.submit(locust, "--host", service.url, *arguments, locustfile=LOCUSTFILES.get(name, LOCUSTFILE))
+            for name, (arguments, _) in REFUSED.items()
         }
         return {name: future.result() for name, future in futures.items()}
 

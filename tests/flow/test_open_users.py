@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 
 from loadtest.generator.arrivals import Schedule
-from loadtest.record.results import ARRIVALS, SHAPES, Arrivals, Shape
 from loadtest.record.samples import Samples, load_samples
+from loadtest.record.trials import ARRIVALS, SHAPES, Arrivals, Shape
 from loadtest.target.server import Server
 from tests.flow.loads import locust
 

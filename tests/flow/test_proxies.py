@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from service.contract.routes import JSON_MEDIA_TYPE
+from service.settings import load_settings
 from tests.bench.rolling import Pair, pair, roll
 from tests.flow.steady import Connection, fetch, run
-from tests.patience import get
+from tests.patience import get, post
 from tests.proxies import KINDS, proxy, require
 
 REQUESTS = 2_000
@@ -34,6 +36,15 @@ def test_a_rolling_restart_fails_no_request(
     assert tally.right == tally.sent >= REQUESTS
     assert len(tally.workers) >= 4  # each service before and after
     assert rolled.replaced >= 2
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_body_that_is_too_large_is_refused_as_such(services: Pair, name: str, tmp_path: Path) -> None:
+    body = bytes(load_settings().max_body_bytes + 1)
+    with proxy(name, services.ports, tmp_path) as front:
+        answer = post(f"{front.url}/predict/small", content=body, headers={"Content-Type": JSON_MEDIA_TYPE})
+        assert answer.status_code == 413
+        assert get(f"{front.url}/models").status_code == 200
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.target.server import serve
-from tests.bench.bars import show
+from tests.bench.bars import show_bars
 from tests.bench.soak import BAD_SHARE, Soaked, soak
 from tests.bench.steady_load import Tally
 from tests.bench.worker_samples import Growth, Sample, measure_growth
@@ -48,8 +48,8 @@ def test_a_service_loses_nothing_and_does_not_grow(
     ids=["lost", "turned away", "wrong", "memory", "descriptors", "threads", "metrics"],
 )
 def test_a_soak_fails_by_each_of_its_bars(found: Soaked) -> None:
-    assert show("", GOOD.bars, []) == 0
-    assert show("", found.bars, []) == 1
+    assert show_bars("", GOOD.bars, []) == 0
+    assert show_bars("", found.bars, []) == 1
 
 
 def test_growth_is_seen_behind_what_is_filled_once() -> None:

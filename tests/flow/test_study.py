@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.record.results import Results, load_results
+from loadtest.record.results import Results
+from loadtest.record.results_file import load_results
 from loadtest.target.server import Server, serve
 from tests.commands import ROOT
 from tests.flow.loads import Liar, Pretender, pretend

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest import __main__ as command
-from loadtest.record.results import RESULTS_FILE
+from loadtest.record.results_file import RESULTS_FILE
 from loadtest.target.server import Server
 from tests.commands import ROOT
 from tests.flow.studying import QUICK, run

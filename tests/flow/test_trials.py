@@ -9,8 +9,9 @@ import pytest
 from loadtest.generator.arrivals import Schedule
 from loadtest.options import parse
 from loadtest.record.errors import MeasurementError
-from loadtest.record.results import Gate, Trial, load_results
+from loadtest.record.results_file import load_results
 from loadtest.record.samples import load_samples
+from loadtest.record.trials import Gate, Trial
 from loadtest.study.study import SAMPLES_FOLDER, Study, open_study
 from loadtest.target.server import Server
 from tests.flow.loads import Liar, pretend

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.analysis.counts import find_missing
-from loadtest.record.results import load_results
+from loadtest.record.results_file import load_results
 from tests.flow.studying import ALL_OUTPUTS, outputs, run
 
 TIME_WAS_OVER = "its time was over"

@@ -1,7 +1,6 @@
 """What schemas do not say of the manifests: each setting is one, what is given suffices, what selects finds."""
 
 import copy
-import os
 import re
 import shutil
 import subprocess
@@ -16,13 +15,12 @@ import yaml
 from loadtest.analysis.fleet import Ask, plan_fleets
 from loadtest.analysis.sizing import size_deployment
 from loadtest.report.overlay import write_overlay
-from service.contract.memory import count_needed_bytes
 from service.contract.names import DEFAULT_ARCHITECTURES
 from service.contract.routes import PROBES
 from service.image import FINAL_STAGE
-from service.settings import PREFIX, ServiceSettings, load_settings
-from service.web.metrics_folder import WORKER_BYTES as METRICS_BYTES
+from service.settings import PREFIX, ServiceSettings
 from tests import studies
+from tests.deployed import assert_memory_suffices, read_settings
 from tests.kubernetes import DEPLOYED, KUBECTL, OVERLAYS, USER, Rendered, render
 from tests.pages import find_snippets, read_commands
 from tests.patience import PATIENCE_SECONDS
@@ -49,12 +47,7 @@ def rendered(request: pytest.FixtureRequest, all_rendered: dict[str, Rendered]) 
 
 @pytest.fixture
 def settings(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> ServiceSettings:
-    """What the service makes of the variables that are set. Raises SettingsError."""
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        monkeypatch.delenv(name)
-    for name, value in rendered.environment.items():
-        monkeypatch.setenv(name, value)
-    return load_settings()
+    return read_settings(rendered.environment, monkeypatch)
 
 
 def count_workers(rendered: Rendered, settings: ServiceSettings) -> int:
@@ -106,8 +99,7 @@ def test_the_limits_are_what_the_service_needs_whatever_is_sent(rendered: Render
     resources, workers = rendered.container["resources"], count_workers(rendered, settings)
     assert resources["limits"] == resources["requests"]
     assert int(resources["limits"]["cpu"]) == workers
-    needed = count_needed_bytes(workers, settings.max_body_bytes) + workers * METRICS_BYTES
-    assert needed <= rendered.memory <= 1.25 * needed
+    assert_memory_suffices(rendered.memory, workers, settings)
 
 
 def test_a_drain_ends_before_the_grace_period_and_is_seen_before_it_ends(

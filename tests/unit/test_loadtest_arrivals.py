@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from loadtest.generator.arrivals import BURST_FACTOR, Schedule
-from loadtest.record.results import ARRIVALS, SHAPES, Arrivals, Load, Shape
+from loadtest.record.trials import ARRIVALS, SHAPES, Arrivals, Load, Shape
 from loadtest.study.trial import count_planned
 
 SURPRISE = 0.01

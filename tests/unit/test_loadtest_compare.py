@@ -8,7 +8,8 @@ from rich.console import Console
 
 from loadtest.compare import compare_results
 from loadtest.record.errors import InputError
-from loadtest.record.results import Results, load_results, save_results
+from loadtest.record.results import Results
+from loadtest.record.results_file import load_results, save_results
 from tests import studies
 
 

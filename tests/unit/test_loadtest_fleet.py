@@ -16,7 +16,8 @@ from loadtest.analysis.forecast import find_capacity, find_service_seconds
 from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError, MeasurementError
 from loadtest.record.fleet import FleetPlan
-from loadtest.record.results import Capacity, Results, save_results
+from loadtest.record.results import Capacity, Results
+from loadtest.record.results_file import save_results
 from loadtest.study.slo import judge
 from service.contract.curve import Curve
 from tests import studies

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadtest.record.results import Gate
+from loadtest.record.trials import Gate
 from loadtest.report.wording import say_measured, say_rule
 from loadtest.study.gates import Facts, check
 

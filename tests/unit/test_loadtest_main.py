@@ -13,7 +13,8 @@ from rich.progress import Progress
 from loadtest import __main__ as command
 from loadtest.__main__ import LINE_SECONDS, Teller
 from loadtest.record.errors import InputError, MeasurementError
-from loadtest.record.results import Results, load_results
+from loadtest.record.results import Results
+from loadtest.record.results_file import load_results
 from loadtest.study.plan import Plan
 from tests import studies
 

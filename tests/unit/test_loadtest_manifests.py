@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from importlib.metadata import packages_distributions, requires
 from typing import Any
 
@@ -15,6 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.bench.generator_image import read_packages
 from tests.commands import ROOT
 from tests.kubernetes import render
 from tests.patience import PATIENCE_SECONDS
@@ -154,9 +154,7 @@ def test_containers_may_do_nothing_but_load(jobs: tuple[Manifest, Manifest], com
 
 
 def test_the_image_has_all_that_the_load_test_imports() -> None:
-    group = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["loadtest"]
-    named = re.findall(r"^ +(httptools .*) &&", DOCKERFILE, re.MULTILINE)[0].split()
-    installed = {canonicalize_name(Requirement(text).name) for text in (*group, *named)}
+    installed = {canonicalize_name(Requirement(text).name) for text in read_packages()}
     locked = {line.partition("==")[0] for line in (ROOT / "requirements/dev.txt").read_text().splitlines()}
     assert installed <= locked
     needed = [Requirement(text) for name in installed for text in requires(name) or () if "extra" not in text]

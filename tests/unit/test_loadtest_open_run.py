@@ -5,7 +5,8 @@ from argparse import Namespace
 import pytest
 
 from loadtest.record.errors import InputError
-from loadtest.record.results import Gate, Results
+from loadtest.record.results import Results
+from loadtest.record.trials import Gate
 from loadtest.report.single import say_single
 from loadtest.study.machine import check_generators
 from loadtest.study.open_run import check_report

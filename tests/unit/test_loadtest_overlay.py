@@ -12,7 +12,8 @@ from loadtest.analysis.fleet import Ask, plan_fleets
 from loadtest.analysis.sizing import Sizes, size_deployment
 from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError
-from loadtest.record.results import Alone, Results, save_results
+from loadtest.record.results import Alone, Results
+from loadtest.record.results_file import save_results
 from loadtest.report.overlay import BASE, FILE, compose_overlay
 from service.contract.memory import MIB
 from tests import studies

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from loadtest.record.errors import InputError
-from loadtest.record.results import Body
+from loadtest.record.trials import Body
 from loadtest.target.catalogue import ExampleRows
 from loadtest.target.payloads import PAYLOADS, RequestKind, find_mistake, make_request_kind, parse_timing
 from service.contract.card import Examples

@@ -15,8 +15,8 @@ import pytest
 
 from loadtest.analysis.counts import find_missing
 from loadtest.record.errors import MeasurementError
-from loadtest.record.results import Load, Phase, Trial, Verdict
 from loadtest.record.samples import CUT_OFF
+from loadtest.record.trials import Load, Phase, Trial, Verdict
 from loadtest.study import locust_run, phases
 from loadtest.study import study as module
 from loadtest.study.deadline import LEAST_SECONDS, LONGEST

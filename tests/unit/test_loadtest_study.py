@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from loadtest.record.errors import MeasurementError
-from loadtest.record.results import Gate, Load, Settings, Trial, load_results
+from loadtest.record.results import Settings
+from loadtest.record.results_file import load_results
 from loadtest.record.samples import CUT_OFF, DROPPED
+from loadtest.record.trials import Gate, Load, Trial
 from loadtest.study import study as module
 from loadtest.study.deadline import Deadline
 from loadtest.study.machine import describe

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadtest.record.results import Load, Phase, TimeSplit, Trial
 from loadtest.record.samples import CUT_OFF, DROPPED, Samples
+from loadtest.record.trials import Load, Phase, TimeSplit, Trial
 from loadtest.study.trial_result import conclude as conclude_trial
 from loadtest.target.counters import Counters
 from loadtest.target.server import Use

@@ -8,7 +8,8 @@ from loadtest.analysis.counts import GateTally, MissingPhase
 from loadtest.analysis.figures import FailedGate, figure_ratio
 from loadtest.analysis.summary import ArchitectureFigures, StudySummary, compare_rates, summarise_study
 from loadtest.record.intervals import bracketed, paired_ratio
-from loadtest.record.results import Capacity, Results, Trial
+from loadtest.record.results import Capacity, Results
+from loadtest.record.trials import Trial
 from tests.studies import (
     COMMON_RATE,
     LATE,

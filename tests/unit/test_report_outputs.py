@@ -18,7 +18,7 @@ from loadtest.record.intervals import Interval
 from loadtest.record.results import Results
 from loadtest.report.charts import make_charts
 from loadtest.report.document import compose
-from loadtest.report.outputs import save_report, show, write_markdown
+from loadtest.report.outputs import save_report, show_report, write_markdown
 from loadtest.report.wording import clean, significant, write_figure
 from tests.studies import (
     HOSTILE,
@@ -70,7 +70,7 @@ def markdown(results: Results) -> str:
 
 def printed(results: Results, *, width: int = LONGEST_LINE) -> str:
     file = io.StringIO()
-    show(results, Console(file=file, width=width, force_terminal=True, color_system=None, highlight=False))
+    show_report(results, Console(file=file, width=width, force_terminal=True, color_system=None, highlight=False))
     return file.getvalue()
 
 

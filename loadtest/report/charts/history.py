@@ -6,7 +6,8 @@ import plotly.graph_objects as go
 
 from loadtest.analysis.figures import average_percentile
 from loadtest.analysis.summary import ArchitectureFigures, StudySummary
-from loadtest.record.results import Results, Trial
+from loadtest.record.results import Results
+from loadtest.record.trials import Trial
 from loadtest.report.charts.base import Chart, colour, draw, label, linear_axis, log_axis, say_withheld
 from loadtest.report.charts.open_arrivals import mark_slo
 from loadtest.report.wording import Words, Written, brief, join, say, write_figure

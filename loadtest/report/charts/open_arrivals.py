@@ -8,7 +8,8 @@ from loadtest.analysis.capacity import find_operating_trials
 from loadtest.analysis.figures import Figure, average_latency, trials_of
 from loadtest.analysis.summary import ArchitectureFigures, StudySummary
 from loadtest.analysis.sweeps import LATENCIES, offered_rate, sweep
-from loadtest.record.results import CDF_LEVELS, OPERATING_SHARE, Latency, Results
+from loadtest.record.results import OPERATING_SHARE, Results
+from loadtest.record.trials import CDF_LEVELS, Latency
 from loadtest.report.charts.base import (
     DASHES,
     Chart,

@@ -9,7 +9,8 @@ from loadtest.analysis.figures import average, trials_of
 from loadtest.analysis.scalability import Scalability, fit_scalability
 from loadtest.analysis.summary import StudySummary
 from loadtest.analysis.sweeps import LATENCIES, Reader, Sweep, rows_per_request, sweep, users
-from loadtest.record.results import Phase, Results, Trial
+from loadtest.record.results import Results
+from loadtest.record.trials import Phase, Trial
 from loadtest.report.charts.base import (
     DASHES,
     Chart,

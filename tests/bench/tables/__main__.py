@@ -17,7 +17,7 @@ from rich.progress import track
 
 from loadtest.record.errors import MeasurementError
 from tests.bench.tables.answers import largest_difference, read_cards
-from tests.bench.tables.outcome import Result, median_lead, show
+from tests.bench.tables.outcome import Result, median_lead, tabulate_results
 from tests.bench.tables.public import TABLES, PublicTable
 from training.summary import TrainingSummary
 
@@ -32,7 +32,7 @@ def main() -> None:
         folder = Path(name)
         subprocess.run([PYTHON, "-m", "tests.bench.tables.copy_out", folder], check=True)
         results = [_try(table, folder) for table in track(chosen, "tables", console=Console(stderr=True))]
-    console.print(show(results))
+    console.print(tabulate_results(results))
     console.print(f"Better network less gradient boosting, median: {median_lead(results):+.4f}")
     for result in results:
         if result.refusal:

@@ -48,7 +48,7 @@ def median_lead(results: list[Result]) -> float:
     return float(np.median(leads)) if leads else float("nan")
 
 
-def show(results: list[Result]) -> Table:
+def tabulate_results(results: list[Result]) -> Table:
     """One row a table."""
     table = Table(title="Held-out AUC (R2 for numbers), and the largest difference over HTTP", title_justify="left")
     table.add_column("")
