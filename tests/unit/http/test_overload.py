@@ -1,11 +1,8 @@
 """What is refused because it would wait beyond its deadline, and how: before anything is known each waits 0.5 ms."""
 
-import socket
-
 import pytest
 
 from service.answers.messages import overloaded
-from service.http.request_body import throw_away
 from service.http.turn import FEW, SHORT_BYTES
 from tests.adding import Adder, echo
 from tests.hand_turned import Client, HandLoop, HandService
@@ -168,23 +165,6 @@ def test_what_lies_behind_a_body_that_is_thrown_away_is_read_wherever_it_was_cut
     assert [(reply.status, reply.request_id) for reply in replies[:3]] == expected
     assert [reply.status for reply in replies[3:]] == ([] if closes else [200])
     assert adder.refused == [503, 503]
-
-
-def test_the_kernel_throws_away_what_waits_and_keeps_what_lies_behind_it() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_connection(server.getsockname()) as client,
-        server.accept()[0] as served,
-    ):
-        assert throw_away(served.fileno(), 10) == 0
-        client.sendall(b"x" * 1000 + b"y" * 10)
-        client.shutdown(socket.SHUT_WR)
-        left = 1000
-        while left:
-            left -= throw_away(served.fileno(), left)
-        assert served.recv(100) == b"y" * 10
-        assert throw_away(served.fileno(), 10) == 0  # its end
-        assert served.recv(100) == b""
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.0, "1"), (0.3, "1"), (1.0, "1"), (1.01, "2"), (7.5, "8")])
