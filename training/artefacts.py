@@ -2,7 +2,9 @@
 
 import io
 import platform
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -216,9 +218,26 @@ def _make_examples(prepared: Prepared, pipeline: bytes) -> Examples:
     )
 
 
+@contextmanager
+def _without_torch() -> Iterator[None]:
+    """Let PyTorch seem absent: skops imports every package of scikit-learn, and one of them PyTorch: a second.
+
+    That one (``sklearn.externals.array_api_compat.torch``) is then passed over, as where PyTorch is not installed.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # as the import system is told that there is none
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
+
+
 def preprocessing_files(preprocessing: Pipeline) -> Files:
     """Return the fitted pipeline as scikit-learn reads it and as a graph."""
-    import skops.io  # takes seconds, since it imports torch: a wrong table is answered before
+    with _without_torch():
+        import skops.io  # takes most of a second: a wrong table is answered before
 
     return {
         PREPROCESSING_SKOPS_FILE: skops.io.dumps(preprocessing),

@@ -1,5 +1,7 @@
 """Gaps, booleans, categories, several classes: scikit-learn, PyTorch in float64 and both graphs agree."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +16,8 @@ from service.contract.card import RawFeature
 from service.contract.names import Task, count_features
 from service.contract.policies import PARITY_TOLERANCE
 from tests.coded import TABLES, CodedTable, everything, numbers
+from tests.commands import ROOT
+from tests.patience import PATIENCE_SECONDS
 from training.artefacts import UNKNOWN_LEVEL, natural_column, preprocessing_files
 from training.evaluation import predict
 from training.export import pipeline_graph, preprocessing_graph
@@ -192,6 +196,24 @@ def test_the_fitted_pipeline_is_read_without_code_from_the_file() -> None:
     np.testing.assert_array_equal(read.transform(table.raw), pipeline.transform(table.raw))
     plain = preprocessing_files(fitted(numbers()))["preprocessing.skops"]
     assert skops.io.get_untrusted_types(data=plain) == []
+
+
+SAVE = """
+import sys
+import numpy as np
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from training import artefacts
+artefacts.preprocessing_graph = lambda pipeline: b""
+artefacts.preprocessing_files(make_pipeline(MinMaxScaler()).fit(np.eye(2)))
+assert "torch" not in sys.modules
+import torch
+assert torch.ones(1).sum() == 1
+"""
+
+
+def test_the_process_that_saves_loads_no_pytorch_and_still_can() -> None:
+    subprocess.run([sys.executable, "-c", SAVE], cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)
 
 
 def test_held_out_columns_are_written_as_the_table_had_them() -> None:
