@@ -18,6 +18,8 @@ from service.contract.routes import PROBES
 
 AUTHORIZATION = b"authorization"
 SCHEME = b"bearer "
+MOST_KNOWN, LONGEST_KNOWN = 1024, 256
+"""Headers of admitted requests that are remembered, and bytes of each."""
 
 
 class Counting(Protocol):
@@ -80,6 +82,7 @@ class Guard:
         self._clock = clock
         self._next_look = clock() + SECONDS_BETWEEN_LOOKS
         self._buckets: dict[str, Bucket] = {}
+        self._known: dict[bytes, str] = {}
         self._strangers = [RefusedRoute(_unknown_key(), release, v2=v2) for v2 in (False, True)]
         self._take_keys()
 
@@ -95,11 +98,12 @@ class Guard:
             self._next_look = now + SECONDS_BETWEEN_LOOKS
             if self._file.look():
                 self._take_keys()
-        name = self._name_of(headers.get(AUTHORIZATION, b""))
+        authorization = headers.get(AUTHORIZATION, b"")
+        name = self._known.get(authorization) or self._name_of(authorization)
         if name is None:
             self._tally.refused()
             return self._strangers[is_v2(path)]
-        if self._share is not None and (seconds := self._bucket_of(name, now).take(now)):
+        if self._share is not None and (seconds := (self._buckets.get(name) or self._bucket_of(name, now)).take(now)):
             self._tally.limited(name)
             return RefusedRoute(_too_often(self._rate, seconds), self._release, v2=is_v2(path))
         self._tally.allowed(name)
@@ -109,21 +113,29 @@ class Guard:
         # Looking a digest up tells a stranger nothing: who knows no key can't choose its digest, and Python's table is
         # keyed anew in every process. Whether it is the same is then compared in constant time.
         self._keys = {digest: (digest, name) for digest, name in self._file.keys.items()}
+        self._known.clear()
         self._tally.expect(set(self._file.keys.values()))
 
     def _name_of(self, authorization: bytes) -> str | None:
-        """Return the name of the key that a request carries; None if it carries none that is known."""
+        """Return the name of the key that a request carries; None if it carries none that is known.
+
+        A header that was admitted is remembered, since its digest takes as long as the rest of what is asked here.
+        """
         if authorization[: len(SCHEME)].lower() != SCHEME:
             return None
         digest = digest_of(authorization[len(SCHEME) :].strip())
-        known, name = self._keys.get(digest, (b"", None))
-        return name if hmac.compare_digest(known, digest) else None
+        expected, name = self._keys.get(digest, (b"", None))
+        if name is None or not hmac.compare_digest(expected, digest):
+            return None
+        if len(authorization) <= LONGEST_KNOWN:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[authorization] = name
+        return name
 
     def _bucket_of(self, name: str, now: float) -> Bucket:
-        bucket = self._buckets.get(name)
-        if bucket is None:
-            assert self._share is not None
-            bucket = self._buckets[name] = Bucket(self._share, now)
+        assert self._share is not None
+        bucket = self._buckets[name] = Bucket(self._share, now)
         return bucket
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from service.access.bucket import Bucket
-from service.access.guard import Guard
+from service.access.guard import LONGEST_KNOWN, MOST_KNOWN, Guard
 from service.access.key_file import KeyFile, append_key
 from service.answers.messages import Answer, Headers, Request
 from service.answers.responder import Responder
@@ -82,6 +82,13 @@ def test_a_known_key_is_admitted_and_counted_by_its_name(gate: Gate) -> None:
 @pytest.mark.parametrize("value", [f"bearer {ALICE}", f"BEARER  {ALICE}", f"Bearer {ALICE} "])
 def test_the_scheme_is_read_as_the_standard_has_it(gate: Gate, value: str) -> None:
     assert gate.answer({b"authorization": value.encode()}) is None
+
+
+def test_a_key_is_admitted_however_often_its_header_is_written_anew(gate: Gate) -> None:
+    """What is remembered of headers is bounded, in their number and in the length of each."""
+    written = [f"Bearer {' ' * blanks}{ALICE}".encode() for blanks in range(MOST_KNOWN + LONGEST_KNOWN)]
+    assert all(gate.answer({b"authorization": value}) is None for value in (*written, *reversed(written)))
+    assert gate.tally == {("alice", "allowed"): 2 * len(written)}
 
 
 STRANGERS = {
