@@ -82,8 +82,10 @@ def choose_threshold(probabilities: NDArray[np.generic], *, target: NDArray[np.f
     """Return the threshold of two classes that has the highest balanced accuracy (Youden, 1950).
 
     It lies midway between two probabilities that occur: (n,), those of the second class. 0.5 where none is better than
-    chance.
+    chance, or a class has no row to tell by.
     """
+    if not np.isin([0, 1], target).all():
+        return EVEN
     false_rate, true_rate, thresholds = metrics.roc_curve(
         target, probabilities.astype(np.float64), drop_intermediate=False
     )

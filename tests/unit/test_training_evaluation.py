@@ -71,6 +71,11 @@ def test_without_skill_the_threshold_is_a_half(probabilities: list[float]) -> No
     assert choose_threshold(np.array(probabilities), target=np.array([0.0, 0, 1, 1])) == 0.5
 
 
+@pytest.mark.parametrize("only", [0.0, 1.0])
+def test_without_rows_of_one_class_the_threshold_is_a_half(only: float) -> None:
+    assert choose_threshold(np.array([0.1, 0.4, 0.4, 0.9]), target=np.full(4, only)) == 0.5
+
+
 def test_calibration_counts_every_row_in_its_bin() -> None:
     found = measure_calibration(np.array([0.0, 0.05, 0.62, 0.68, 1.0]), target=np.array([0.0, 1, 1, 0, 1]))
     assert [entry.rows for entry in found.bins] == [2, 0, 0, 0, 0, 0, 2, 0, 0, 1]
