@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn import metrics
 
 from tests.coded import TRAINING_ROWS, category, everything
 from training.columns.split import LabelledRows
 from training.evaluation import (
+    FEWEST_BASELINE_ROWS,
     choose_threshold,
     compare_quality,
     fit_baselines,
@@ -118,3 +120,35 @@ def test_baselines_take_gaps_categories_and_classes(task: str, classes: int, lev
     )
     assert len(baselines) == 3
     assert all(np.isfinite(baseline.test.loss) for baseline in baselines.values())
+
+
+def test_baselines_answer_no_more_rows_at_once_than_memory_allows_and_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = everything()
+    preprocessing = fit_preprocessing(table.training, table.columns, complete=False)
+    transform, made = preprocessing.transform, []
+
+    def count(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        made.append(len(raw))
+        features: NDArray[np.float64] = transform(raw)
+        return features
+
+    monkeypatch.setattr(preprocessing, "transform", count)
+    target = np.arange(len(table.raw), dtype=float) % 2
+    losses = []
+    for memory, most in ((1, FEWEST_BASELINE_ROWS), (10**9, TRAINING_ROWS)):
+        made.clear()
+        baselines = fit_baselines(
+            rows=LabelledRows(raw=table.raw[:300], target=target[:300]),
+            test=LabelledRows(raw=table.raw[-TRAINING_ROWS:], target=target[-TRAINING_ROWS:]),
+            columns=table.columns,
+            preprocessing=preprocessing,
+            task="classification",
+            scale=1.0,
+            seed=0,
+            memory=memory,
+        )
+        assert max(made) == most
+        losses.append([baseline.test.loss for baseline in baselines.values()])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-9)  # sums of products in another order
