@@ -2,6 +2,7 @@
 
 Two studies have no blocks in common: the interval of a change is Welch's, on the logarithms of the blocks' values. A
 figure is worse where it changed for the worse by more than the tolerance **and** its interval shows a change at all.
+One that the old results have and the new ones lack is lost: the worst of regressions leave nothing to compare.
 """
 
 from collections.abc import Callable
@@ -12,16 +13,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.analysis.figures import Figure
+from loadtest.analysis.figures import NOT_MEASURED, OPPOSITE, Bound, Figure
 from loadtest.analysis.summary import ArchitectureFigures, summarise_study
 from loadtest.record.errors import InputError
-from loadtest.record.intervals import Interval, unpaired_ratio
-from loadtest.record.results import Results
+from loadtest.record.intervals import FEWEST, Interval, unpaired_ratio
+from loadtest.record.results import ROUNDING, Results
 from loadtest.record.results_file import load_results
-from loadtest.report.wording import ABSENT, ratio, write_figure
+from loadtest.report.wording import RATIO_DECIMALS, write_figure
 
 SAME, WORSE = 0, 1
 MEGABYTE = 1e6
+LEFT_OUT = Figure(instead="left out")
+"""Each figure of an architecture that the new results lack."""
 ALIKE = ("body", "rows", "slo_p99_ms", "quick", "arrivals")
 """Settings without which two results say different things."""
 ALIKE_MACHINE = ("workers", "processors", "service_processors")
@@ -37,6 +40,7 @@ class Compared:
     more_is_better: bool | None
 
 
+P99 = Compared("p99, ms", lambda found: found.operating.p99_ms, more_is_better=False)
 COMPARED = (
     Compared("rows/s", lambda found: found.rows_per_second, more_is_better=True),
     Compared("server CPU, ms/request", lambda found: found.operating.cpu_ms, more_is_better=False),
@@ -46,72 +50,137 @@ COMPARED = (
         more_is_better=False,
     ),
     Compared("p50, ms", lambda found: found.operating.p50_ms, more_is_better=None),
-    Compared("p99, ms", lambda found: found.operating.p99_ms, more_is_better=None),
+    P99,
 )
-"""Latencies are not judged: at a share of the capacity they hang on the capacity, which is."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one figure."""
+    """What became of one figure. judged: whether it can fail the gate."""
 
     architecture: str
     measure: Compared
+    judged: bool
     old: Figure
     new: Figure
-    ratio: Interval | None
-    """new / old; None where either is withheld or not measured."""
+    ratio: Figure
+    """new / old: a bound where one of them is a bound, no value where either has none or both are bounds."""
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether anything can be shown of it."""
+        return self.ratio.value is not None and self.ratio.value.low is not None
 
     def is_worse(self, tolerance: float) -> bool:
         """Whether it is shown to be worse by more than ``tolerance``: without an interval nothing is shown."""
-        if self.ratio is None or self.measure.more_is_better is None:
+        if not self.judged or self.ratio.value is None or self.ratio.bound == self._at_best:
             return False
-        loss = 1 / self.ratio.estimate if self.measure.more_is_better else self.ratio.estimate
-        return loss > 1 + tolerance and self.ratio.excludes(1)
+        return self._loss > 1 + tolerance and self.ratio.value.excludes(1)
+
+    def is_lost(self, tolerance: float) -> bool:
+        """Whether the old results have it, and the new ones do not, or only a bound that lies beyond ``tolerance``."""
+        if not self.judged or self.old.value is None or not self.old.blocks:
+            return False
+        return self.new.value is None or (self.new.bound == self._at_best and self._loss > 1 + tolerance)
+
+    @property
+    def _at_best(self) -> Bound:
+        """The bound beyond which a figure is better."""
+        return "at least" if self.measure.more_is_better else "at most"
+
+    @property
+    def _loss(self) -> float:
+        """Times as bad as before; 1 where that is not known."""
+        if self.ratio.value is None:
+            return 1.0
+        return 1 / self.ratio.value.estimate if self.measure.more_is_better else self.ratio.value.estimate
 
     def say_verdict(self, tolerance: float) -> str:
-        """Say that it is worse, or why it is not judged."""
-        if self.measure.more_is_better is None:
+        """Say that it is worse or lost, or why it is not judged."""
+        if not self.judged:
             return "not judged"
-        if self.ratio is not None and self.ratio.low is None:
+        if self.is_lost(tolerance):
+            return "lost"
+        if self.ratio.value is not None and not self.has_interval:
             return "no interval"
         return "worse" if self.is_worse(tolerance) else ""
 
 
 def compare_results(old: Path, new: Path, *, tolerance: float, console: Console) -> int:
-    """Print what has changed; return 1 where the new results are worse or invalid, 0 otherwise. Raises InputError."""
+    """Print what has changed; return 1 where the new results are worse, lack a figure or are invalid, 0 otherwise.
+
+    Raises InputError, after the table where it shows nothing that can be judged.
+    """
     before, after = load_results(old), load_results(new)
     _check_alike(before, after)
     changes = find_changes(before, after)
-    worse = [change for change in changes if change.is_worse(tolerance)]
     invalid = [f"{name} is INVALID" for name, results in (("OLD", before), ("NEW", after)) if not results.valid]
-    console.print(escape(_verdict(worse, invalid, tolerance)), soft_wrap=True)
+    failures = _find_failures(changes, invalid, tolerance)
+    can_judge = bool(failures) or any(change.judged and change.has_interval for change in changes)
+    if can_judge:
+        verdict = " ".join(failures) or f"No figure is worse by more than {tolerance:.0%}."
+        console.print(escape(verdict), soft_wrap=True)
     if before.environment.processor != after.environment.processor:
         console.print(escape(f"On other processors: {before.environment.processor}, {after.environment.processor}."))
     console.print(_table(changes, tolerance))
-    return WORSE if worse or invalid else SAME
+    if not can_judge:
+        raise InputError(
+            f"two results must share a figure with an interval, which takes {FEWEST} blocks in each, however: these "
+            "have none, and nothing was judged. Compare studies with --blocks 3 or more."
+        )
+    return WORSE if failures else SAME
 
 
 def find_changes(old: Results, new: Results) -> list[Change]:
-    """Compare every figure of the architectures that both have. Raises InputError where there are none."""
+    """Compare every figure of the old architectures. Raises InputError where the new results have none of these."""
     before, after = ({found.name: found for found in summarise_study(results).architectures} for results in (old, new))
-    shared = [name for name in before if name in after]
-    if not shared:
+    if before.keys().isdisjoint(after):
         raise InputError("two results must share an architecture, however: these have none in common. Choose others.")
     return [
-        Change(name, measure, was, now, _ratio(was, now))
-        for name in shared
+        Change(
+            name,
+            measure,
+            judged=_is_judged(measure, before[name], after.get(name)),
+            old=was,
+            new=now,
+            ratio=_ratio(was, now),
+        )
+        for name in before
         for measure in COMPARED
-        for was, now in [(measure.of(before[name]), measure.of(after[name]))]
+        for was, now in [(measure.of(before[name]), measure.of(after[name]) if name in after else LEFT_OUT)]
     ]
 
 
-def _ratio(old: Figure, new: Figure) -> Interval | None:
-    if old.value is None or new.value is None or old.bound or new.bound:
-        return None
+def _is_judged(measure: Compared, old: ArchitectureFigures, new: ArchitectureFigures | None) -> bool:
+    """Judge p99 where it hangs on no capacity, which is judged itself, and where no more was asked than before."""
+    if measure is not P99 or new is None:
+        return measure.more_is_better is not None
+    if old.sustained.requests.value is not None:
+        return False
+    asked, before = new.operating.rate.value, old.operating.rate.value
+    return asked is not None and before is not None and asked.estimate <= before.estimate * ROUNDING
+
+
+def _ratio(old: Figure, new: Figure) -> Figure:
+    if old.value is None or new.value is None or (old.bound and new.bound):
+        return NOT_MEASURED
+    if old.bound:
+        return Figure(_divide(new.value, old.value), bound=OPPOSITE[old.bound])
+    if new.bound:
+        return Figure(_divide(new.value, old.value), bound=new.bound)
     if not old.blocks or not new.blocks:
-        return Interval(new.value.estimate / old.value.estimate)
-    return unpaired_ratio(list(new.blocks.values()), list(old.blocks.values()))
+        return Figure(Interval(new.value.estimate / old.value.estimate))
+    return Figure(unpaired_ratio(list(new.blocks.values()), list(old.blocks.values())))
+
+
+def _divide(above: Interval, below: Interval) -> Interval:
+    """Divide two of which one is a bound, exact: the interval is that of the other."""
+    estimate = above.estimate / below.estimate
+    if above.low is not None and above.high is not None:
+        return Interval(estimate, above.low / below.estimate, above.high / below.estimate)
+    if below.low is not None and below.high is not None:
+        return Interval(estimate, above.estimate / below.high, above.estimate / below.low)
+    return Interval(estimate)
 
 
 def _check_alike(old: Results, new: Results) -> None:
@@ -122,13 +191,27 @@ def _check_alike(old: Results, new: Results) -> None:
             raise InputError(f"two results must be of the same {name}, however: {was} and {now}. Measure one again.")
 
 
-def _verdict(worse: list[Change], invalid: list[str], tolerance: float) -> str:
+def _find_failures(changes: list[Change], invalid: list[str], tolerance: float) -> list[str]:
+    """Return a sentence for each reason why the gate fails."""
     if invalid:
-        return f"{' and '.join(invalid)}: see its report. Nothing can be said of a change."
-    if not worse:
-        return f"No figure is worse by more than {tolerance:.0%}."
-    facts = "; ".join(f"{lost.architecture}: {lost.measure.label} {ratio(lost.ratio)}" for lost in worse if lost.ratio)
-    return f"WORSE by more than {tolerance:.0%} (new / old): {facts}."
+        return [f"{' and '.join(invalid)}: see its report. Nothing can be said of a change."]
+    worse = [
+        f"{change.architecture}: {change.measure.label} {write_figure(change.ratio, RATIO_DECIMALS)}"
+        for change in changes
+        if change.is_worse(tolerance)
+    ]
+    lost = [
+        f"{change.architecture}: {change.measure.label} {write_figure(change.new)}, was {write_figure(change.old)}"
+        for change in changes
+        if change.is_lost(tolerance)
+    ]
+    failures = [f"WORSE by more than {tolerance:.0%} (new / old): {'; '.join(worse)}."] if worse else []
+    if lost:
+        failures.append(
+            f"LOST: NEW must have each figure that OLD has, however: {'; '.join(lost)}. "
+            "See NEW's report, and measure again."
+        )
+    return failures
 
 
 def _table(changes: list[Change], tolerance: float) -> Table:
@@ -141,7 +224,7 @@ def _table(changes: list[Change], tolerance: float) -> Table:
         written = (
             write_figure(change.old),
             write_figure(change.new),
-            ABSENT if change.ratio is None else ratio(change.ratio),
+            write_figure(change.ratio, RATIO_DECIMALS),
         )
         cells = (escape(str(cell)) for cell in written)
         table.add_row(escape(change.architecture), change.measure.label, *cells, change.say_verdict(tolerance))
