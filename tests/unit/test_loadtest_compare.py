@@ -27,7 +27,7 @@ def run(
 
 
 def slower(results: Results, factor: float) -> Results:
-    """The same study of a service that stands ``factor`` times the rate."""
+    """The same study of a service, or on a machine, that stands ``factor`` times the rate with each architecture."""
     capacities = [
         found.model_copy(update={"rate": (found.rate or 0) * factor, "next_rate": (found.next_rate or 0) * factor})
         for found in results.capacities
@@ -38,6 +38,19 @@ def slower(results: Results, factor: float) -> Results:
     return results.model_copy(update={"capacities": capacities, "trials": trials})
 
 
+def with_large(results: Results, factor: float = 1.0, outcome: str = "found") -> Results:
+    """The same study, in which the searches for the capacity of ``large`` found ``factor`` times as much."""
+
+    def change(found: Capacity) -> Capacity:
+        assert found.rate is not None
+        assert found.next_rate is not None
+        rates = {"rate": factor * found.rate, "next_rate": factor * found.next_rate}
+        return studies.changed(found, outcome=outcome, **rates)
+
+    capacities = [change(found) if found.architecture == "large" else found for found in results.capacities]
+    return studies.changed(results, capacities=capacities)
+
+
 def test_the_same_results_are_not_worse(tmp_path: Path) -> None:
     code, output = run(studies.study(), studies.study(), tmp_path)
     assert code == 0
@@ -45,9 +58,38 @@ def test_the_same_results_are_not_worse(tmp_path: Path) -> None:
 
 
 def test_a_tenth_less_capacity_is_worse_and_named(tmp_path: Path) -> None:
-    code, output = run(studies.study(), slower(studies.study(), 0.9), tmp_path)
+    code, output = run(studies.study(), with_large(studies.study(), 0.9), tmp_path)
     assert code == 1
-    assert output.startswith("WORSE by more than 5% (new / old): small: rows/s 0.90 [")
+    assert output.startswith("WORSE by more than 5% (new / old): large: rows/s 0.90 [")
+    assert "small" not in output.splitlines()[0]
+
+
+def test_what_is_worse_alike_is_told_and_not_judged_for_machines_drift(tmp_path: Path) -> None:
+    code, output = run(studies.study(), slower(studies.study(), 0.9), tmp_path)
+    assert code == 0
+    assert output.startswith("NOT JUDGED, for the machine may have drifted (new / old): small: rows/s 0.90 [")
+    assert "; large: rows/s 0.90 [" in output.splitlines()[0]
+
+
+def test_more_than_machines_drift_is_worse_even_if_all_are_alike(tmp_path: Path) -> None:
+    code, output = run(studies.study(), slower(studies.study(), 0.65), tmp_path)
+    assert code == 1
+    assert output.startswith("WORSE by more than 5% (new / old): small: rows/s 0.65 [")
+
+
+def test_one_that_is_worse_on_a_slower_machine_is_named_alone(tmp_path: Path) -> None:
+    code, output = run(studies.study(), with_large(slower(studies.study(), 0.9), 0.9), tmp_path)
+    assert code == 1
+    assert output.startswith("WORSE by more than 5% (new / old): large: rows/s 0.81 [")
+    assert "NOT JUDGED, for the machine may have drifted (new / old): small: rows/s 0.90 [" in output.splitlines()[0]
+
+
+def test_a_gain_of_one_is_no_loss_of_the_others(tmp_path: Path) -> None:
+    assert run(studies.study(), with_large(studies.study(), 1.2), tmp_path)[0] == 0
+
+
+def test_an_architecture_without_others_is_judged_by_itself(tmp_path: Path) -> None:
+    assert run(studies.study(studies.SMALL), slower(studies.study(studies.SMALL), 0.9), tmp_path)[0] == 1
 
 
 def test_a_tenth_more_capacity_is_not_worse(tmp_path: Path) -> None:
@@ -85,19 +127,6 @@ def test_results_without_a_common_architecture_are_refused(tmp_path: Path) -> No
         run(studies.study(studies.SMALL), studies.study(studies.WIDE), tmp_path)
 
 
-def with_large(results: Results, factor: float = 1.0, outcome: str = "found") -> Results:
-    """The same study, in which the searches for the capacity of ``large`` found ``factor`` times as much."""
-
-    def change(found: Capacity) -> Capacity:
-        assert found.rate is not None
-        assert found.next_rate is not None
-        rates = {"rate": factor * found.rate, "next_rate": factor * found.next_rate}
-        return studies.changed(found, outcome=outcome, **rates)
-
-    capacities = [change(found) if found.architecture == "large" else found for found in results.capacities]
-    return studies.changed(results, capacities=capacities)
-
-
 @pytest.mark.parametrize(
     ("new", "words"),
     [
@@ -111,6 +140,7 @@ def test_a_figure_that_the_new_results_lack_fails_the_gate(new: Results, words: 
     code, output = run(studies.study(), new, tmp_path)
     assert code == 1
     assert output.startswith(f"LOST: NEW must have each figure that OLD has, however: {words}")
+    assert "p99" not in output.splitlines()[0]
 
 
 def test_a_figure_that_neither_has_fails_nothing(tmp_path: Path) -> None:
