@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from loadtest.analysis.capacity import Sustained, find_sustained
 from loadtest.analysis.forecast import SweptNetwork, find_overhead, list_networks, predict_capacity
+from loadtest.analysis.sizing import count_replica_bytes
 from loadtest.record.errors import InputError
 from loadtest.record.fleet import Fleet, FleetPlan, Obstacle, Overhead, Replica, Source, Unplanned
 from loadtest.record.intervals import FEWEST
@@ -35,7 +36,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of one architecture before it is planned with. replica_bytes: resident memory of its workers."""
+    """What is known of one architecture before it is planned with. worker_bytes: resident memory of one worker."""
 
     name: str
     shape: Shape
@@ -43,7 +44,7 @@ class _Known:
     source: Source
     capacity: Estimate
     at_least: bool
-    replica_bytes: int | None
+    worker_bytes: int | None
 
 
 def plan_fleets(results: Results, ask: Ask, curve: Curve | None = None) -> FleetPlan:
@@ -102,7 +103,7 @@ def _find_measured(results: Results, replica: Replica) -> Iterator[_Known | Unpl
             source="measured",
             capacity=capacity,
             at_least=sustained.outcome == "generator",
-            replica_bytes=_of_all_workers(alone.worker_memory_bytes if alone else None, replica),
+            worker_bytes=alone.worker_memory_bytes if alone else None,
         )
 
 
@@ -121,10 +122,6 @@ def _bound(sustained: Sustained) -> Estimate | Obstacle:
 
 def _shape(card: Description) -> Shape:
     return Shape(depth=card.depth, width=card.width)
-
-
-def _of_all_workers(worker_bytes: int | None, replica: Replica) -> int | None:
-    return None if worker_bytes is None or replica.workers is None else worker_bytes * replica.workers
 
 
 def _check_table(results: Results, curve: Curve) -> None:
@@ -197,7 +194,7 @@ def _predict(
             source="predicted",
             capacity=capacity,
             at_least=False,
-            replica_bytes=_of_all_workers(_predict_worker_bytes(results, network.bytes), replica),
+            worker_bytes=_predict_worker_bytes(results, network.bytes),
         )
 
 
@@ -211,9 +208,12 @@ def _plan(item: _Known, ask: Ask, replica: Replica) -> Fleet | Unplanned:
     planned = (1 - ask.headroom) * item.capacity.low
     replicas = math.ceil(ask.rate / (planned * ROUNDING))
     cores = None if replica.cores is None else replicas * replica.cores
-    nodes = None
-    if ask.memory_per_node_bytes is not None and item.replica_bytes is not None:
-        in_a_node = ask.memory_per_node_bytes // item.replica_bytes
+    memory_bytes = replica_bytes = nodes = None
+    if item.worker_bytes is not None and replica.workers is not None:
+        memory_bytes = replicas * replica.workers * item.worker_bytes
+        replica_bytes = count_replica_bytes(replica.workers, item.worker_bytes)
+    if ask.memory_per_node_bytes is not None and replica_bytes is not None:
+        in_a_node = ask.memory_per_node_bytes // replica_bytes
         if in_a_node == 0:
             return Unplanned(architecture=item.name, source=item.source, obstacle="too large")
         nodes = math.ceil(replicas / in_a_node)
@@ -228,7 +228,8 @@ def _plan(item: _Known, ask: Ask, replica: Replica) -> Fleet | Unplanned:
         planned=planned,
         replicas=replicas,
         cores=cores,
-        memory_bytes=None if item.replica_bytes is None else replicas * item.replica_bytes,
+        memory_bytes=memory_bytes,
+        replica_bytes=replica_bytes,
         nodes=nodes,
         monthly_cost=None if price is None or cores is None else price * cores * HOURS_A_MONTH,
     )

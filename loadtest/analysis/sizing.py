@@ -39,14 +39,12 @@ def size_deployment(plan: FleetPlan, architecture: str | None) -> Sizes:
     except ValueError as error:
         raise InputError(f"{error}") from None
     workers, processors = plan.replica.workers, plan.replica.cores
-    if workers is None or processors is None or fleet.memory_bytes is None:
+    if workers is None or processors is None or fleet.replica_bytes is None:
         raise InputError(
             "--write-overlay needs the processors and the memory of a replica, however: the load test did not measure "
             f"those of {fleet.architecture}, for the service was started elsewhere (--host), or it ended early. "
             "Load-test without --host, to the end."
         )
-    measured = fleet.memory_bytes // (fleet.replicas * workers)
-    needed = count_needed_bytes(workers, LARGEST_BODY, max(WORKER_BYTES, measured))
     least, most = BUSY_PERCENT
     return Sizes(
         architecture=fleet.architecture,
@@ -54,9 +52,15 @@ def size_deployment(plan: FleetPlan, architecture: str | None) -> Sizes:
         most_replicas=MOST * fleet.replicas,
         workers=workers,
         processors=processors,
-        memory_bytes=math.ceil(needed / MEMORY_STEP) * MEMORY_STEP,
+        memory_bytes=fleet.replica_bytes,
         busy_percent=min(max(round(100 * (1 - plan.headroom)), least), most),
     )
+
+
+def count_replica_bytes(workers: int, worker_bytes: int) -> int:
+    """Return the memory that a replica is given: for its parent process and the worst of bodies too, in whole steps."""
+    needed = count_needed_bytes(workers, LARGEST_BODY, max(WORKER_BYTES, worker_bytes))
+    return math.ceil(needed / MEMORY_STEP) * MEMORY_STEP
 
 
 def _choose(plan: FleetPlan, architecture: str | None) -> Fleet:

@@ -48,9 +48,11 @@ class Fleet(Frozen):
     replicas: int
     cores: int | None
     memory_bytes: int | None
-    """Of all workers; None where it was not measured."""
+    """Of all workers, resident; None where it was not measured."""
+    replica_bytes: int | None
+    """That one replica is given in a cluster: for its parent process and the worst of bodies too."""
     nodes: int | None
-    """None without ``memory_per_node_bytes``."""
+    """That give each replica this memory; None without ``memory_per_node_bytes``."""
     monthly_cost: float | None
     """In the unit of the price."""
 

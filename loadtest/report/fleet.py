@@ -12,6 +12,7 @@ from loadtest.report.outputs import plain, print_table
 from loadtest.report.table import Group, ReportTable, Row
 from loadtest.report.wording import ABSENT, Words, Written, brief, counted, join, say, significant
 from service.contract.curve import Estimate
+from service.contract.memory import MIB
 
 MEGABYTE = 1e6
 COLUMNS = ("", "requests/s", "replicas", "cores", "memory, MB", "nodes", "a month")
@@ -143,6 +144,13 @@ def _say_method(plan: FleetPlan) -> Iterator[str]:
         f"Replicas: the rate over {100 * (1 - plan.headroom):g} % of the lower end of the requests/s that one "
         "sustains, rounded up. They are taken to share nothing, and to be asked alike."
     )
+    given = sorted({fleet.replica_bytes for fleet in plan.fleets if fleet.replica_bytes is not None})
+    if plan.memory_per_node_bytes is not None and given:
+        sizes = " to ".join(f"{size / MIB:,.0f}" for size in sorted({given[0], given[-1]}))
+        yield (
+            f"Nodes: each replica is given {sizes} MiB, as by --write-overlay: for BentoML's parent process and the "
+            "worst of bodies too."
+        )
     if plan.overheads:
         yield _say_overheads(plan)
     yield from _say_cost(plan)

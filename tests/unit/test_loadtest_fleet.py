@@ -13,6 +13,7 @@ from scipy.optimize import brentq
 
 from loadtest.analysis.fleet import Ask, plan_fleets
 from loadtest.analysis.forecast import find_capacity, find_service_seconds
+from loadtest.analysis.sizing import size_deployment
 from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError, MeasurementError
 from loadtest.record.fleet import FleetPlan
@@ -74,9 +75,22 @@ def test_a_plan_rests_on_the_lower_end_of_the_capacity_and_on_what_one_alone_too
 
 
 def test_nodes_hold_whole_replicas() -> None:
-    small, large = plan(STUDY, 5_000, memory_per_node_bytes=450_000_000).fleets
-    assert (small.replicas, small.nodes) == (5, 2)  # three of 140 MB in each
-    assert (large.replicas, large.nodes) == (7, 3)
+    small, large = plan(STUDY, 5_000, memory_per_node_bytes=1_000_000_000).fleets
+    assert (small.replicas, small.nodes) == (5, 3)  # two of 470 MB in each
+    assert (large.replicas, large.nodes) == (7, 4)
+
+
+@pytest.mark.parametrize("worker_bytes", [100_000_000, 300_000_000, 900_000_000])
+def test_a_node_has_room_for_what_an_overlay_requests(worker_bytes: int) -> None:
+    alone = {name: changed(found, worker_memory_bytes=worker_bytes) for name, found in STUDY.alone.items()}
+    requested = size_deployment(plan(changed(STUDY, alone=alone), 5_000), "small").memory_bytes
+    small, _ = plan(changed(STUDY, alone=alone), 5_000, memory_per_node_bytes=3 * requested).fleets
+    tight, _ = plan(changed(STUDY, alone=alone), 5_000, memory_per_node_bytes=3 * requested - 1).fleets
+    assert (small.replicas, small.nodes, tight.nodes) == (5, 2, 3)
+
+
+def test_the_memory_that_nodes_are_counted_by_is_said(tmp_path: Path) -> None:
+    assert "each replica is given 448 MiB" in printed(STUDY, tmp_path, "--memory-per-node", "1GiB", width=200)
 
 
 def test_the_price_of_the_load_test_stands_in_for_one_that_is_not_given() -> None:
