@@ -70,7 +70,7 @@ class CellRules:
     @cached_property
     def _missing_numbers(self) -> pa.Array:
         numbers = [word for word in self.missing if self.is_number(word) or INFINITE.fullmatch(word)]
-        return pa.array([float(word) for word in numbers], pa.float64())
+        return pa.array([float(word.replace(self.decimal, ".")) for word in numbers], pa.float64())
 
     @cached_property
     def _spellings(self) -> pa.Array:

@@ -33,6 +33,11 @@ def test_the_users_spellings_are_missing_too_even_numbers(table: Read) -> None:
     }
 
 
+def test_a_missing_number_has_the_decimal_sign_of_its_file(table: Read) -> None:
+    read_in = table("a;b\n-99,9;x\n1,5;y\n", decimal=",", missing=("-99,9",))
+    assert columns(read_in) == {"a": [None, 1.5], "b": ["x", "y"]}
+
+
 def test_a_column_without_any_value_is_one_of_numbers(table: Read) -> None:
     assert columns(table("a,b\n1,NA\n2,\n")) == {"a": [1, 2], "b": [None, None]}
 
