@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from service.contract.card import ModelCard
+from training.score.coding import check_numeric
 from training.score.file import Answered, FileTask, ScoreReport, ScoreSettings
 from training.score.journal import OutputSettings, opened_journal
 from training.score.measure.drift import Shift, measure_shifts
@@ -16,6 +17,8 @@ from training.score.plan import plan_tasks
 from training.score.processes import score_files
 from training.score.release import open_scorer
 from training.table.files import FileStamp
+from training.table.formats import PARQUET_ENDINGS
+from training.table.reading_options import refuse_for_parquet
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,10 @@ def run_scoring(
     scorer = open_scorer(release=options.release, architecture=options.architecture)
     card = scorer.card
     check_kept(options.keep, card)
+    check_numeric(options.numeric, card)
     tasks = plan_tasks(options.data, options.output)
+    if all(task.source.suffix.lower() in PARQUET_ENDINGS for task in tasks):
+        refuse_for_parquet(options.read)
     names = (*(feature.name for feature in card.raw_features), card.target.name)
     missing = (*options.read.missing, *card.data.missing_spellings)
     settings = ScoreSettings(

@@ -134,6 +134,15 @@ def test_outputs_of_others_and_of_other_options_are_refused(score: Score, tmp_pa
         (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "age", "--keep", "age"), "named again"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "list"), "of types that .csv holds"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--jobs", "0"), "--jobs must be a whole number"),
+        (
+            ("--data", "in/a.parquet", "--output", "out.csv", "--numeric", "typo"),
+            "--numeric must name a column that held",
+        ),
+        (
+            ("--data", "in/a.parquet", "--output", "out.csv", "--numeric", "city"),
+            "--numeric must name a column that held",
+        ),
+        (("--data", "in", "--output", "out", "--separator", ";"), "--separator must go with CSV files"),
         (("--data", "in/a.parquet"), "required: --output"),
     ],
     ids=lambda value: None if isinstance(value, str) else " ".join(value[1:]),
