@@ -7,7 +7,7 @@ from pathlib import Path
 from training.errors import TrainingError, UserError, quoted
 from training.score.file import FileTask
 from training.score.outputs import is_table_name
-from training.table.files import CSV_ENDING, TABLE_ENDINGS, find_tables
+from training.table.files import CSV_ENDING, TABLE_ENDINGS, find_tables, inaccessible
 from training.table.formats import PARQUET_ENDINGS
 
 
@@ -16,9 +16,7 @@ def plan_tasks(data: Sequence[str], output: Path) -> list[FileTask]:
     try:
         found = dict(_find_files(data))  # path -> its name below the folder that gets the outputs
     except OSError as error:
-        raise UserError(
-            f"--data must name what can be looked at, however: {error.filename}: {error.strerror}. Correct it."
-        ) from error
+        raise inaccessible(error) from error
     if is_table_name(output) and not output.is_dir():
         return [_single_task(list(found), output)]
     if output.suffix and not output.is_dir():

@@ -1,7 +1,7 @@
 """One scoring, stage after stage: the release, the files, their answers, and what was found in them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -12,11 +12,11 @@ from training.score.journal import OutputSettings, opened_journal
 from training.score.measure.drift import Shift, measure_shifts
 from training.score.measure.quality import Comparison, compare
 from training.score.options import ScoreOptions
-from training.score.outputs import check_kept, publish
+from training.score.outputs import check_kept, publish, unfinished_path
 from training.score.plan import plan_tasks
 from training.score.processes import score_files
 from training.score.release import open_scorer
-from training.table.files import FileStamp
+from training.table.files import FileStamp, inaccessible
 from training.table.formats import PARQUET_ENDINGS
 from training.table.reading_options import refuse_for_parquet
 
@@ -40,7 +40,7 @@ class ScoreSummary:
 def run_scoring(
     options: ScoreOptions,
     *,
-    on_plan: Callable[[ModelCard, list[FileTask], int], None],
+    on_plan: Callable[[ModelCard, Mapping[FileTask, FileStamp], int], None],
     on_progress: Callable[[Answered], None],
     on_file: Callable[[FileTask], None],
 ) -> ScoreSummary:
@@ -66,22 +66,25 @@ def run_scoring(
         numeric=options.numeric,
         keep=options.keep,
     )
+    stamps = {task: _stamp(task) for task in tasks}
     with ExitStack() as stack:
-        left, journal = tasks, None
+        left, journal = stamps, None
         if tasks[0].output != options.output:
             journal = stack.enter_context(opened_journal(options.output, OutputSettings.of(settings)))
-            left = journal.leave_out_finished(tasks)
+            left = journal.leave_out_finished(stamps)
         on_plan(card, left, len(tasks) - len(left))
         started = time.perf_counter()
         report = ScoreReport()
-        stamps = {task: FileStamp.of(task.source) for task in left}
-        for event in score_files(left, settings, jobs=options.jobs):
+        for event in score_files(list(left), settings, jobs=options.jobs):
             if isinstance(event, Answered):
                 on_progress(event)
                 continue
-            if journal is not None:
-                journal.add(event.task, rows=event.report.rows, source=stamps[event.task])
-            publish(event.task.output)
+            try:
+                if journal is not None:
+                    journal.add(event.task, rows=event.report.rows, source=stamps[event.task])
+                publish(event.task.output)
+            finally:
+                unfinished_path(event.task.output).unlink(missing_ok=True)
             report.merge(event.report)
             on_file(event.task)
         seconds = time.perf_counter() - started
@@ -94,3 +97,10 @@ def run_scoring(
         comparison=compare(report.quality, card),
         shifts=measure_shifts(report.tallies, train_rows=card.data.train_rows),
     )
+
+
+def _stamp(task: FileTask) -> FileStamp:
+    try:
+        return FileStamp.of(task.source)
+    except OSError as error:
+        raise inaccessible(error) from error

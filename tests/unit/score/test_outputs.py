@@ -6,6 +6,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,34 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_behind(
     message = refusal(score, "--data", data, "--output", tmp_path / "out.csv", error=TrainingError)
     assert "must be writable, however: No space left on device" in message
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_a_disk_that_is_full_for_the_journal_is_said_in_one_line_and_leaves_no_draft(
+    score: Score, tmp_path: Path
+) -> None:
+    names = [write(tmp_path / "in" / f"{part}.csv", table(KNOWN)).name for part in "abcd"]
+    output = tmp_path / "out"
+    words = ("--data", tmp_path / "in", "--output", output, "--jobs", 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # bytes: an output has room, and two lines of the journal
+    try:
+        message = refusal(score, *words, error=TrainingError)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "must be writable, however: File too large" in message
+    written = sorted(path.name for path in output.iterdir())
+    assert written == [JOURNAL, *names[: len(written) - 1]]
+    assert f"({len(written) - 1} more were finished before)" in score(*words)
+    assert sorted(path.name for path in output.iterdir()) == [JOURNAL, *names]
+
+
+def test_a_file_that_is_gone_before_its_turn_is_said_in_one_line(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [FileTask(tmp_path / "gone.csv", tmp_path / "out/gone.csv")]
+    monkeypatch.setattr("training.score.run.plan_tasks", lambda *_: tasks)
+    message = refusal(score, "--data", tmp_path / "gone.csv", "--output", tmp_path / "out")
+    assert "gone.csv: No such file or directory" in message
 
 
 def test_a_process_that_dies_is_said_in_one_line(two: Scorer, tmp_path: Path) -> None:
