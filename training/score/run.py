@@ -65,6 +65,7 @@ def run_scoring(
         read=replace(options.read, missing=missing, only=names),
         numeric=options.numeric,
         keep=options.keep,
+        several=len(tasks) > 1,
     )
     stamps = {task: _stamp(task) for task in tasks}
     with ExitStack() as stack:

@@ -97,6 +97,8 @@ def show_scored(summary: ScoreSummary, output: str) -> None:
         return
     rate = f", {report.rows / summary.seconds:,.0f} rows/s" if summary.seconds else ""
     console.print(f"Wrote {report.rows:,} rows in {summary.seconds:.1f} s{rate}: {output}", markup=False)
+    if not report.rows:
+        return
     if report.out_of_range or report.unknown:
         console.print(
             f"Never seen in training: values out of range ({report.out_of_range:,}), unknown levels "

@@ -11,7 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.scoring import KNOWN, NAMES, Score, assert_close, expected, read, refusal, table, write
+from tests.scoring import (
+    KNOWN,
+    NAMES,
+    Score,
+    assert_close,
+    expected,
+    make_scorer,
+    read,
+    refusal,
+    scoring,
+    table,
+    write,
+)
 from training.errors import TrainingError, UserError
 from training.score.file import FileTask, Scorer, ScoreSettings
 from training.score.journal import JOURNAL
@@ -47,6 +59,34 @@ def test_a_folder_of_files_gives_a_folder_of_outputs(score: Score, two: Scorer, 
     assert "Wrote 12 rows" in printed
     written = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in written) == sorted([*OUTPUTS, JOURNAL])
+
+
+def test_a_folder_of_outputs_that_readers_pass_over_may_lie_inside_the_data(score: Score, tmp_path: Path) -> None:
+    write(tmp_path / "in/a.csv", table(KNOWN))
+    words = ("--data", tmp_path / "in", "--output", tmp_path / "in/_scored")
+    assert "Wrote 8 rows" in score(*words)
+    assert "All 1 file were finished before" in score(*words)
+
+
+@pytest.mark.parametrize(("target", "written"), [("two", "csv"), ("three", "parquet"), ("number", "parquet")])
+def test_an_empty_part_of_several_files_gives_an_empty_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, target: str, written: str
+) -> None:
+    score = scoring(monkeypatch, capsys, make_scorer(target))
+    rows = table(KNOWN, row=range(len(KNOWN)))
+    first, empty = (tmp_path / "in" / f"{name}.{written}" for name in "ab")
+    write(first, rows)
+    write(empty, rows[:0])
+    words = ("--data", tmp_path / "in", "--output", tmp_path / "out", "--keep", "row", "--jobs", 1)
+    assert "Wrote 8 rows" in score(*words)
+    outputs = [read(tmp_path / "out" / path.name) for path in (first, empty)]
+    assert [len(output) for output in outputs] == [len(KNOWN), 0]
+    assert outputs[0].column_names == outputs[1].column_names
+    if written == "parquet":
+        assert outputs[0].schema == outputs[1].schema
+    (tmp_path / "out" / empty.name).unlink()
+    assert score(*words).splitlines()[-1].startswith("Wrote 0 rows in")
+    assert "a table must have rows" in refusal(score, "--data", empty, "--output", tmp_path / f"single.{written}")
 
 
 def stamps(folder: Path) -> dict[str, int]:
@@ -129,6 +169,8 @@ def test_outputs_of_others_and_of_other_options_are_refused(score: Score, tmp_pa
         (("--data", "in/a.parquet", "--output", "nowhere/out.csv"), "'nowhere' is none"),
         (("--data", "in/a.parquet", "--output", "out.xlsx"), "--output must end in .parquet or .csv"),
         (("--data", "in", "--output", "in"), "must not be where --data is"),
+        (("--data", "in", "--output", "in/more/out"), "must not lie inside a folder of --data"),
+        (("--data", "in", "--output", "./in/../in/out"), "must not lie inside a folder of --data"),
         (("--data", "in/*", "in/more/a.parquet", "--output", "out"), "would both be 'a.parquet'"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "name"), "--keep must name a column"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "label"), "must not name a column of predictions"),
@@ -205,7 +247,9 @@ def test_a_file_that_is_gone_before_its_turn_is_said_in_one_line(
 def test_a_process_that_dies_is_said_in_one_line(two: Scorer, tmp_path: Path) -> None:
     tasks = [FileTask(write(tmp_path / f"{n}.csv", table(KNOWN)), tmp_path / f"{n}.parquet") for n in range(20)]
     names = (*NAMES, "churn")
-    settings = ScoreSettings(two, Policies(), ReadOptions(missing=("?",), only=names), numeric=(), keep=())
+    settings = ScoreSettings(
+        two, Policies(), ReadOptions(missing=("?",), only=names), numeric=(), keep=(), several=True
+    )
     events = score_files(tasks, settings, jobs=2)
     next(events)
     for process in multiprocessing.active_children():
