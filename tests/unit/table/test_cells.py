@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.codec.columns import Columns
 from service.contract.policies import MISSING_SPELLINGS
+from tests.raw_columns import INCOME
 from tests.read_tables import MANY_ROWS, Read, Refusal, columns
 from training.table.cells import CellRules
 
@@ -53,6 +55,17 @@ def test_a_missing_number_is_one_however_it_is_written_among_words_too(
     assert columns(comma) == {"a": [None, 1, None], "b": [None, "x", "y"]}
     strings = pa.table({"a": ["-999.0", "x"], "b": ["1", "-999"]})
     assert columns(table(strings, missing=("-999",))) == {"a": [None, "x"], "b": ["1", None]}
+
+
+NUMBERS_AND_WORDS = st.text(alphabet="0129+-.eE x", max_size=6)
+
+
+@given(NUMBERS_AND_WORDS, st.lists(NUMBERS_AND_WORDS.map(str.strip), max_size=3))
+def test_a_cell_is_missing_here_where_the_service_takes_it_for_missing(cell: str, missing: list[str]) -> None:
+    columns_of_service = Columns([INCOME], missing=(*MISSING_SPELLINGS, *missing))
+    coded = columns_of_service.columns[0].code_text(cell, columns_of_service.missing)
+    here = CellRules(missing=tuple(missing)).words(pa.array([cell])).null_count == 1
+    assert here == (isinstance(coded, float) and math.isnan(coded))
 
 
 def test_a_missing_number_has_the_decimal_sign_of_its_file(table: Read) -> None:
