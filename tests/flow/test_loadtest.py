@@ -8,7 +8,8 @@ import pytest
 from loadtest.target.server import Server
 from tests.flow.loads import locust
 
-CLOSED = ("--users", "4", "--run-time", "2s")
+CLOSED = ("--users", "4", "--spawn-rate", "4", "--run-time", "3s")
+"""All at once: on a busy machine the last would come late."""
 
 
 def test_small_and_large_users_as_locusts_users_run_them(service: Server, tmp_path: Path) -> None:

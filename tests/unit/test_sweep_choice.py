@@ -93,6 +93,15 @@ def test_a_number_is_judged_by_its_squared_errors() -> None:
     assert "0.910 R2" in choice.sentence or "0.909 R2" in choice.sentence
 
 
+def test_a_shape_whose_weights_differ_from_seed_to_seed_is_one_shape() -> None:
+    points = scored([0.8, 0.89, 0.9, 0.9])
+    differing = []
+    for entry in points:
+        weights = entry.point.weights + entry.point.seed % 2
+        differing.append(ScoredPoint(entry.point.model_copy(update={"weights": weights}), entry.row_scores))
+    assert choose(differing, command=str) == choose(points, command=str)
+
+
 def test_fewer_rows_than_most_are_not_looked_at() -> None:
     extra = made_point(Shape(depth=1, width=1), rows=100)
     points = [*scored([0.9, 0.9, 0.9, 0.9]), ScoredPoint(extra, np.ones(ROWS, dtype=np.float32))]

@@ -1,12 +1,17 @@
 """The points of a sweep: which there are, and that none is there twice."""
 
+import shlex
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from service.contract.curve import Shape
+from training.architectures import Architecture
 from training.errors import UserError
 from training.options import parse_options
 from training.sweep.grid import GridPoint, estimate_seconds, make_grid
+from training.sweep.release import release_command
 
 
 def grid(*arguments: str, table_rows: int = 10_000, most_rows: int | None = None) -> list[GridPoint]:
@@ -66,6 +71,27 @@ def test_seeds_go_on_from_the_first() -> None:
     assert {point.seed for point in grid("--seed", "7", "--seeds", "2")} == {7, 8}
     with pytest.raises(UserError, match="--seed and --seeds must end at 4294967295"):
         grid("--seed", "4294967295", "--seeds", "2")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (),
+        ("--seed=7",),
+        ("--data=a.csv", "--target=y", "--test-fraction=0.3", "--most-features=30000", "--memory=1.5GB"),
+        ("--data=a b.csv", "--target=y", "--epochs=3", "--missing=-99", "--drop=x", "--no-header", "--memory=10500kB"),
+    ],
+    ids=len,
+)
+def test_the_command_that_releases_a_shape_gives_the_options_of_the_sweep(given: tuple[str, ...]) -> None:
+    swept = parse_options(["sweep", "--output", "results", *given])
+    python, *words = shlex.split(release_command(swept, Shape(depth=1, width=4)))
+    assert (python, words[:2]) == ("python", ["-m", "training"])
+    released = parse_options(words[2:])
+    assert released == replace(
+        swept, command="fit", sweep=None, architectures=(Architecture("chosen", depth=1, width=4),)
+    )
+    assert len(words) == 2 + len(given) + 2  # what is not given is not written
 
 
 def test_a_larger_network_and_more_rows_take_longer() -> None:

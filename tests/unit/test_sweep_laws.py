@@ -180,6 +180,25 @@ def test_the_linear_model_is_no_part_of_the_law_against_weights() -> None:
     assert "5 networks of different size, however: 4" in law.sentence
 
 
+def test_a_network_whose_weights_differ_from_seed_to_seed_is_one_size() -> None:
+    def law(extra: int) -> Law:
+        shapes = [Shape(depth=1, width=width) for width in (10, 30, 100, 300, 1000)]
+        points = [
+            made_point(
+                shape,
+                seed=seed,
+                weights=count_weights(shape) + extra * seed,
+                loss=0.2 + 5 * count_weights(shape) ** -0.6,
+            )
+            for shape in shapes
+            for seed in range(3)
+        ]
+        return found(points, "loss", "weights")
+
+    assert law(1) == law(0)
+    assert law(1).sizes == 5
+
+
 def test_a_grid_of_one_point_and_none_have_laws_that_say_why_not() -> None:
     for points in ([made_point(Shape(depth=2, width=50))], []):
         laws = fit_laws(points)

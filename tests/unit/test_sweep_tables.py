@@ -59,15 +59,26 @@ def test_so_few_rows_that_nothing_is_left_to_train_on_are_refused(cancer: SweepT
         cancer.rows(seed=0, rows=15)
 
 
-def test_rows_without_a_class_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "rare.csv"
-    rng = np.random.default_rng(0)
-    kinds = ["rare" if row in {5, 100, 200, 300} else "ab"[row % 2] for row in range(600)]
-    path.write_text("x,kind\n" + "".join(f"{rng.random()},{kind}\n" for kind in kinds))
-    made = tables("--data", str(path), "--target", "kind")
-    with pytest.raises(UserError, match="every class must be among the rows to train on"):
-        # Three rare rows of 416: one of five samples of 26 lacks them, all but surely.
-        [made.rows(seed=seed, rows=30) for seed in range(5)]
+def classed(path: Path, kinds: list[str]) -> SweepTables:
+    path.write_text("x,kind\n" + "".join(f"{row * 0.37 % 1},{kind}\n" for row, kind in enumerate(kinds)))
+    return tables("--data", str(path), "--target", "kind")
+
+
+def test_a_rare_class_is_among_however_few_rows_and_fewer_are_a_part_of_more(tmp_path: Path) -> None:
+    made = classed(
+        tmp_path / "rare.csv", ["rare" if row in {5, 100, 200, 300} else "ab"[row % 2] for row in range(600)]
+    )
+    for seed in range(5):  # three rare rows of 416: chance alone would leave one of five samples of 26 without them
+        samples = [made.rows(seed=seed, rows=rows) for rows in (30, 60, 240)]
+        counts = [np.unique(sample.train.target, return_counts=True)[1] for sample in samples]
+        assert [len(held) for held in counts] == [3, 3, 3]
+        assert (np.diff(counts, axis=0) >= 0).all()
+
+
+def test_fewer_rows_to_train_on_than_classes_are_refused(tmp_path: Path) -> None:
+    made = classed(tmp_path / "many.csv", [f"kind {row % 30}" for row in range(600)])
+    with pytest.raises(UserError, match="--rows must leave a row of each class to train on, however: of 30 rows 26 "):
+        made.rows(seed=0, rows=30)
 
 
 def test_a_point_gets_the_recipe_of_fit_on_one_thread() -> None:

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn import metrics
 
 from tests.coded import TRAINING_ROWS, category, everything
 from training.columns.split import LabelledRows
 from training.evaluation import (
+    FEWEST_BASELINE_ROWS,
     choose_threshold,
     compare_quality,
     fit_baselines,
@@ -71,6 +73,11 @@ def test_without_skill_the_threshold_is_a_half(probabilities: list[float]) -> No
     assert choose_threshold(np.array(probabilities), target=np.array([0.0, 0, 1, 1])) == 0.5
 
 
+@pytest.mark.parametrize("only", [0.0, 1.0])
+def test_without_rows_of_one_class_the_threshold_is_a_half(only: float) -> None:
+    assert choose_threshold(np.array([0.1, 0.4, 0.4, 0.9]), target=np.full(4, only)) == 0.5
+
+
 def test_calibration_counts_every_row_in_its_bin() -> None:
     found = measure_calibration(np.array([0.0, 0.05, 0.62, 0.68, 1.0]), target=np.array([0.0, 1, 1, 0, 1]))
     assert [entry.rows for entry in found.bins] == [2, 0, 0, 0, 0, 0, 2, 0, 0, 1]
@@ -113,3 +120,35 @@ def test_baselines_take_gaps_categories_and_classes(task: str, classes: int, lev
     )
     assert len(baselines) == 3
     assert all(np.isfinite(baseline.test.loss) for baseline in baselines.values())
+
+
+def test_baselines_answer_no_more_rows_at_once_than_memory_allows_and_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = everything()
+    preprocessing = fit_preprocessing(table.training, table.columns, complete=False)
+    transform, made = preprocessing.transform, []
+
+    def count(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        made.append(len(raw))
+        features: NDArray[np.float64] = transform(raw)
+        return features
+
+    monkeypatch.setattr(preprocessing, "transform", count)
+    target = np.arange(len(table.raw), dtype=float) % 2
+    losses = []
+    for memory, most in ((1, FEWEST_BASELINE_ROWS), (10**9, TRAINING_ROWS)):
+        made.clear()
+        baselines = fit_baselines(
+            rows=LabelledRows(raw=table.raw[:300], target=target[:300]),
+            test=LabelledRows(raw=table.raw[-TRAINING_ROWS:], target=target[-TRAINING_ROWS:]),
+            columns=table.columns,
+            preprocessing=preprocessing,
+            task="classification",
+            scale=1.0,
+            seed=0,
+            memory=memory,
+        )
+        assert max(made) == most
+        losses.append([baseline.test.loss for baseline in baselines.values()])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-9)  # sums of products in another order

@@ -52,7 +52,7 @@ def choose(points: Sequence[ScoredPoint], *, margin: float = MARGIN, command: Ca
         Candidate(
             shape=shape,
             name=found[seeds[0]].point.name,
-            weights=found[seeds[0]].point.weights,
+            weights=min(scored.point.weights for scored in found.values()),
             quality=_over_seeds([found[seed].point for seed in seeds]),
             behind=float(behind),
             behind_at_most=float(at_most),

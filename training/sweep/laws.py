@@ -67,9 +67,11 @@ def _count_rows(points: Sequence[CurvePoint]) -> int:
 
 def _find_law(points: Sequence[CurvePoint], of: Measure, against: Size, held: str) -> Law:
     calm = [point for point in points if not point.disturbed] if of.endswith("_seconds") else list(points)
-    if len({_size(point, against) for point in calm}) < FEWEST_SIZES:
+    if len(set(_sizes(calm, against))) < FEWEST_SIZES:
         calm = list(points)
-    entries = [(float(_size(point, against)), point.seed, FIGURES[of](point)) for point in calm]
+    entries = [
+        (float(size), point.seed, FIGURES[of](point)) for size, point in zip(_sizes(calm, against), calm, strict=True)
+    ]
     subject = Subject(of, against, held)
     sizes = len({size for size, _, _ in entries})
     if sizes < FEWEST_SIZES:
@@ -80,8 +82,12 @@ def _find_law(points: Sequence[CurvePoint], of: Measure, against: Size, held: st
     return _Growth(subject, Repeats.of(entries), mixed=mixed).law
 
 
-def _size(point: CurvePoint, against: Size) -> int:
-    return point.weights if against == "weights" else point.rows
+def _sizes(points: Sequence[CurvePoint], against: Size) -> list[int]:
+    """Return the size of each point; points of one shape have one, the fewest weights among them."""
+    if against == "rows":
+        return [point.rows for point in points]
+    fewest = {shape: found[0].weights for shape, found in by_shape(points).items()}
+    return [fewest[point.shape] for point in points]
 
 
 def _sizes_of(against: Size) -> str:

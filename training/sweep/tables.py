@@ -162,7 +162,10 @@ class SweepTables:
 
 
 def _take_some(parts: SplitRows, *, rows: int, seed: int, classes: tuple[str, ...] | None) -> SplitRows:
-    """Return a seeded sample of the rows to learn from, and all that are held out. Fewer are a part of more."""
+    """Return a seeded sample of the rows to learn from, and all that are held out. Fewer are a part of more.
+
+    Each class has a row to train on.
+    """
     if rows == len(parts.train) + len(parts.validation):
         return parts
     validation = min(len(parts.validation), round(VALIDATION_FRACTION * rows))
@@ -172,19 +175,24 @@ def _take_some(parts: SplitRows, *, rows: int, seed: int, classes: tuple[str, ..
             f"--rows must leave at least {FEWEST_TRAINING_ROWS} rows to train on beside the {validation} that choose "
             f"the epoch, however: {rows}. Raise it."
         )
+    if classes is not None and rows - validation < len(classes):
+        raise UserError(
+            f"--rows must leave a row of each class to train on, however: of {rows} rows {rows - validation} are left "
+            f"for {len(classes)} classes. Give larger numbers."
+        )
     rng = np.random.default_rng(seed)
+    order = rng.permutation(len(parts.train))
+    places = np.arange(len(order))
+    if classes is not None:
+        firsts = np.unique(parts.train.target[order], return_index=True)[1]
+        places = np.append(firsts, np.delete(places, firsts))
+    train = order[np.sort(places[: rows - validation])]
+    judging = rng.permutation(len(parts.validation))[:validation]
 
-    def sample(part: LabelledRows, count: int) -> LabelledRows:
-        chosen = rng.permutation(len(part))[:count]
+    def take(part: LabelledRows, chosen: NDArray[np.int64]) -> LabelledRows:
         return LabelledRows(raw=part.raw[chosen], target=part.target[chosen])
 
-    train = sample(parts.train, rows - validation)
-    if classes is not None and len(np.unique(train.target)) < len(classes):
-        raise UserError(
-            f"every class must be among the rows to train on, however: of {rows} rows from seed {seed} there are "
-            f"{len(np.unique(train.target))} of {len(classes)} classes. Raise --rows."
-        )
-    return SplitRows(train=train, validation=sample(parts.validation, validation), test=parts.test)
+    return SplitRows(train=take(parts.train, train), validation=take(parts.validation, judging), test=parts.test)
 
 
 def _scale_all(table: DataTable, parts: SplitRows) -> SweepRows:
