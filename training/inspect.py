@@ -6,6 +6,7 @@ from training.errors import UserError
 from training.options import TrainingOptions
 from training.table.memory import fits
 from training.table.read import read_files
+from training.table.reading_options import refuse_for_parquet
 from training.table.table_files import TableFiles, open_table
 from training.table.values import ReadTable
 
@@ -35,7 +36,10 @@ def open_files(options: TrainingOptions) -> TableFiles:
     """Open ``options.data``. Raise UserError with one line."""
     if options.data is None:
         raise ValueError("a table must be named, however: options.data is None")
-    return open_table(options.data, options.read)
+    files = open_table(options.data, options.read)
+    if not files.is_csv:
+        refuse_for_parquet(options.read)
+    return files
 
 
 def decide_columns(table: ReadTable, options: TrainingOptions) -> DecidedTable:

@@ -27,6 +27,15 @@ GATED_METRICS = ("accuracy", "auc", "r2")
 DEFAULT_TEST_FRACTION = 0.2
 MOST_FEATURES = 20_000
 """20,000 features of 10,000 rows are 1.6 GB where all are needed at once, and a first layer of 200 units has 16 MB."""
+OF_TRAINING = (
+    "architecture", "epochs", "batch_size", "learning_rate", "minimum", "summary",
+    "checkpoint", "resume", "checkpoint_seconds", "rank_seconds",
+)  # fmt: skip
+"""Options that say nothing where nothing is trained."""
+OF_DATA = (
+    "task", "separator", "decimal", "encoding", "no_header", "missing", "drop", "category", "numeric", "most_features",
+)  # fmt: skip
+"""Options that say nothing of a generated table. --test-fraction and --memory do: it is split, and has baselines."""
 LARGEST_SEED = 2**32 - 1
 """NumPy's and scikit-learn's limit."""
 
@@ -68,10 +77,12 @@ class OneLineParser(argparse.ArgumentParser):
 
 def parse_options(arguments: list[str] | None = None) -> TrainingOptions:
     """Read a command line (``sys.argv`` where none is given). Raise UserError with one line for the first fault."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
     architectures = _architectures(given)
     sweep = read_sweep_options(given)
     _check_data(given)
+    _refuse_unused(given, parser)
     _check_columns(given)
     _check_summary(given.summary)
     return TrainingOptions(
@@ -271,6 +282,19 @@ def _check_data(given: argparse.Namespace) -> None:
     if (given.data is None) != (given.target is None):
         there, missing = ("--data", "--target") if given.target is None else ("--target", "--data")
         raise UserError(f"--data and --target belong together, however: {there} is given alone. Add {missing}.")
+
+
+def _refuse_unused(given: argparse.Namespace, parser: OneLineParser) -> None:
+    """Raise UserError for an option that the command, or a table that is generated, would pass over."""
+    if given.command == "inspect":
+        names, rule = OF_TRAINING, "go with fit or sweep, however: inspect trains nothing. Leave it out."
+    elif given.data is None:
+        names, rule = OF_DATA, "go with --data, however: none is given, and a table is generated. Add --data FILES."
+    else:
+        return
+    for name in names:
+        if getattr(given, name) != parser.get_default(name):
+            raise UserError(f"--{name.replace('_', '-')} must {rule}")
 
 
 def _check_columns(given: argparse.Namespace) -> None:

@@ -66,22 +66,23 @@ class Column:
                 return float(code)
         return Wrong(self.kind, f"is {kind_of(cell)}")
 
-    def code_text(self, cell: str, missing: frozenset[str]) -> float | Wrong:
-        """Return the number for a cell of text, blanks around it or not. missing: spellings of no value."""
+    def code_text(self, cell: str, missing: frozenset[str | float]) -> float | Wrong:
+        """Return the number for a cell of text, blanks around it or not. missing: see ``Columns``."""
         if self.kind == "category" and (level := self._find_level(cell)) is not None:
             return self.codes[level]
         cell = cell.strip(BLANKS)
-        if cell in missing:
+        number = float(cell) if NUMBER.fullmatch(cell) else None
+        if cell in missing or number in missing:
             return math.nan if self.gaps else Wrong("missing", f"is {cell!r}")
         if self.kind == "category":
             return self._code_level(cell)
         if self.kind == "number":
-            if NUMBER.fullmatch(cell):
-                return _finite(float(cell), repr(cell[:SHOWN_CHARACTERS]))
+            if number is not None:
+                return _finite(number, repr(cell[:SHOWN_CHARACTERS]))
             return Wrong("finite" if NOT_FINITE.fullmatch(cell) else "number", f"is {kind_of(cell)}")
         code = self.words.get(cell.lower())
-        if code is None and int in self.types and NUMBER.fullmatch(cell):
-            code = self.codes.get(float(cell))  # pandas writes 0 and 1 with gaps as 0.0 and 1.0
+        if code is None and int in self.types and number is not None:
+            code = self.codes.get(number)  # pandas writes 0 and 1 with gaps as 0.0 and 1.0
         return Wrong("boolean", f"is {kind_of(cell)}") if code is None else code
 
     def _find_level(self, cell: str) -> str | None:
@@ -141,7 +142,8 @@ class Columns:
     ) -> None:
         """Take the raw features of a card.
 
-        missing: spellings of no value in a cell of text. outside: name -> why it is no column.
+        missing: spellings of no value in a cell of text; a number among them is one however it is written, as training
+        has it. outside: name -> why it is no column.
         gaps_anywhere: whether a value may be missing in columns that had no gap in training.
         """
         self.features = tuple(features)
@@ -150,7 +152,10 @@ class Columns:
         )
         self.names = tuple(column.name for column in self.columns)
         self.places = {name: place for place, name in enumerate(self.names)}
-        self.missing = frozenset(missing)
+        spellings = tuple(missing)
+        numbers = (float(word) for word in spellings if NUMBER.fullmatch(word))
+        self.missing: frozenset[str | float] = frozenset((*spellings, *numbers))
+        """Spellings, and the numbers among them."""
         self.outside = outside or {}
         self.gaps = np.array([column.gaps for column in self.columns])
         self.texts = [column.name for column in self.columns if column.kind == "category"]

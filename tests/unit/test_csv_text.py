@@ -56,6 +56,15 @@ def test_blanks_beyond_ascii_are_stripped_as_in_training(blank: str) -> None:
     assert refusal(f"{HEADER}Rom,3{blank}0,1,yes,1,pro\n").rule == "number"
 
 
+@pytest.mark.parametrize("written", ["-999", "-999.0", " -9.99E2"])
+def test_a_missing_number_is_one_however_it_is_written_as_in_training(written: str) -> None:
+    table = raw_input(mixed_columns(missing=(*MISSING, "-999")), max_rows=4)
+    row = decode_csv(f"{HEADER}Rom,30,{written},yes,{written},{written}\n".encode(), table)
+    np.testing.assert_array_equal(row, [[30, NAN, 1, NAN, 2, NAN]])
+    assert refusal(f"{HEADER}Rom,{written},1,yes,1,pro\n", table).rule == "missing"
+    assert decode_csv(f"{HEADER}Rom,30,-999.5,yes,1,pro\n".encode(), table)[0, 1] == -999.5
+
+
 WRONG_NUMBERS = {
     "number": ["12%", "$1,200", "(5)", "1_000", "\u22125", "\uff11\uff12", "1 000", "0x1"],
     "missing": ["NA", "", "?"],

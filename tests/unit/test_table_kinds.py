@@ -269,3 +269,11 @@ def test_a_dropped_column_is_not_looked_at() -> None:
     decided = decide(table_with(among_numbers("12%")), options=ColumnOptions(drop=("x",)))
     assert [feature.name for feature in decided.features] == ["a"]
     assert [(left.name, left.reason) for left in decided.left_out] == [("x", "--drop")]
+
+
+def test_numbers_as_text_of_which_most_stand_alone_may_be_taken_as_numbers() -> None:
+    assert "Give --numeric 'x' to take them as numbers, --drop 'x', or --category 'x'" in refusal(
+        lambda row: f"{row}.5"
+    )
+    assert kind_of(lambda row: f"{row}.5", NUMERIC) == "number"
+    assert "--numeric" not in refusal(lambda row: f"text {row}")

@@ -192,7 +192,18 @@ def test_numbers_among_words_are_named_with_the_options() -> None:
     )
     (classes,) = decided_with("x", AMOUNTS, target=words_of(["a", "b", "-1"])).suspects
     assert classes.sentence == "A class is '-1', a number among words: where it means no value, give --missing='-1'."
-    assert decided_with("x", words_of("123")).suspects == []
+
+
+def test_numbers_that_a_file_has_as_text_are_named_unless_they_are_codes() -> None:
+    values = words_of("123")
+    assert only_suspect("x", values).sentence == (
+        "'x' is a category, since the file has its numbers as text ('1', '2' and '3'): where they are amounts, give "
+        "--numeric 'x'; --category 'x' says that all are levels."
+    )
+    table = read_table({"x": values, "noise": NOISE, "y": CLASSES})
+    assert decide(table, "y", ColumnOptions(category=("x",))).suspects == []
+    assert decided_with("x", words_of(["02134", "10115", "80331"])).suspects == []
+    assert decided_with("x", AMOUNTS, target=words_of("123")).suspects == []
 
 
 def test_levels_and_classes_that_differ_by_case_alone_are_named() -> None:

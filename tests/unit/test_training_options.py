@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from tests.commands import ROOT
@@ -105,6 +107,42 @@ def test_a_bad_option_is_refused_in_one_line(arguments: list[str]) -> None:
     with pytest.raises(UserError) as caught:
         parse_options(arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--drop=a", "--category=a", "--numeric=a", "--missing=x", "--separator=;", "--decimal=,", "--encoding=utf-8",
+     "--no-header", "--task=regression", "--most-features=50"],
+)  # fmt: skip
+@pytest.mark.parametrize("command", [["fit"], ["sweep", "--output", "here"]], ids=lambda words: words[0])
+def test_what_is_said_of_a_table_is_refused_where_one_is_generated(command: list[str], option: str) -> None:
+    name, _, _ = option.partition("=")
+    with pytest.raises(UserError, match=rf"^{name} must go with --data, however: none is given, and a table is gene"):
+        parse_options([*command, option])
+    parse_options([*command, option, "--data", "data.csv", "--target", "y"])
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--architecture=x=1x1", "--epochs=3", "--batch-size=9", "--learning-rate=0.1", "--minimum=r2=0.5",
+     "--summary=summary.json", "--checkpoint=kept", "--resume=kept", "--checkpoint-seconds=5", "--rank-seconds=5"],
+)  # fmt: skip
+def test_what_is_said_of_training_is_refused_by_inspect(option: str) -> None:
+    name, _, _ = option.partition("=")
+    with pytest.raises(UserError, match=rf"^{name} must go with fit or sweep, however: inspect trains nothing\."):
+        parse_options(["inspect", "--data", "data.csv", option])
+    look_on = ["--seed=3", "--test-fraction=0.5", "--memory=10MB", "--task=regression", "--drop=a"]
+    assert parse_options(["inspect", "--data", "data.csv", *look_on]).test_fraction == 0.5
+
+
+@pytest.mark.parametrize("option", ["--separator=;", "--encoding=latin-1", "--no-header"])
+def test_what_is_said_of_a_text_is_refused_of_a_parquet_file(tmp_path: Path, option: str) -> None:
+    path = tmp_path / "table"
+    pa.parquet.write_table(pa.table({"size": range(40), "fee": [0.5, 1.5] * 20}), path)
+    name, _, _ = option.partition("=")
+    with pytest.raises(UserError, match=f"^{name} must go with CSV files, however: --data is Parquet"):
+        look_at_table(parse_options(["inspect", "--data", str(path), option]))
+    assert look_at_table(parse_options(["inspect", "--data", str(path), "--decimal=,", "--numeric=size"])).features
 
 
 def test_a_bad_option_ends_with_exit_code_2_and_no_traceback(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def decide_kind(
     )
     check_long_numbers(column.name, words, table=table)
     _check_no_dates(column.name, words, table=table)
-    _check_repeated(column.name, words, table=table, rows=rows)
+    _check_repeated(column.name, words, table=table, rows=rows, numeric=not np.isnan(numbers).any())
     _check_level_count(column.name, words, table=table)
     return "category"
 
@@ -206,15 +206,17 @@ def _check_no_dates(name: str, words: ColumnWords, *, table: ReadTable) -> None:
         )
 
 
-def _check_repeated(name: str, words: ColumnWords, *, table: ReadTable, rows: NDArray[np.int64]) -> None:
+def _check_repeated(name: str, words: ColumnWords, *, table: ReadTable, rows: NDArray[np.int64], numeric: bool) -> None:
+    """Raise UserError where most words stand in one row alone. numeric: whether all of them are plain numbers."""
     counts = words.count(rows)
     unique, values = int((counts == 1).sum()), int(counts.sum())
     if unique > UNIQUE_SHARE * values:
         row = int(rows[np.argmax(words.positions[rows] >= 0)])
+        as_numbers = f"{write_option('--numeric', name)} to take them as numbers, " if numeric else ""
         raise UserError(
             f"{table.source}: column {quoted(name)} must have levels that come again, however: {unique:,} of its "
             f"{values:,} training values{table.among} stand in one row alone, as free text and ids do "
-            f"({table.place(row)}: {quoted(words.text(row))}). Give {write_option('--drop', name)}, or "
+            f"({table.place(row)}: {quoted(words.text(row))}). Give {as_numbers}{write_option('--drop', name)}, or "
             f"{write_option('--category', name)} to keep it."
         )
 

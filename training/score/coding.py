@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from service.contract.card import Cell, RawFeature
+from service.contract.card import Cell, ModelCard, RawFeature
 from service.contract.policies import UNKNOWN_CODE
 from training.columns.codes import as_numbers, as_words
 from training.columns.words import plain_numbers, read_words
-from training.errors import quoted
+from training.errors import UserError, quoted
 from training.score.measure.drift import ColumnTally
 from training.score.options import Policies
 from training.table.open import TableFile
@@ -45,6 +45,18 @@ class CodedBlock:
     faults: list[RefusedCell] = field(default_factory=list)
     out_of_range: int = 0
     unknown: int = 0
+
+
+def check_numeric(names: Sequence[str], card: ModelCard) -> None:
+    """Raise UserError for a name of ``--numeric`` that is neither a column of numbers nor a target of numbers."""
+    numbers = {feature.name for feature in card.raw_features if feature.kind == "number"}
+    numbers |= set() if card.target.classes else {card.target.name}
+    for name in names:
+        if name not in numbers:
+            raise UserError(
+                f"--numeric must name a column that held numbers when release {card.release} was trained, however: "
+                f"{quoted(name)} is none. Correct it, or leave it out."
+            )
 
 
 class Coder:

@@ -47,13 +47,14 @@ class Scorer:
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """What is done with every file. read: with the columns that are wanted."""
+    """What is done with every file. read: with the columns that are wanted; several: some may have no rows."""
 
     scorer: Scorer
     policies: Policies
     read: ReadOptions
     numeric: tuple[str, ...]
     keep: tuple[str, ...]
+    several: bool
 
 
 @dataclass
@@ -138,8 +139,17 @@ class FileScorer:
                 output.add(kept + prediction_columns(predictions, self.card))
                 yield Answered(task, block.num_rows, file.count_bytes(block))
             if not report.rows:
-                raise UserError(f"{task.source.name}: a table must have rows, however: it has none. Add rows.")
+                if not self.settings.several:
+                    raise UserError(f"{task.source.name}: a table must have rows, however: it has none. Add rows.")
+                output.add(self._no_rows(file))
         yield Scored(task, report)
+
+    def _no_rows(self, file: ScoredFile) -> list[pa.Array]:
+        """Return what is written of a part without rows, as Spark writes some: columns that those of others fit."""
+        outputs = self.card.target.outputs
+        predictions = np.empty(0 if outputs == 1 else (0, outputs), np.float32)
+        kept = [pa.array([], file.type_of(name)) for name in self.settings.keep]
+        return kept + prediction_columns(predictions, self.card)
 
     def _answer(self, block: pa.RecordBatch, file: ScoredFile, report: ScoreReport) -> NDArray[np.float32]:
         coded = self.coder.code([file.cells(block, name) for name in self.coder.names], file.source, report.tallies)

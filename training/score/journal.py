@@ -3,17 +3,17 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from pydantic import ValidationError
 
 from service.contract.card import Frozen
 from training.errors import TrainingError, UserError, quoted
 from training.score.file import FileTask, ScoreSettings
-from training.score.outputs import unfinished_path
+from training.score.outputs import unfinished_path, unwritable
 from training.table.files import FileStamp
 
 JOURNAL = "_scored.jsonl"
@@ -58,24 +58,28 @@ class Finished(Frozen):
 class Journal:
     """The folder's journal: read at the beginning, continued after each file."""
 
-    def __init__(self, folder: Path, file: TextIO, settings: OutputSettings) -> None:
+    def __init__(self, folder: Path, file: FileIO, settings: OutputSettings) -> None:
+        """Read it. file: without a buffer, which would be written once more when a full disk has ended the run."""
         self.folder, self.file, self.settings = folder, file, settings
         self.finished: dict[str, Finished] = {}
-        line = "\n"
-        for line in file:
+        line = b"\n"
+        for line in file.readall().splitlines(keepends=True):
             try:
                 entry = Finished.model_validate_json(line)
             except ValidationError:  # the last line of a run that was killed
                 continue
             self.finished[entry.output] = entry
-        if not line.endswith("\n"):
-            file.write("\n")
+        if not line.endswith(b"\n"):
+            self._write(b"\n")
 
-    def leave_out_finished(self, tasks: Sequence[FileTask]) -> list[FileTask]:
-        """Return what is left to do. Raise UserError for an output that is another's, or of other settings."""
-        return [task for task in tasks if not self._is_finished(task)]
+    def leave_out_finished(self, stamps: Mapping[FileTask, FileStamp]) -> dict[FileTask, FileStamp]:
+        """Return what is left to do. stamps: of the files to answer.
 
-    def _is_finished(self, task: FileTask) -> bool:
+        Raise UserError for an output that is another's, or of other settings.
+        """
+        return {task: stamp for task, stamp in stamps.items() if not self._is_finished(task, stamp)}
+
+    def _is_finished(self, task: FileTask, source: FileStamp) -> bool:
         if not task.output.exists():
             return False
         entry = self.finished.get(self._name(task))
@@ -90,7 +94,7 @@ class Journal:
                 f"{quoted(str(task.output))} was written with {_difference(entry.settings, self.settings)}. Give "
                 "another folder, or that option."
             )
-        if entry.source != FileStamp.of(task.source):
+        if entry.source != source:
             task.output.unlink()  # its file has changed since
             return False
         return True
@@ -98,7 +102,7 @@ class Journal:
     def add(self, task: FileTask, *, rows: int, source: FileStamp) -> None:
         """Note an output before it gets its name, which changes no stamp: who is killed in between does it again.
 
-        source: the file as it was before it was read.
+        source: the file as it was before it was read. Raise TrainingError where the journal can't be written.
         """
         entry = Finished(
             output=self._name(task),
@@ -107,9 +111,15 @@ class Journal:
             settings=self.settings,
             rows=rows,
         )
-        self.file.write(entry.model_dump_json() + "\n")
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        self._write(entry.model_dump_json().encode() + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        try:
+            while line:  # a disk may have room for a part of it
+                line = line[self.file.write(line) :]
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            raise unwritable(self.folder / JOURNAL, error) from error
 
     def _name(self, task: FileTask) -> str:
         return task.output.relative_to(self.folder).as_posix()
@@ -131,7 +141,7 @@ def opened_journal(folder: Path, settings: OutputSettings) -> Iterator[Journal]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / JOURNAL).open("a+", encoding="utf-8")
+        file = (folder / JOURNAL).open("ab+", buffering=0)
     except OSError as error:
         raise TrainingError(
             f"--output must name a folder that can be written to, however: {error.filename}: {error.strerror}. Give "

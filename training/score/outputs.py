@@ -73,7 +73,7 @@ def publish(path: Path) -> None:
         os.replace(unfinished_path(path), path)
         force(path.parent)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 class Output:
@@ -143,13 +143,14 @@ def opened_output(path: Path, names: list[str]) -> Iterator[Output]:
         ) from error
     except OSError as error:
         _remove(output)
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     except BaseException:
         _remove(output)
         raise
 
 
-def _unwritable(path: Path, error: OSError) -> TrainingError:
+def unwritable(path: Path, error: OSError) -> TrainingError:
+    """Return the error for a file of a folder of outputs, or an output, that can't be written."""
     reason = os.strerror(error.errno) if error.errno else first_line(error)  # Arrow's text has more
     return TrainingError(
         f"{quoted(str(path))} must be writable, however: {reason}. Free space there and run again: what is finished is "

@@ -7,7 +7,7 @@ from pathlib import Path
 from training.errors import TrainingError, UserError, quoted
 from training.score.file import FileTask
 from training.score.outputs import is_table_name
-from training.table.files import CSV_ENDING, TABLE_ENDINGS, find_tables
+from training.table.files import CSV_ENDING, PASSED_OVER, TABLE_ENDINGS, find_tables, inaccessible
 from training.table.formats import PARQUET_ENDINGS
 
 
@@ -16,9 +16,7 @@ def plan_tasks(data: Sequence[str], output: Path) -> list[FileTask]:
     try:
         found = dict(_find_files(data))  # path -> its name below the folder that gets the outputs
     except OSError as error:
-        raise UserError(
-            f"--data must name what can be looked at, however: {error.filename}: {error.strerror}. Correct it."
-        ) from error
+        raise inaccessible(error) from error
     if is_table_name(output) and not output.is_dir():
         return [_single_task(list(found), output)]
     if output.suffix and not output.is_dir():
@@ -28,6 +26,7 @@ def plan_tasks(data: Sequence[str], output: Path) -> list[FileTask]:
         )
     if output.exists() and not output.is_dir():
         raise UserError(f"--output must name a folder, however: {quoted(str(output))} is a file. Give another.")
+    _check_outside(data, output)
     tasks = [FileTask(path, output / _output_name(name)) for path, name in found.items()]
     _check_different(tasks)
     return tasks
@@ -52,6 +51,21 @@ def _single_task(sources: list[Path], output: Path) -> FileTask:
             "Give another."
         )
     return FileTask(sources[0], output)
+
+
+def _check_outside(data: Sequence[str], output: Path) -> None:
+    """Raise UserError where the next search of a folder of ``--data`` would find the outputs."""
+    inner = output.resolve()
+    for word in data:
+        folder = Path(word).resolve()
+        if not folder.is_dir() or folder not in inner.parents:
+            continue
+        if not any(part.startswith(PASSED_OVER) for part in inner.relative_to(folder).parts):
+            raise UserError(
+                f"--output must not lie inside a folder of --data, however: {quoted(str(output))} lies in "
+                f"{quoted(word)}, and would be data to the next run. Give a folder elsewhere, or one whose name begins "
+                "with _, which is passed over."
+            )
 
 
 def _find_files(data: Sequence[str]) -> Iterator[tuple[Path, Path]]:

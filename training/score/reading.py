@@ -82,6 +82,12 @@ class ScoredFile:
         """Return a block's column by its name."""
         return block.column(self.places[name])
 
+    def type_of(self, name: str) -> pa.DataType:
+        """Return the type of a column's cells."""
+        if isinstance(self.source, CsvFile):
+            return pa.string()
+        return pa.parquet.read_schema(self.path).field(int(self.places[name])).type
+
     def place(self, row: int) -> str:
         """Name a row, counted from 0, and its file."""
         return f"{self.path.name}, {self.source.place(row)}"

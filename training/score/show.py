@@ -1,7 +1,7 @@
 """What a scoring shows: how far it is, then what it found. Imports nothing that takes seconds."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -14,6 +14,7 @@ from training.score.measure.drift import LARGE_SHIFT, SMALL_SHIFT
 from training.score.measure.quality import Comparison
 from training.score.options import ScoreOptions
 from training.score.run import ScoreSummary, run_scoring
+from training.table.files import FileStamp
 
 SECONDS_BETWEEN_LINES = 10.0
 """A log gets no more lines than this of rows that were answered."""
@@ -34,25 +35,26 @@ class ScoreProgress:
         self.bar = self.bars.add_task("opening the release", total=None, note="")
         self.files = self.files_done = self.rows = 0
         self.bytes_done = 0.0
+        self.stamps: Mapping[FileTask, FileStamp] = {}
         self.bytes_of: dict[FileTask, float] = {}
         self.last_line = time.monotonic()
 
-    def show_plan(self, card: ModelCard, tasks: Sequence[FileTask], before: int) -> None:
+    def show_plan(self, card: ModelCard, stamps: Mapping[FileTask, FileStamp], before: int) -> None:
         """Say what is going to be answered, and by what."""
-        self.files = len(tasks)
+        self.files, self.stamps = len(stamps), stamps
         done = f" ({before:,} more were finished before)" if before else ""
         print(
             f"Scoring {_files(self.files)}{done} with {card.architecture} of release {card.release}, to predict "
             f"{quoted(card.target.name)}.",
             flush=True,
         )
-        self.bars.update(self.bar, description="scoring", total=sum(task.source.stat().st_size for task in tasks))
+        self.bars.update(self.bar, description="scoring", total=sum(stamp.size for stamp in stamps.values()))
 
     def show_rows(self, answered: Answered) -> None:
         """Say that rows were answered."""
         self.rows += answered.rows
         done = self.bytes_of.get(answered.task, 0.0)
-        self.bytes_of[answered.task] = min(done + answered.bytes, answered.task.source.stat().st_size)
+        self.bytes_of[answered.task] = min(done + answered.bytes, self.stamps[answered.task].size)
         self.bytes_done += self.bytes_of[answered.task] - done
         self._update()
         if self.bars.disable and time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
@@ -61,7 +63,7 @@ class ScoreProgress:
     def show_file(self, task: FileTask) -> None:
         """Say that an output is there."""
         self.files_done += 1
-        self.bytes_done += task.source.stat().st_size - self.bytes_of.get(task, 0.0)
+        self.bytes_done += self.stamps[task].size - self.bytes_of.get(task, 0.0)
         self._update()
         if self.bars.disable:
             self._print_line(f"{task.output} is written ({self.files_done:,} of {self.files:,})")
@@ -95,6 +97,8 @@ def show_scored(summary: ScoreSummary, output: str) -> None:
         return
     rate = f", {report.rows / summary.seconds:,.0f} rows/s" if summary.seconds else ""
     console.print(f"Wrote {report.rows:,} rows in {summary.seconds:.1f} s{rate}: {output}", markup=False)
+    if not report.rows:
+        return
     if report.out_of_range or report.unknown:
         console.print(
             f"Never seen in training: values out of range ({report.out_of_range:,}), unknown levels "

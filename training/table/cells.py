@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +22,8 @@ DecimalSign = Literal[".", ","]
 EXACT_WHOLE = 2.0**53
 """Up to here float64 holds every whole number."""
 WHOLE = re.compile(r"[+-]?[0-9]+")
+NUMBER = {sign: rf"^[+-]?([0-9]+[{sign}]?[0-9]*|[{sign}][0-9]+)([eE][+-]?[0-9]+)?$" for sign in get_args(DecimalSign)}
+"""Patterns of a number in a cell, by the decimal sign."""
 PADDED = r"^0[0-9]+$"
 """Pattern of a whole number with zeros in front."""
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
@@ -29,7 +31,11 @@ INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class CellRules:
-    """What cells mean. missing: spellings of no value, beside ``MISSING_SPELLINGS``."""
+    """What cells mean.
+
+    missing: spellings of no value, beside ``MISSING_SPELLINGS``; a number among them is one however it is written:
+    -999.0 where -999 is given. ``Column.code_text`` of the service has the same rule.
+    """
 
     decimal: DecimalSign = "."
     missing: tuple[str, ...] = ()
@@ -41,11 +47,17 @@ class CellRules:
             numbers = self._parsed(stripped)
             if numbers is not None:
                 return numbers
-        return self._parsed(self._blanked(stripped))
+        numbers = self._parsed(self._blanked(stripped))
+        return None if numbers is None else self.without_missing_numbers(numbers)
 
     def words(self, cells: pa.Array) -> pa.Array:
         """Return text without the blanks around it, null where it is missing."""
-        return self._blanked(strip(cells))
+        words = self._blanked(strip(cells))
+        if not self._missing_numbers:
+            return words
+        plain = pc.if_else(pc.match_substring_regex(words, NUMBER[self.decimal]), words, None)
+        numbers = pc.cast(pc.replace_substring(plain, self.decimal, "."), pa.float64())
+        return pc.if_else(self._is_missing_number(numbers), None, words)
 
     def is_number(self, cell: str) -> bool:
         """Whether ``numbers`` takes this cell for a number."""
@@ -63,14 +75,17 @@ class CellRules:
 
     def without_missing_numbers(self, numbers: pa.Array) -> pa.Array:
         """Return float64 without the numbers that stand for a missing value."""
-        if not len(self._missing_numbers):
+        if not self._missing_numbers:
             return numbers
-        return pc.if_else(pc.is_in(numbers, value_set=self._missing_numbers), None, numbers)
+        return pc.if_else(self._is_missing_number(numbers), None, numbers)
+
+    def _is_missing_number(self, numbers: pa.Array) -> pa.Array:
+        return pc.is_in(pc.add(numbers, 0.0), value_set=self._missing_numbers)  # to Arrow -0.0 is not 0.0
 
     @cached_property
     def _missing_numbers(self) -> pa.Array:
         numbers = [word for word in self.missing if self.is_number(word) or INFINITE.fullmatch(word)]
-        return pa.array([float(word) for word in numbers], pa.float64())
+        return pa.array([float(word.replace(self.decimal, ".")) + 0.0 for word in numbers], pa.float64())
 
     @cached_property
     def _spellings(self) -> pa.Array:

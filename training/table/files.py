@@ -63,6 +63,13 @@ def find_tables(word: str) -> list[tuple[Path, Path]]:
     return [(match, match.relative_to(base)) for match in matches]
 
 
+def inaccessible(error: OSError) -> UserError:
+    """Return the error for a file or folder of ``--data`` that can't be looked at."""
+    return UserError(
+        f"--data must name what can be looked at, however: {error.filename}: {error.strerror}. Correct it."
+    )
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder and in those below it, in the order of their names."""
     for entry in sorted(folder.iterdir()):

@@ -36,6 +36,17 @@ def take_reading_options(given: argparse.Namespace) -> ReadOptions:
     )
 
 
+def refuse_for_parquet(read: ReadOptions) -> None:
+    """Raise UserError for an option that says how a text is written, and nothing of a Parquet file.
+
+    --decimal does: words of Parquet may be numbers.
+    """
+    given = {"--separator": read.separator, "--encoding": read.encoding, "--no-header": not read.header}
+    for option, value in given.items():
+        if value:
+            raise UserError(f"{option} must go with CSV files, however: --data is Parquet. Leave it out.")
+
+
 def _separator(text: str) -> str:
     separator = "\t" if text.lower() in {"tab", "\\t"} else text
     if len(separator) != 1 or not separator.isascii() or separator.isalnum() or separator in '"\n\r.':

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from training.errors import UserError, quoted, write_option
 from training.table.csv.csv_file import CsvFile
-from training.table.files import find_tables, is_several
+from training.table.files import find_tables, inaccessible, is_several
 from training.table.open import TableFile, open_file
 from training.table.values import ReadOptions
 
@@ -113,9 +113,7 @@ def open_table(path: Path, options: ReadOptions) -> TableFiles:
     try:
         found = find_tables(str(path))
     except OSError as error:
-        raise UserError(
-            f"--data must name what can be looked at, however: {error.filename}: {error.strerror}. Correct it."
-        ) from error
+        raise inaccessible(error) from error
     files = [open_file(file, options) for file, _ in found]
     return TableFiles(path.name or str(path), files, [str(name) for _, name in found], options)
 

@@ -6,11 +6,24 @@ import itertools
 import json
 import multiprocessing
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
-from tests.scoring import KNOWN, NAMES, Score, assert_close, expected, read, refusal, table, write
+from tests.scoring import (
+    KNOWN,
+    NAMES,
+    Score,
+    assert_close,
+    expected,
+    make_scorer,
+    read,
+    refusal,
+    scoring,
+    table,
+    write,
+)
 from training.errors import TrainingError, UserError
 from training.score.file import FileTask, Scorer, ScoreSettings
 from training.score.journal import JOURNAL
@@ -46,6 +59,34 @@ def test_a_folder_of_files_gives_a_folder_of_outputs(score: Score, two: Scorer, 
     assert "Wrote 12 rows" in printed
     written = (path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in written) == sorted([*OUTPUTS, JOURNAL])
+
+
+def test_a_folder_of_outputs_that_readers_pass_over_may_lie_inside_the_data(score: Score, tmp_path: Path) -> None:
+    write(tmp_path / "in/a.csv", table(KNOWN))
+    words = ("--data", tmp_path / "in", "--output", tmp_path / "in/_scored")
+    assert "Wrote 8 rows" in score(*words)
+    assert "All 1 file were finished before" in score(*words)
+
+
+@pytest.mark.parametrize(("target", "written"), [("two", "csv"), ("three", "parquet"), ("number", "parquet")])
+def test_an_empty_part_of_several_files_gives_an_empty_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, target: str, written: str
+) -> None:
+    score = scoring(monkeypatch, capsys, make_scorer(target))
+    rows = table(KNOWN, row=range(len(KNOWN)))
+    first, empty = (tmp_path / "in" / f"{name}.{written}" for name in "ab")
+    write(first, rows)
+    write(empty, rows[:0])
+    words = ("--data", tmp_path / "in", "--output", tmp_path / "out", "--keep", "row", "--jobs", 1)
+    assert "Wrote 8 rows" in score(*words)
+    outputs = [read(tmp_path / "out" / path.name) for path in (first, empty)]
+    assert [len(output) for output in outputs] == [len(KNOWN), 0]
+    assert outputs[0].column_names == outputs[1].column_names
+    if written == "parquet":
+        assert outputs[0].schema == outputs[1].schema
+    (tmp_path / "out" / empty.name).unlink()
+    assert score(*words).splitlines()[-1].startswith("Wrote 0 rows in")
+    assert "a table must have rows" in refusal(score, "--data", empty, "--output", tmp_path / f"single.{written}")
 
 
 def stamps(folder: Path) -> dict[str, int]:
@@ -128,12 +169,23 @@ def test_outputs_of_others_and_of_other_options_are_refused(score: Score, tmp_pa
         (("--data", "in/a.parquet", "--output", "nowhere/out.csv"), "'nowhere' is none"),
         (("--data", "in/a.parquet", "--output", "out.xlsx"), "--output must end in .parquet or .csv"),
         (("--data", "in", "--output", "in"), "must not be where --data is"),
+        (("--data", "in", "--output", "in/more/out"), "must not lie inside a folder of --data"),
+        (("--data", "in", "--output", "./in/../in/out"), "must not lie inside a folder of --data"),
         (("--data", "in/*", "in/more/a.parquet", "--output", "out"), "would both be 'a.parquet'"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "name"), "--keep must name a column"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "label"), "must not name a column of predictions"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "age", "--keep", "age"), "named again"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--keep", "list"), "of types that .csv holds"),
         (("--data", "in/a.parquet", "--output", "out.csv", "--jobs", "0"), "--jobs must be a whole number"),
+        (
+            ("--data", "in/a.parquet", "--output", "out.csv", "--numeric", "typo"),
+            "--numeric must name a column that held",
+        ),
+        (
+            ("--data", "in/a.parquet", "--output", "out.csv", "--numeric", "city"),
+            "--numeric must name a column that held",
+        ),
+        (("--data", "in", "--output", "out", "--separator", ";"), "--separator must go with CSV files"),
         (("--data", "in/a.parquet"), "required: --output"),
     ],
     ids=lambda value: None if isinstance(value, str) else " ".join(value[1:]),
@@ -164,10 +216,40 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_behind(
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
+def test_a_disk_that_is_full_for_the_journal_is_said_in_one_line_and_leaves_no_draft(
+    score: Score, tmp_path: Path
+) -> None:
+    names = [write(tmp_path / "in" / f"{part}.csv", table(KNOWN)).name for part in "abcd"]
+    output = tmp_path / "out"
+    words = ("--data", tmp_path / "in", "--output", output, "--jobs", 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # bytes: an output has room, and two lines of the journal
+    try:
+        message = refusal(score, *words, error=TrainingError)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "must be writable, however: File too large" in message
+    written = sorted(path.name for path in output.iterdir())
+    assert written == [JOURNAL, *names[: len(written) - 1]]
+    assert f"({len(written) - 1} more were finished before)" in score(*words)
+    assert sorted(path.name for path in output.iterdir()) == [JOURNAL, *names]
+
+
+def test_a_file_that_is_gone_before_its_turn_is_said_in_one_line(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [FileTask(tmp_path / "gone.csv", tmp_path / "out/gone.csv")]
+    monkeypatch.setattr("training.score.run.plan_tasks", lambda *_: tasks)
+    message = refusal(score, "--data", tmp_path / "gone.csv", "--output", tmp_path / "out")
+    assert "gone.csv: No such file or directory" in message
+
+
 def test_a_process_that_dies_is_said_in_one_line(two: Scorer, tmp_path: Path) -> None:
     tasks = [FileTask(write(tmp_path / f"{n}.csv", table(KNOWN)), tmp_path / f"{n}.parquet") for n in range(20)]
     names = (*NAMES, "churn")
-    settings = ScoreSettings(two, Policies(), ReadOptions(missing=("?",), only=names), numeric=(), keep=())
+    settings = ScoreSettings(
+        two, Policies(), ReadOptions(missing=("?",), only=names), numeric=(), keep=(), several=True
+    )
     events = score_files(tasks, settings, jobs=2)
     next(events)
     for process in multiprocessing.active_children():

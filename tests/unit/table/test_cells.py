@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.codec.columns import Columns
 from service.contract.policies import MISSING_SPELLINGS
+from tests.raw_columns import INCOME
 from tests.read_tables import MANY_ROWS, Read, Refusal, columns
 from training.table.cells import CellRules
 
@@ -31,6 +33,44 @@ def test_the_users_spellings_are_missing_too_even_numbers(table: Read) -> None:
         "c": [None, "x"],
         "d": [1.5, None],
     }
+
+
+MIXED_NUMBERS = "-999.0,x,\n1,-9.99e2,\n-999,7,000\n-998,-999,y\n"
+
+
+@pytest.mark.parametrize("blocks", ["one", "several"])
+def test_a_missing_number_is_one_however_it_is_written_among_words_too(
+    table: Read, request: pytest.FixtureRequest, blocks: str
+) -> None:
+    if blocks == "several":
+        request.getfixturevalue("small_blocks")
+    read_in = columns(table("a,b,c\n" + MIXED_NUMBERS * 100, missing=("-999", "0")))
+    expected: dict[str, list[object]] = {
+        "a": [None, 1, None, -998],
+        "b": ["x", None, "7", None],
+        "c": [None, None, None, "y"],
+    }
+    assert read_in == {name: values * 100 for name, values in expected.items()}
+    comma = table("a;b\n-99,90;-99,900\n1;x\n-0;y\n", decimal=",", missing=("-99,9", "0"))
+    assert columns(comma) == {"a": [None, 1, None], "b": [None, "x", "y"]}
+    strings = pa.table({"a": ["-999.0", "x"], "b": ["1", "-999"]})
+    assert columns(table(strings, missing=("-999",))) == {"a": [None, "x"], "b": ["1", None]}
+
+
+NUMBERS_AND_WORDS = st.text(alphabet="0129+-.eE x", max_size=6)
+
+
+@given(NUMBERS_AND_WORDS, st.lists(NUMBERS_AND_WORDS.map(str.strip), max_size=3))
+def test_a_cell_is_missing_here_where_the_service_takes_it_for_missing(cell: str, missing: list[str]) -> None:
+    columns_of_service = Columns([INCOME], missing=(*MISSING_SPELLINGS, *missing))
+    coded = columns_of_service.columns[0].code_text(cell, columns_of_service.missing)
+    here = CellRules(missing=tuple(missing)).words(pa.array([cell])).null_count == 1
+    assert here == (isinstance(coded, float) and math.isnan(coded))
+
+
+def test_a_missing_number_has_the_decimal_sign_of_its_file(table: Read) -> None:
+    read_in = table("a;b\n-99,9;x\n1,5;y\n", decimal=",", missing=("-99,9",))
+    assert columns(read_in) == {"a": [None, 1.5], "b": ["x", "y"]}
 
 
 def test_a_column_without_any_value_is_one_of_numbers(table: Read) -> None:

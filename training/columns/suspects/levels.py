@@ -7,10 +7,12 @@ import pyarrow as pa
 
 from service.contract.policies import BOOLEAN_SPELLINGS
 from training.columns.suspects.suspect import Suspect
-from training.columns.words import plain_numbers
+from training.columns.words import look_like, plain_numbers
 from training.errors import quoted, write_option
 
 SHOWN_LEVELS = 3
+PADDED = "0[0-9]+"
+"""A whole number with zeros in front, as codes have: these are words."""
 
 
 def find_odd_levels(
@@ -52,11 +54,17 @@ def _find_mixed_spellings(name: str | None, levels: Sequence[str]) -> Suspect | 
 
 
 def _find_numbers(name: str | None, levels: Sequence[str], shares: Sequence[float], *, decimal: str) -> Suspect | None:
-    """Look for numbers among words, which then may stand for no value, or the one number for none."""
+    """Look for numbers among words, which then may stand for no value, or the one number for none; or numbers alone."""
     numeric = ~np.isnan(plain_numbers(pa.array(levels, pa.string()), decimal=decimal))
     ordered = [place for _, place in sorted((-share, place) for place, share in enumerate(shares))]
     numbers = [levels[place] for place in ordered if numeric[place]]
     words = [levels[place] for place in ordered if not numeric[place]]
+    if name is not None and not words and not look_like(pa.array(levels, pa.string()), PADDED).any():
+        text = f"is a category, since the file has its numbers as text ({_listed(levels, most=SHOWN_LEVELS)})"
+        remedies = (
+            f"give {write_option('--numeric', name)}; {write_option('--category', name)} says that all are levels"
+        )
+        return Suspect(name, "numbers as text", f"{text}: where they are amounts, {remedies}")
     if not numbers or not words:
         return None
     several = len(numbers) > 1

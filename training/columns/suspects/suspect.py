@@ -15,7 +15,7 @@ from training.table.values import ColumnValues
 SuspectKind = Literal[
     "row number", "no value", "constant", "rare levels", "duplicate",
     "predicts", "repeated rows", "small class", "rounded", "outlier", "unseen", "words", "padded", "case",
-    "spellings", "numbers among levels",
+    "spellings", "numbers among levels", "numbers as text",
 ]  # fmt: skip
 LEFT_OUT = frozenset[SuspectKind](["row number", "no value", "constant", "rare levels", "duplicate"])
 INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)?|rownames|__index_level_\d+__")
