@@ -86,7 +86,7 @@ class ServiceSettings(BaseSettings):
     show_metrics: bool = True
     """Whether ``/metrics`` is answered."""
     show_models: bool = True
-    """Whether ``/models`` and the examples below it are answered: what the models were trained on."""
+    """Whether ``/models`` and the examples below it are answered, and ``/docs.json`` shows rows and levels."""
     show_documents: bool = True
     """Whether ``/``, ``/docs.json`` and ``/schema.json`` are answered."""
 
