@@ -133,7 +133,7 @@ def test_an_access_log_that_cannot_be_written_costs_no_answer_and_is_told_of_onc
     client = HandService(adder.responder, echo, loop).connect()
     with Path("/dev/full").open("wb", buffering=0) as full, caplog.at_level(logging.WARNING):
         monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=full))
-        for data in (rows_body([1, 1, 1]), rows_body(["1", 1, 1]), rows_body([1, 1, 1])):
+        for data in (rows_body([1, 1, 1]), rows_body([OVERFLOWS, 1, 1]), rows_body([1, 1, 1])):
             client.send(request(SMALL, data))
             loop.turn(3)
     assert [reply.status for reply in read_replies(client.received)] == [200, 422, 200]
