@@ -15,7 +15,7 @@ from service.http.accepting import Acceptor
 from service.http.heads import Heads
 from service.http.known_heads import KnownHeads
 from service.http.metrics import CONNECTIONS, ENDED, WAITING
-from service.http.turn import Turn
+from service.http.turn import SHORT_BYTES, Turn
 from service.settings import PREFIX, ServiceSettings
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Connections:
         self.heads = Heads(responder.release)
         self.known_heads = KnownHeads()
         self.max_body_bytes = int(settings.max_body_bytes)
+        self.uncounted_bytes = min(SHORT_BYTES, self.max_body_bytes)
+        """Of each body that arrives: so nothing is asked of a short one that comes in one piece."""
         self._settings = settings
         self._cors = cors
         self._guard = guard
