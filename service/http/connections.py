@@ -39,8 +39,15 @@ class Connections:
     """One instance for each worker."""
 
     def __init__(
-        self, responder: Responder, settings: ServiceSettings, *, cors: bool, guard: Guard | None = None
+        self,
+        responder: Responder,
+        settings: ServiceSettings,
+        *,
+        cors: bool,
+        guard: Guard | None = None,
+        passes_all: bool = False,
     ) -> None:
+        """passes_all: whether the application answers the contract's routes too, so that only limits are kept here."""
         self.responder = responder
         self.release = responder.release
         self.heads = Heads(responder.release)
@@ -54,8 +61,9 @@ class Connections:
         self.settle_seconds = SETTLE_SECONDS if settings.drain_seconds else 0.0
         self._patience = settings.deadline_ms / 1000
         self._found: dict[bytes, tuple[Route | None, str, bytes]] = {
-            path.encode(): (route, path, b"") for path, route in responder.routes.items()
+            path.encode(): (None if passes_all else route, path, b"") for path, route in responder.routes.items()
         }
+        self._passes_all = passes_all
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open: set[Any] = set()
         self._lingering: dict[Any, float] = {}
@@ -78,7 +86,7 @@ class Connections:
         found = self._found.get(target)
         if found is None:
             path, query = _split_target(target)
-            found = self.responder.find(path), path, query
+            found = None if self._passes_all else self.responder.find(path), path, query
         route, path, query = found
         if route is None or (self._cors and ORIGIN in headers):
             return None, path, query
