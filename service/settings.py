@@ -60,7 +60,7 @@ class ServiceSettings(BaseSettings):
     deadline_ms: int = Field(1000, ge=1, le=3_600_000)
     """A request that would wait longer until it is begun is refused at once."""
     max_waiting_bytes: ByteSize = Field(ByteSize(16 * 1024 * 1024), ge=1)
-    """Of the bodies that wait in a worker, unless they are few: a second of work may be 500 MB of 64 rows each."""
+    """Of the bodies that arrive and wait in a worker, unless few: a second of work may be 500 MB of 64 rows each."""
     drain_seconds: float = Field(5.0, ge=0, le=3600)
     """So long a worker that was asked to end still answers, while it is not ready."""
     hang_seconds: float = Field(30.0, ge=1, le=3600)
@@ -82,11 +82,11 @@ class ServiceSettings(BaseSettings):
     keys_file: Path | None = None
     """The digests of the keys of which every request must carry one, but for probes; None lets everybody in."""
     rate_limit: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False)
-    """Requests per second that a key may send to the service; None is as many as it likes."""
+    """Requests per second that a key may send to the service, evenly to its workers; None is as many as it likes."""
     show_metrics: bool = True
     """Whether ``/metrics`` is answered."""
     show_models: bool = True
-    """Whether ``/models`` and the examples below it are answered: what the models were trained on."""
+    """Whether ``/models`` and the examples below it are answered, and ``/docs.json`` shows rows and levels."""
     show_documents: bool = True
     """Whether ``/``, ``/docs.json`` and ``/schema.json`` are answered."""
 

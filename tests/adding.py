@@ -5,6 +5,7 @@ from unittest import mock
 
 import numpy as np
 
+from service.answers.access_log import AccessLog
 from service.answers.metrics import Meter
 from service.answers.responder import Responder
 from service.answers.routing import route_endpoints
@@ -25,12 +26,13 @@ DOCUMENTS = {"/models": b'{"models": []}'}
 class Adder:
     """Endpoints that add up the numbers of each row, times a factor; they remember what they were asked."""
 
-    def __init__(self, *, together: bool = True) -> None:
+    def __init__(self, *, together: bool = True, log: AccessLog | None = None) -> None:
         self.runs: list[tuple[str, list[float]]] = []
         """Architecture and answers of each run."""
         self.meter: mock.Mock = mock.create_autospec(Meter)
         endpoints = [self._endpoint(name, factor) for name, factor in FACTORS.items()]
-        self.responder = Responder(route_endpoints(endpoints, RELEASE, DOCUMENTS, self.meter), together=together)
+        routing = route_endpoints(endpoints, RELEASE, DOCUMENTS, self.meter)
+        self.responder = Responder(routing, together=together, log=log)
 
     @property
     def refused(self) -> list[int]:

@@ -181,12 +181,19 @@ class HandService:
     """What a worker runs, with a loop turned by hand."""
 
     def __init__(
-        self, responder: Responder, app: ASGI3Application, loop: HandLoop, *, cors: bool = False, **settings: Any
+        self,
+        responder: Responder,
+        app: ASGI3Application,
+        loop: HandLoop,
+        *,
+        cors: bool = False,
+        passes_all: bool = False,
+        **settings: Any,
     ) -> None:
-        """Answer by these. app: for what the responder has no route; settings: other than the defaults."""
+        """Answer by these. app: for what the responder has no route, or for all; settings: other than the defaults."""
         self.loop = loop
         settings = {"workers": 1, "deadline_ms": NO_DEADLINE, **settings}
-        self.connections = Connections(responder, ServiceSettings(**settings), cors=cors)
+        self.connections = Connections(responder, ServiceSettings(**settings), cors=cors, passes_all=passes_all)
         self._config = Config(app, log_config=None, http="httptools", lifespan="off")
         self._config.load()
         self.state = ServerState()

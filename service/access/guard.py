@@ -73,11 +73,11 @@ class Guard:
         workers: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """rate: requests per second that a key may send to the service, whose ``workers`` share it evenly."""
+        """rate: requests per second that a key may send to the service, evenly to each of its ``workers``."""
         self._file = keys
         self._tally = tally
         self._release = release
-        self._rate = rate
+        self._workers = workers
         self._share = None if rate is None else rate / workers
         self._clock = clock
         self._next_look = clock() + SECONDS_BETWEEN_LOOKS
@@ -105,7 +105,7 @@ class Guard:
             return self._strangers[is_v2(path)]
         if self._share is not None and (seconds := (self._buckets.get(name) or self._bucket_of(name, now)).take(now)):
             self._tally.limited(name)
-            return RefusedRoute(_too_often(self._rate, seconds), self._release, v2=is_v2(path))
+            return RefusedRoute(_too_often(self._share, self._workers, seconds), self._release, v2=is_v2(path))
         self._tally.allowed(name)
         return None
 
@@ -150,11 +150,17 @@ def _unknown_key() -> Problem:
     )
 
 
-def _too_often(rate: float | None, seconds: float) -> Problem:
-    """429. seconds: until the next request is admitted."""
+def _too_often(share: float, workers: int, seconds: float) -> Problem:
+    """429. share: requests per second to each worker; seconds: until this one admits the next."""
+    if workers == 1:
+        rule, fact, way_out = "", "more", ""
+    else:
+        rule, fact = f", {share:g} to each of {workers} workers", "more to a worker"
+        way_out = ", or over more connections: each stays with one worker"
     return Problem(
         HTTPStatus.TOO_MANY_REQUESTS,
-        f"a key must send at most {rate:g} requests/s, however: this one sent more. Ask again later, or less often.",
+        f"a key must send at most {share * workers:g} requests/s{rule}, however: this one sent {fact}. "
+        f"Ask again later, or less often{way_out}.",
         rule="rate",
         headers={"Retry-After": str(max(1, math.ceil(seconds)))},
     )

@@ -1,6 +1,7 @@
 """A name for every request, and a line of JSON for as many of them as is asked for. Never the values that were sent."""
 
 import itertools
+import logging
 import random
 import re
 import secrets
@@ -12,6 +13,7 @@ import orjson
 
 from service.contract.routes import REQUEST_ID_HEADER
 
+logger = logging.getLogger("bentoml.archscale")
 REQUEST_ID_KEY = REQUEST_ID_HEADER.lower().encode()
 USABLE_ID = re.compile(rb"[!-~]{1,128}")
 """Visible ASCII: what may be sent back in a header and written into a log as it is."""
@@ -35,11 +37,12 @@ class AccessLog:
     def __init__(self, share: float, *, release: str) -> None:
         self._share = share
         self._release = release
+        self._is_broken = False
 
     def write(
         self, *, request_id: bytes, route: str, architecture: str, rows: int, status: int, milliseconds: float
     ) -> None:
-        """Write one line, if chance has it."""
+        """Write one line, if chance has it. One that can't be written is lost: the request was answered."""
         if random.random() >= self._share:
             return
         line = {
@@ -52,5 +55,12 @@ class AccessLog:
             "status": status,
             "ms": round(milliseconds, 3),
         }
-        sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+            sys.stdout.buffer.flush()
+        except OSError as error:  # a full disk, a pipe whose reader is gone
+            if not self._is_broken:
+                logger.warning("the access log can't be written, its lines are lost: %s", error)
+            self._is_broken = True
+        else:
+            self._is_broken = False

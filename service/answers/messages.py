@@ -79,9 +79,9 @@ def overloaded(seconds: float) -> Problem:
 
 
 def crowded(most: int) -> Problem:
-    """503: the bodies that wait take all the memory that they may, in bytes."""
+    """503: the bodies that arrive and wait take all the memory that they may, in bytes."""
     return _come_back(
-        f"at most {most} bytes of bodies may wait, however: with this one there are more. "
+        f"at most {most} bytes of bodies may arrive and wait, however: with this one there are more. "
         "Ask again later, less often, with fewer rows at once, or raise ARCHSCALE_MAX_WAITING_BYTES.",
         rule="room",
     )

@@ -68,7 +68,7 @@ class Responder:
             return self._answer_all(calls)
         except Exception:  # of what counts and logs: what a route raises is answered below, alone
             logger.exception("%d requests failed", len(calls))
-            return [route.refusal(failure(), request.request_id) for route, request in calls]
+            return [self._fail_anyway(route, request) for route, request in calls]
 
     def _answer_all(self, calls: Sequence[Call]) -> list[Answer]:
         answers: list[Answer | None] = [None] * len(calls)
@@ -110,6 +110,13 @@ class Responder:
         """Answer 500; the exception under way goes into the log."""
         logger.exception("request %s to %s failed", request.request_id.decode(), request.path)
         return self.refuse(route, request, failure())
+
+    def _fail_anyway(self, route: Route, request: Request) -> Answer:
+        """Answer 500, counted and logged unless that is what failed."""
+        try:
+            return self.refuse(route, request, failure())
+        except Exception:
+            return route.refusal(failure(), request.request_id)
 
     def _parts(self, works: list[Work]) -> Iterable[list[Work]]:
         """Split requests to one endpoint into what goes through its graph together."""

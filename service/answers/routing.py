@@ -11,7 +11,7 @@ from service.answers.routes import DocumentRoute, EndpointRoute, Route
 from service.contract.routes import METRICS_ROUTE, MODELS_ROUTE, examples_route
 from service.models.endpoints import Endpoint, make_endpoints
 from service.models.inference import Models
-from service.openapi.access import with_keys, without
+from service.openapi.access import with_keys, without, without_table
 from service.openapi.document import DOCS_ROUTE, make_openapi
 from service.openapi.page import HTML_MEDIA_TYPE, PAGE, PAGE_HEADERS, PAGE_ROUTE
 from service.openapi.v2 import with_v2
@@ -69,6 +69,8 @@ def _make_documents(models: Models, endpoints: list[Endpoint], settings: Service
     if settings.show_documents:
         openapi = make_openapi(release, endpoints, max_body_bytes=settings.max_body_bytes)
         openapi = without(with_v2(openapi, release, endpoints[0].takes), hidden)
+        if not settings.show_models:
+            openapi = without_table(openapi)
         if settings.keys_file is not None:
             openapi = with_keys(openapi, limited=settings.rate_limit is not None)
         documents[DOCS_ROUTE] = orjson.dumps(openapi)

@@ -15,7 +15,7 @@ from service.http.accepting import Acceptor
 from service.http.heads import Heads
 from service.http.known_heads import KnownHeads
 from service.http.metrics import CONNECTIONS, ENDED, WAITING
-from service.http.turn import Turn
+from service.http.turn import SHORT_BYTES, Turn
 from service.settings import PREFIX, ServiceSettings
 
 if TYPE_CHECKING:
@@ -39,21 +39,31 @@ class Connections:
     """One instance for each worker."""
 
     def __init__(
-        self, responder: Responder, settings: ServiceSettings, *, cors: bool, guard: Guard | None = None
+        self,
+        responder: Responder,
+        settings: ServiceSettings,
+        *,
+        cors: bool,
+        guard: Guard | None = None,
+        passes_all: bool = False,
     ) -> None:
+        """passes_all: whether the application answers the contract's routes too, so that only limits are kept here."""
         self.responder = responder
         self.release = responder.release
         self.heads = Heads(responder.release)
         self.known_heads = KnownHeads()
         self.max_body_bytes = int(settings.max_body_bytes)
+        self.uncounted_bytes = min(SHORT_BYTES, self.max_body_bytes)
+        """Of each body that arrives: so nothing is asked of a short one that comes in one piece."""
         self._settings = settings
         self._cors = cors
         self._guard = guard
         self.settle_seconds = SETTLE_SECONDS if settings.drain_seconds else 0.0
         self._patience = settings.deadline_ms / 1000
         self._found: dict[bytes, tuple[Route | None, str, bytes]] = {
-            path.encode(): (route, path, b"") for path, route in responder.routes.items()
+            path.encode(): (None if passes_all else route, path, b"") for path, route in responder.routes.items()
         }
+        self._passes_all = passes_all
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open: set[Any] = set()
         self._lingering: dict[Any, float] = {}
@@ -76,7 +86,7 @@ class Connections:
         found = self._found.get(target)
         if found is None:
             path, query = _split_target(target)
-            found = self.responder.find(path), path, query
+            found = None if self._passes_all else self.responder.find(path), path, query
         route, path, query = found
         if route is None or (self._cors and ORIGIN in headers):
             return None, path, query

@@ -58,6 +58,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._piece = b""
         """What came last, if nothing of a request had come before it."""
         self._route: Route | None = None
+        self._body: bytes | io.BytesIO = b""
 
     # --- the transport's calls
 
@@ -72,6 +73,7 @@ class ServiceProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of a connection, whoever ended it."""
         self._pipeline.drop()
+        self._let_go_of_body()
         self.shared.closed(self)
         super().connection_lost(exc)
 
@@ -211,7 +213,7 @@ class ServiceProtocol(HttpToolsProtocol):
             self._pass_on()
             return
         self._route = route
-        self._body: bytes | io.BytesIO = b""
+        self._body = b""
         self._is_old = is_old
         method = parser.get_method().decode("ascii")
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
@@ -247,10 +249,31 @@ class ServiceProtocol(HttpToolsProtocol):
         self._unread_bytes = 0
         if self._route is None:
             super().on_body(body)
-        elif self.body_bytes > self.shared.max_body_bytes:
-            self._refuse_body(too_large(self.shared.max_body_bytes))
+        elif self.body_bytes > self.shared.uncounted_bytes:
+            self._take_part_of_long(body)
         elif self._keeps_body:
             self._body = _grow(self._body, body)
+
+    def _take_part_of_long(self, part: bytes) -> None:
+        """Take a part of a long body, if one is asked for and has room among all that arrive."""
+        assert self._route is not None
+        if self.body_bytes > self.shared.max_body_bytes:
+            self._refuse_body(too_large(self.shared.max_body_bytes))
+        elif not self._keeps_body:
+            return
+        elif not self._route.computes:
+            self._keeps_body = False
+            self._let_go_of_body()
+        elif self.body_bytes == int(self._request.headers.get(b"content-length", 0)):
+            self._body = _grow(self._body, part)  # whole: its place needs room, and is refused if there is none
+        elif problem := self.shared.turn.take_part(self, self.body_bytes):
+            self._refuse_body(problem)
+        else:
+            self._body = _grow(self._body or io.BytesIO(), part)
+
+    def _let_go_of_body(self) -> None:
+        self._body = b""
+        self.shared.turn.end_parts(self)
 
     def on_message_complete(self) -> None:
         """Give a whole request its place."""
@@ -264,8 +287,12 @@ class ServiceProtocol(HttpToolsProtocol):
             return
         self._owes_continue = False
         request, body = self._request, self._body
-        request.body = body if isinstance(body, bytes) else body.getvalue()
-        self._body = b""
+        if isinstance(body, bytes):
+            request.body = body
+            self._body = b""
+        else:
+            request.body = body.getvalue()
+            self._let_go_of_body()
         del self._request
         request.arrived = time.perf_counter()
         closes = self._is_old or not self.parser.should_keep_alive()
@@ -343,6 +370,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _end_with(self, answer: Answer) -> None:
         self._deaf = True
+        self._let_go_of_body()
         self._pipeline.end_with(answer)
 
     def turn_away(self, problem: Problem) -> None:

@@ -51,6 +51,9 @@ class Turn:
         self._most_bytes = most_bytes
         self._bytes = 0
         """Of the bodies of all that wait."""
+        self._arriving: dict[Hashable, int] = {}
+        """Connection -> bytes of a long body of which more is to come."""
+        self._arriving_bytes = 0
         self._scheduled = False
         self._short_were_last = False
         self.seconds = 0.0
@@ -77,6 +80,23 @@ class Turn:
 
     def _is_crowded(self, size: int) -> bool:
         return len(self) >= FEW and self._bytes + size > self._most_bytes
+
+    def take_part(self, connection: Hashable, size: int) -> Problem | None:
+        """Count what has come of a long body of which more is to come; return what to say where it finds no room.
+
+        size: bytes that have come. Where few arrive and wait there is room, however large the bodies.
+        """
+        known = self._arriving.get(connection, 0)
+        others = len(self._arriving) - (known > 0) + len(self._long)
+        if others >= FEW and self._bytes + self._arriving_bytes + size - known > self._most_bytes:
+            return crowded(self._most_bytes)
+        self._arriving[connection] = size
+        self._arriving_bytes += size - known
+        return None
+
+    def end_parts(self, connection: Hashable) -> None:
+        """Count no more of a body that is whole, or was thrown away."""
+        self._arriving_bytes -= self._arriving.pop(connection, 0)
 
     def add(self, place: Place) -> None:
         """Answer a request when this turn ends, or soon after; refuse it if that is not soon enough."""

@@ -31,11 +31,10 @@ def make_app(app: Starlette, models: Models, settings: ServiceSettings) -> ASGIA
     responder = Responder(routing, together=settings.turn_batching, log=log)
     guard = _make_guard(settings, routing.release)
     cors = _take_cors(app)
-    front: ASGIApp = Front(app, responder, settings, guard=guard)
-    if not exports_spans():  # BentoML makes its spans of messages of ASGI
-        connections = Connections(responder, settings, cors=cors is not None, guard=guard)
-        protocol.install(connections)
-        front = _accept_more(front, connections)
+    # BentoML makes its spans of messages of ASGI.
+    connections = Connections(responder, settings, cors=cors is not None, guard=guard, passes_all=exports_spans())
+    protocol.install(connections)
+    front = _accept_more(Front(app, responder, settings, guard=guard), connections)
     return front if cors is None else _answer_origins(cors, front)
 
 

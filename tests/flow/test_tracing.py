@@ -11,6 +11,7 @@ from typing import Any
 
 from loadtest.target.server import free_port, serve
 from tests.patience import PATIENCE_SECONDS, get, post
+from tests.sockets import exchange
 from tests.traces import configure, otlp, settings, values
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -54,6 +55,8 @@ def test_a_prediction_is_a_span_where_an_exporter_is_configured(store: Callable[
         with serve(store(), log=tmp_path / "serve.log", **settings(config)) as server:
             body = body_of(server.url)
             assert post(f"{server.url}/predict/small", json=body, headers=TRACED).status_code == 200
+            two_hosts = exchange(server.url, b"GET /models HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")
+            assert two_hosts.startswith(b"HTTP/1.1 400")  # the limits of HTTP hold
             while (span := spans.get(timeout=PATIENCE_SECONDS))["traceId"] != TRACE_ID:
                 pass
     assert span["kind"] == "SERVER"

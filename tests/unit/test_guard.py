@@ -155,7 +155,9 @@ def test_a_key_has_its_rate_and_no_other_key_pays_for_it(tmp_path: Path) -> None
     answer = gate.answer({b"authorization": f"Bearer {ALICE}".encode()})
     assert answer is not None
     assert answer.headers == ((b"retry-after", b"1"),)
-    assert "4 requests/s" in orjson.loads(answer.body)["detail"]
+    detail = orjson.loads(answer.body)["detail"]
+    assert "4 requests/s, 2 to each of 2 workers" in detail
+    assert "over more connections" in detail
     assert gate.tally["alice", "limited"] == 4
 
 
@@ -172,6 +174,7 @@ def test_a_slow_rate_says_how_long_to_wait(tmp_path: Path) -> None:
     answer = gate.answer({b"authorization": f"Bearer {ALICE}".encode()})
     assert answer is not None
     assert answer.headers == ((b"retry-after", b"10"),)
+    assert "0.1 requests/s, however: this one sent more." in orjson.loads(answer.body)["detail"]
 
 
 @given(st.floats(0.01, 1e6), st.lists(st.floats(0, 100), max_size=200))

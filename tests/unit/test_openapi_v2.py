@@ -1,10 +1,17 @@
-"""What the OpenAPI document says of /v2: its example of raw rows is one that the protocol's reader takes."""
+"""The rows that the OpenAPI document shows: /v2's reader takes them, and there are none where models are hidden."""
 
+import functools
 import json
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
+from openapi_spec_validator import validate
 
+from service.answers.messages import Request
+from service.answers.metrics import Meter
+from service.answers.routing import make_routing, route_endpoints
 from service.codec.column_tensors import make_reader
 from service.codec.columns import Columns
 from service.codec.rows import raw_input
@@ -12,8 +19,9 @@ from service.contract.card import Cell, Examples, ModelCard, RawFeature
 from service.contract.files import ReleaseManifest
 from service.models.release import Release
 from service.openapi.v2 import with_v2
+from service.settings import ServiceSettings
 from tests.cards import RELEASE, make_card
-from tests.raw_columns import ACTIVE, AGE, FLAG, MEMBER
+from tests.raw_columns import ACTIVE, AGE, FLAG, MEMBER, MIXED
 from tests.studies import SMALL
 
 NO_DOCUMENT: dict[str, Any] = {"tags": [], "paths": {}, "components": {"schemas": {}, "headers": {}, "parameters": {}}}
@@ -47,3 +55,23 @@ def test_the_example_of_raw_rows_is_read(
         type(value) is float for tensor in request["inputs"] if tensor["datatype"] == "FP64" for value in tensor["data"]
     )
     assert make_reader(raw).read(json.dumps(request).encode(), None).rows.tolist() == [coded]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_where_models_are_hidden_the_document_shows_nothing_of_their_table(
+    monkeypatch: pytest.MonkeyPatch, *, shown: bool
+) -> None:
+    unmetered = functools.partial(route_endpoints, make_meter=mock.create_autospec(Meter))
+    monkeypatch.setattr("service.answers.routing.route_endpoints", unmetered)
+    release = release_of(MIXED, [20.125, 7_654.5, True, False, "Rom", "pro"])
+    graphs = {SMALL.name: mock.Mock(card=release.card)}
+    models: Any = SimpleNamespace(release=release, architectures=graphs, preprocessing=mock.Mock())
+    route: Any = make_routing(models, ServiceSettings(show_models=shown)).routes["/docs.json"]
+    document = json.loads(route.answer(Request("GET", "/docs.json", b"", {}, b"", b"id", 0.0)).body)
+    validate(document)
+    text = json.dumps(document)
+    told = [value in text for value in ("20.125", "7654.5", "Rom", "Bonn", '"pro"', "[0.5, 0.25]", '"predictions": [')]
+    assert told == [shown] * len(told)
+    sent = document["paths"]["/transform"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    *_, city, plan = sent["oneOf"][0]["properties"]["raw"]["items"]["prefixItems"]
+    assert shown or (city, plan) == ({"type": ["string"]}, {"type": ["null", "string"]})

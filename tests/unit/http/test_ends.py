@@ -214,3 +214,20 @@ def test_what_is_refused_behind_an_unanswered_request_is_so_when_the_client_ends
         service.loop.wait(2)
         assert [reply.status for reply in read_replies(client.received)] == [200, 400]
         assert client.is_closed
+
+
+def test_limits_hold_where_the_application_answers_all(adder: Adder, loop: HandLoop) -> None:
+    """As where spans are exported, which are made of messages of ASGI."""
+    service = HandService(adder.responder, echo, loop, passes_all=True, max_connections=2, **LIMITS)
+    asking, slow, one_more = (service.connect() for _ in range(3))
+    for target in (SMALL, f"{SMALL}?labels=true", "/v2/models/nothing"):
+        asking.send(request(target, BODY))
+    slow.send(b"GET /models HTTP/1.1\r\n")
+    service.settle()
+    passed = [reply.json()["path"] for reply in read_replies(asking.received)]
+    assert passed == [SMALL, SMALL, "/v2/models/nothing"]
+    asking.send(request("/models", None, "Host: y"))
+    service.loop.wait(LIMITS["head_seconds"] + 1)
+    refused = [read_replies(client.received)[-1].status for client in (asking, slow, one_more)]
+    assert refused == [400, 408, 503]
+    assert adder.runs == []

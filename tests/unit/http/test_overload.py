@@ -5,13 +5,15 @@ import pytest
 from service.answers.messages import overloaded
 from service.http.turn import FEW, SHORT_BYTES
 from tests.adding import Adder, echo
-from tests.hand_turned import Client, HandLoop, HandService
+from tests.hand_turned import PIECE, Client, HandLoop, HandService
 from tests.http_messages import named, read_replies, request, rows_body
 
 SMALL, INFER = "/predict/small", "/v2/models/small/infer"
 BODY = rows_body([1, 2, 3])
 LONG = rows_body([1, 2, 3], padding=SHORT_BYTES)
 FAST, SLOW = request(SMALL, BODY), request(SMALL, LONG)
+LONGER = request(SMALL, rows_body([1, 2, 3], padding=3 * PIECE))
+"""In several pieces."""
 NOW = "X-Archscale-Deadline-Ms: 0"
 """Of a client that waits for nobody."""
 
@@ -70,6 +72,57 @@ def test_few_bodies_have_room_however_large(adder: Adder, loop: HandLoop) -> Non
         client.send(SLOW)
     service.settle()
     assert [statuses(client) for client in clients] == [[200]] * FEW + [[503]]
+
+
+def test_bodies_that_arrive_are_bounded_too_and_few_have_room_however_large(adder: Adder, loop: HandLoop) -> None:
+    service = HandService(adder.responder, echo, loop, max_waiting_bytes=10)
+    clients = [service.connect() for _ in range(FEW + 2)]
+    for data in (LONGER[:PIECE], LONGER[PIECE:-1]):
+        for client in clients:
+            client.send(data)
+    service.settle()
+    held, refused = clients[:FEW], clients[FEW:]
+    assert [client.received for client in held] == [b""] * FEW
+    for client in refused:
+        (refusal,) = read_replies(client.received)
+        assert (refusal.status, refusal.closes, refusal.json()["rule"]) == (503, True, "room")
+        assert client.protocol._body == b""
+    assert adder.refused == [503, 503]
+    for client in held:
+        client.send(LONGER[-1:] + FAST)
+        service.settle()
+        assert statuses(client) == [200, 200]
+
+
+@pytest.mark.parametrize("end", ["left", "cut off", "whole"])
+def test_a_body_that_arrives_no_more_makes_room(adder: Adder, loop: HandLoop, end: str) -> None:
+    service = HandService(adder.responder, echo, loop, max_waiting_bytes=10, body_seconds=1)
+    first, *others = [service.connect() for _ in range(FEW)]
+    for client in (first, *others):
+        client.send(LONGER[:PIECE])
+    if end == "left":
+        first.leave()
+    elif end == "cut off":
+        service.loop.wait(1 + 2)  # and a second for each 64 KiB
+    else:
+        first.send(LONGER[PIECE:])
+    service.settle()
+    last = service.connect()
+    last.send(LONGER[:-1])
+    last.send(LONGER[-1:])
+    service.settle()
+    assert statuses(last) == [200]
+
+
+@pytest.mark.parametrize("chunk", [0, 20_000])
+def test_nothing_is_kept_of_a_long_body_for_what_reads_none(service: HandService, chunk: int) -> None:
+    client = service.connect()
+    data = request("/v2/health/live", LONGER, chunk=chunk, method="GET")
+    client.send(data[:-8])
+    assert client.protocol._body == b""
+    client.send(data[-8:] + FAST)
+    service.settle()
+    assert statuses(client) == [200, 200]
 
 
 def test_in_an_empty_service_nothing_waits(service: HandService) -> None:

@@ -1,11 +1,14 @@
 """What one turn of the loop answers, in which order, and what goes through the graph together."""
 
 import logging
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from service.answers.access_log import AccessLog
 from service.http.turn import SHORT_BYTES
-from tests.adding import FAILS, OVERFLOWS, Adder, echo
+from tests.adding import FAILS, OVERFLOWS, RELEASE, Adder, echo
 from tests.hand_turned import HandLoop, HandService
 from tests.http_messages import named, read_replies, request, rows_body
 
@@ -110,7 +113,31 @@ def test_what_fails_outside_of_any_endpoint_is_a_500_too_and_nobody_waits_for_ev
             client.send(request(SMALL, rows_body([1, 1, 1]), named("r")))
         service.settle()
     assert [[reply.status for reply in read_replies(client.received)] for client in clients] == [[500], [500]]
+    assert adder.refused == [500, 500]
     assert "no space left" in caplog.text
+
+
+def test_where_not_even_a_failure_can_be_counted_it_is_answered(service: HandService, adder: Adder) -> None:
+    adder.meter.return_value.answered.side_effect = OSError("no space left")
+    adder.meter.return_value.refused.side_effect = OSError("no space left")
+    client = service.connect()
+    client.send(request(SMALL, rows_body([1, 1, 1])))
+    service.settle()
+    assert [reply.status for reply in read_replies(client.received)] == [500]
+
+
+def test_an_access_log_that_cannot_be_written_costs_no_answer_and_is_told_of_once(
+    loop: HandLoop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    adder = Adder(log=AccessLog(1.0, release=RELEASE))
+    client = HandService(adder.responder, echo, loop).connect()
+    with Path("/dev/full").open("wb", buffering=0) as full, caplog.at_level(logging.WARNING):
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=full))
+        for data in (rows_body([1, 1, 1]), rows_body([OVERFLOWS, 1, 1]), rows_body([1, 1, 1])):
+            client.send(request(SMALL, data))
+            loop.turn(3)
+    assert [reply.status for reply in read_replies(client.received)] == [200, 422, 200]
+    assert caplog.text.count("No space left") == 1
 
 
 def test_long_bodies_do_not_hold_back_short_ones_of_the_same_turn(service: HandService, adder: Adder) -> None:
