@@ -1,5 +1,6 @@
 """Find out which architecture scales, under open arrivals. Run: python -m loadtest --help."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,9 @@ from loadtest.study.plan import expect_rates, make_plan, run
 from loadtest.study.study import open_study
 from loadtest.target.connection import authorize
 
-DONE, FAILED, INPUT_WRONG, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, INPUT_WRONG = 0, 1, 2
+BY_SIGNAL = 128
+"""Added to a signal's number: the exit code of what it ended, as shells count."""
 LINE_SECONDS = 20.0
 """Between two plain lines."""
 
@@ -30,16 +33,46 @@ LINE_SECONDS = 20.0
 def main() -> int:
     """Run a study, compare two, plan with one, or draw a sweep; return the exit code."""
     try:
-        return _run(sys.argv[1:])
+        with interrupted_by_signals():
+            return _run(sys.argv[1:])
     except InputError as error:
         print(error, file=sys.stderr)
         return INPUT_WRONG
     except MeasurementError as error:
         print(error, file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print("Stopped by Ctrl-C before anything was measured.", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as interruption:
+        how, code = _explain(interruption)
+        print(f"Stopped by {how} before anything was measured.", file=sys.stderr)
+        return code
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what runs meanwhile as Ctrl-C does: it stops its service, and keeps what it has."""
+
+    def interrupt(number: int, _: object) -> None:
+        for each in before:  # a terminal that goes sends SIGHUP more than once: the end must not be cut short
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(signal.Signals(number))
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # so nohup leaves SIGHUP
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _explain(interruption: KeyboardInterrupt) -> tuple[str, int]:
+    """Return what interrupted, and the exit code. Python itself raises it without a signal, at Ctrl-C."""
+    if not interruption.args:
+        return "Ctrl-C", BY_SIGNAL + signal.SIGINT
+    (number,) = interruption.args
+    return number.name, BY_SIGNAL + number
 
 
 def _run(arguments: list[str]) -> int:
@@ -80,8 +113,11 @@ def measure_study(settings: Settings, folder: Path, api_key_file: Path | None = 
         except (InputError, MeasurementError, KeyboardInterrupt) as error:
             if not study.trials:
                 raise
-            stopped = isinstance(error, KeyboardInterrupt)
-            partial, code = ("stopped by Ctrl-C", INTERRUPTED) if stopped else (str(error), FAILED)
+            if isinstance(error, KeyboardInterrupt):
+                how, code = _explain(error)
+                partial = f"stopped by {how}"
+            else:
+                partial, code = str(error), FAILED
         return study.results(partial=partial), code
 
 

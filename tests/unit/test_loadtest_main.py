@@ -1,6 +1,7 @@
 """The end of a study, and what is said while it runs: nothing that was measured is lost."""
 
 import io
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,32 @@ def test_an_error_after_the_first_trial_keeps_what_was_measured(
     assert study_with(fail) == 1
     assert load_results(tmp_path).partial == "the service must answer, however: it has gone."
     assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_keeps_what_was_measured_as_ctrl_c_does(
+    number: signal.Signals, study_with: Callable[..., int], tmp_path: Path
+) -> None:
+    before = signal.getsignal(number)
+
+    def end(*_: object) -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)  # once more, while it ends
+
+    assert study_with(end) == 128 + number
+    assert load_results(tmp_path).partial == f"stopped by {number.name}"
+    assert (tmp_path / "report.html").exists()
+    assert signal.getsignal(number) == before
+
+
+def test_nohup_holds(study_with: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert study_with(lambda *_: signal.raise_signal(signal.SIGHUP)) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_an_error_in_the_report_keeps_the_results(
