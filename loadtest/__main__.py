@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -105,11 +106,16 @@ def measure_study(settings: Settings, folder: Path, api_key_file: Path | None = 
 
     Raises InputError, and MeasurementError or KeyboardInterrupt where nothing was measured.
     """
-    with show_progress() as progress, open_study(settings, folder, progress.tell, api_key_file) as study:
+    with (
+        errors_in_one_line(),
+        show_progress() as progress,
+        open_study(settings, folder, progress.tell, api_key_file) as study,
+    ):
         plan = make_plan(study.settings, expect_rates(study))
         progress.announce(study.settings.architectures, plan.seconds, LONGEST * plan.seconds)
         try:
-            partial, code = run(study, plan), DONE
+            with errors_in_one_line():
+                partial, code = run(study, plan), DONE
         except (InputError, MeasurementError, KeyboardInterrupt) as error:
             if not study.trials:
                 raise
@@ -119,6 +125,18 @@ def measure_study(settings: Settings, folder: Path, api_key_file: Path | None = 
             else:
                 partial, code = str(error), FAILED
         return study.results(partial=partial), code
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Raise MeasurementError for what files and processes raise meanwhile."""
+    try:
+        yield
+    except (OSError, psutil.Error) as error:
+        raise MeasurementError(
+            f"a study must be able to write its files and to see its service, however: {error}. "
+            "Correct that, and measure again."
+        ) from error
 
 
 def _save(results: Results, folder: Path) -> None:

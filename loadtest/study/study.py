@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Alone, Capacity, Environment, Results, Settings
-from loadtest.record.results_file import save_results
+from loadtest.record.results_file import make_folder, save_results
 from loadtest.record.samples import CUT_OFF, DROPPED
 from loadtest.record.trials import Load, Phase, Trial
 from loadtest.study.deadline import Deadline
@@ -212,12 +212,12 @@ def open_study(settings: Settings, folder: Path, tell: Tell, api_key_file: Path 
     processors = available()
     check_generators(settings.processes, len(processors))
     service, generator = share(processors, settings.processes)
+    samples = folder / SAMPLES_FOLDER
+    make_folder(samples, "--output")
     with _serve(settings, service) as (host, server):
         catalogue = read_catalogue(host)
         names = [catalogue.card(name).architecture for name in settings.architectures] or list(catalogue.cards)
         settings = settings.model_copy(update={"architectures": names})
-        samples = folder / SAMPLES_FOLDER
-        samples.mkdir(exist_ok=True)
         yield Study(
             settings=settings,
             catalogue=catalogue,

@@ -150,6 +150,7 @@ import signal, sys
 from loadtest import locustfile
 from locust.env import Environment
 
+file, folder = sys.argv[1:]
 save = locustfile.save_samples
 
 def save_while_interrupted(samples, file):
@@ -159,13 +160,24 @@ def save_while_interrupted(samples, file):
 locustfile.save_samples = save_while_interrupted
 environment = Environment()
 environment.create_local_runner()
-environment.parsed_options = type("Options", (), {"results": sys.argv[1], "report": None, "headless": False})
+environment.parsed_options = type("Options", (), {"results": file, "report": None, "headless": False})
 locustfile.stopping.interrupt_where_locust_waits()
 locustfile.write_results(environment)
+
+locustfile._quits, environment.parsed_options.results = False, folder  # made since it was looked at
+locustfile.write_results(environment)
+locustfile.say_last()
+sys.exit(environment.process_exit_code)
 """
 
 
-def test_an_interruption_does_not_cut_the_writing_of_samples_short(tmp_path: Path) -> None:
+def test_an_interruption_does_not_cut_the_writing_of_samples_short_and_where_they_have_no_place_a_line_says_so(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "samples.npz"
-    subprocess.run([sys.executable, "-c", INTERRUPTED, str(file)], cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)
+    asked = [sys.executable, "-c", INTERRUPTED, str(file), str(tmp_path)]
+    ended = subprocess.run(asked, cwd=ROOT, check=False, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert len(load_samples(file)) == 0
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("what was asked for must be written, however: [Errno 21] Is a directory: ")

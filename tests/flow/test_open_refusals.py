@@ -22,7 +22,7 @@ REFUSED = {
     ),
     "no architecture": (("OpenArchitectureUser", "--rate", "5"), "Give --architecture NAME."),
     "nobody there": ((*OPEN, "--host", "http://127.0.0.1:9"), "Start it or correct --host."),
-    "a folder that does not exist": ((*OPEN, "--results", "nowhere/samples.npz"), "Make the folder."),
+    "a folder that does not exist": ((*OPEN, "--results", "nowhere/samples.npz"), "or make its folder."),
     "the same in two processes": (("OpenSmallUser", *in_processes(2)), "Give --rate ARRIVALS_PER_SECOND."),
     "the same before these are there": (("OpenSmallUser", *in_processes(2)), "Give --rate ARRIVALS_PER_SECOND."),
 }

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from rich.console import Console
 from rich.progress import Progress
@@ -41,6 +42,48 @@ def study_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         return command.main()
 
     return make
+
+
+FAILURES = [OSError(28, "No space left on device"), psutil.NoSuchProcess(77)]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=["disk", "process"])
+def test_a_full_disk_and_a_process_that_is_gone_keep_what_was_measured(
+    error: Exception, study_with: Callable[..., int], tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    assert study_with(fail) == 1
+    assert load_results(tmp_path).partial == (
+        f"a study must be able to write its files and to see its service, however: {error}. "
+        "Correct that, and measure again."
+    )
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=["disk", "process"])
+def test_before_the_first_trial_they_are_one_line(
+    error: Exception, study_with: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    assert study_with(fail, measured=studies.changed(MEASURED, trials=[])) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("a study must be able to write its files and to see its service, however: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_samples_is_refused_before_the_load(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "samples").touch()
+    monkeypatch.setattr("sys.argv", ["loadtest", "--quick", "--output", str(tmp_path), "--host", "http://127.0.0.1:9"])
+    assert command.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"--output must be a folder that can be written to, however: {tmp_path}/samples: File exists. Choose another."
+    )
 
 
 @pytest.mark.parametrize("error", [InputError, MeasurementError])
