@@ -11,6 +11,7 @@ from typing import NoReturn
 from loadtest.record.errors import InputError
 from loadtest.record.results import Settings
 from loadtest.record.trials import ARRIVALS, BODIES
+from loadtest.target.connection import ANSWER_SECONDS
 
 WARM_UP_SHARE = 0.25
 """Of a trial's seconds, before them: connections open and caches fill."""
@@ -77,7 +78,7 @@ def _parser() -> Parser:
     add("--quick", action="store_true", help="two minutes: no search for the capacity and no sweeps")
     add(
         "--slo-p99-ms",
-        type=read_number("--slo-p99-ms", float, above=0),
+        type=read_number("--slo-p99-ms", float, above=0, below=1000 * ANSWER_SECONDS),
         default=50.0,
         help="99 of 100 answers within (50)",
     )

@@ -35,7 +35,9 @@ TIMING_KEY = b"server-timing"
 LEAD_SECONDS = 0.1
 """From a source's begin to the zero of its schedule: what is set up in between delays no arrival."""
 LAST_ANSWERS_SECONDS = 5.0
-"""What is not answered so long after the last arrival is cut off."""
+"""What is not answered so long after the last arrival is cut off, unless the SLO gives it longer."""
+AFTER_SLO_SECONDS = 1.0
+"""And so long after the last answer that the SLO allows."""
 
 recorder = SampleRecorder()
 _sources = itertools.count()
@@ -206,7 +208,7 @@ class OpenUser(PredictionUser):
             alarm.close()
         if self._state != LOCUST_STATE_STOPPING:
             if not options.stop_after_late or self.late < options.stop_after_late:
-                self.under_way.join(LAST_ANSWERS_SECONDS)
+                self.under_way.join(max(LAST_ANSWERS_SECONDS, self.slo_seconds + AFTER_SLO_SECONDS))
             self.gives_up = True
             self.under_way.kill()
             tell_finished(self.environment)

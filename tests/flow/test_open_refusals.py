@@ -13,8 +13,8 @@ OPEN = ("OpenSmallUser", "--rate", "5", "--seconds", "1")
 REFUSED = {
     "open users without a rate": (("OpenSmallUser", "--seconds", "1"), "Give --rate ARRIVALS_PER_SECOND."),
     "a rate below 0": (("OpenSmallUser", "--rate", "-5"), "--rate must be a number of at least 0, however: -5.0"),
-    "a seed below 0": ((*OPEN, "--seed", "-1"), "--seed must be a number of at least 0, however: -1"),
     "nothing under way": ((*OPEN, "--most-under-way", "0"), "--most-under-way must be a number of at least 1"),
+    "longer than anything is waited for": ((*OPEN, "--slo-p99-ms", "3e4"), "--slo-p99-ms must be below 30000, as"),
     "no rows": ((*OPEN, "--rows", "0"), "rows for each request must be at least 1"),
     "an architecture unknown to the host": (
         ("--architecture", "huge", "--rate", "5"),

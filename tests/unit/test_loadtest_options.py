@@ -17,6 +17,7 @@ WRONG = {
     "an endless trial": (("--seconds", "inf"), "--seconds must be a number of at least 1"),
     "half a second": (("--seconds", "0.5"), "--seconds must be a number of at least 1"),
     "no time to answer in": (("--slo-p99-ms", "0"), "--slo-p99-ms must be a number above 0"),
+    "longer than anything is waited for": (("--slo-p99-ms", "30000"), "must be a number above 0 and below 30000"),
     "an SLO that is no number": (("--slo-p99-ms", "nan"), "--slo-p99-ms must be a number above 0"),
     "a price of nothing": (("--price-per-core-hour", "0"), "--price-per-core-hour must be a number above 0"),
     "a tolerance below 0": (("--tolerance", "-0.1"), "--tolerance must be a number of at least 0"),
