@@ -24,7 +24,8 @@ RATE, SECONDS, SEED, WORKERS = 50, 1.0, 11, 2
 LOAD = ("--rate", str(RATE), "--seconds", f"{SECONDS:g}", "--seed", str(SEED))
 LONG = ("--rate", str(RATE), "--seconds", f"{PATIENCE_SECONDS:g}")
 USERS = ("--users", str(WORKERS), "--spawn-rate", str(WORKERS))
-OTHER_VERSION, OTHER_CLOCK = "tests/flow/other_version.py", "tests/flow/other_clock.py"
+OTHERS = ("tests/flow/other_version.py", "tests/flow/other_clock.py")
+NO_KEY = "tests/flow/no_key.py"
 
 
 def assert_shares(file: Path) -> None:
@@ -126,23 +127,36 @@ def test_a_run_that_loses_a_worker_is_invalid_and_says_so(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("locustfile", "words"),
-    [
-        (OTHER_VERSION, ("workers must run what their master runs, archscale", "runs archscale 0.0.1 with Locust")),
-        (OTHER_CLOCK, ("workers' clocks must agree with their master's to 0.1 s, however:", "ahead. Set them by NTP.")),
-    ],
-)
-def test_a_worker_that_can_not_take_part_ends_the_run_before_its_begin(
-    service: Server, locustfile: str, words: tuple[str, str]
-) -> None:
+def test_workers_that_can_not_take_part_end_the_run_before_its_begin(service: Server) -> None:
     before = read_counters(service.url)
-    with machines(service.url, *LONG, locustfiles=(LOCUSTFILE, locustfile)) as (master, workers):
+    with machines(service.url, *LONG, locustfiles=OTHERS) as (master, workers):
         code, said = end(master)
-        assert (code, [end(worker)[0] for worker in workers]) == (2, [0, 2])
-    last = said.strip().splitlines()[-1]
-    assert all(part in last for part in words), last
+        codes, refusals = zip(*map(end, workers), strict=True)
+    assert (code, codes) == (2, (2, 2))
+    of_version, of_clock = (refusal.strip().splitlines()[0] for refusal in refusals)
+    assert of_version.startswith("workers must run what their master runs, archscale")
+    assert "runs archscale 0.0.1 with Locust" in of_version
+    assert of_clock.startswith("workers' clocks must agree with their master's to 0.1 s, however:")
+    assert of_clock.endswith("ahead. Set them by NTP.")
+    assert said.strip().splitlines()[-1] in {of_version, of_clock}
     assert read_counters(service.url) == before
+
+
+@pytest.mark.slow
+def test_a_worker_that_can_not_do_its_part_ends_the_run_and_the_master_says_why(
+    service: Server, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    with machines(service.url, *LONG, "--report", str(report), locustfiles=(LOCUSTFILE, NO_KEY)) as (master, workers):
+        code, said = end(master)
+        codes, words = zip(*map(end, workers), strict=True)
+    assert (code, codes) == (2, (0, 2)), said
+    why = "--api-key-file must be a file that holds a key, however: no-key.txt: No such file or directory. Correct it."
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("worker ")
+    assert last.endswith(f": {why}")
+    assert words[1].strip() == why
+    assert list(report.iterdir()) == []
 
 
 INTERRUPTED = """
