@@ -16,7 +16,7 @@ from loadtest.curve import draw_curve, parse_curve
 from loadtest.options import Options, parse
 from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError, MeasurementError
-from loadtest.record.results import Results, Settings
+from loadtest.record.results import Results
 from loadtest.record.results_file import make_folder, save_results
 from loadtest.report.outputs import save_report, show_report
 from loadtest.study.deadline import LONGEST
@@ -94,14 +94,14 @@ def _run(arguments: list[str]) -> int:
 def _study(options: Options) -> int:
     authorize(options.api_key_file)
     make_folder(options.folder, "--output")
-    results, code = measure_study(options.settings, options.folder, options.api_key_file)
+    results, code = measure_study(options)
     _save(results, options.folder)
     if code == DONE and options.strict and not results.valid:
         return FAILED
     return code
 
 
-def measure_study(settings: Settings, folder: Path, api_key_file: Path | None = None) -> tuple[Results, int]:
+def measure_study(options: Options) -> tuple[Results, int]:
     """Return what was measured, all or a part, and the exit code that this means.
 
     Raises InputError, and MeasurementError or KeyboardInterrupt where nothing was measured.
@@ -109,7 +109,13 @@ def measure_study(settings: Settings, folder: Path, api_key_file: Path | None = 
     with (
         errors_in_one_line(),
         show_progress() as progress,
-        open_study(settings, folder, progress.tell, api_key_file) as study,
+        open_study(
+            options.settings,
+            options.folder,
+            progress.tell,
+            options.api_key_file,
+            many_replicas=options.many_replicas,
+        ) as study,
     ):
         plan = make_plan(study.settings, expect_rates(study))
         progress.announce(study.settings.architectures, plan.seconds, LONGEST * plan.seconds)

@@ -206,8 +206,13 @@ def _read_differences(release: str) -> dict[str, Difference]:
 
 
 @contextmanager
-def open_study(settings: Settings, folder: Path, tell: Tell, api_key_file: Path | None = None) -> Iterator[Study]:
-    """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError."""
+def open_study(
+    settings: Settings, folder: Path, tell: Tell, api_key_file: Path | None = None, *, many_replicas: bool = False
+) -> Iterator[Study]:
+    """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError.
+
+    many_replicas: whether the host is several, of which each counts its own requests.
+    """
     began = time.monotonic()
     processors = available()
     check_generators(settings.processes, len(processors))
@@ -221,7 +226,16 @@ def open_study(settings: Settings, folder: Path, tell: Tell, api_key_file: Path 
         yield Study(
             settings=settings,
             catalogue=catalogue,
-            bench=Bench(host, server, samples, settings.slo_p99_ms, generator, settings.processes, api_key_file),
+            bench=Bench(
+                host,
+                server,
+                samples,
+                settings.slo_p99_ms,
+                generator,
+                settings.processes,
+                api_key_file,
+                many_replicas=many_replicas,
+            ),
             service_processors=service,
             environment=describe(
                 service_processors=None if server is None or service == generator else len(service),

@@ -32,7 +32,7 @@ def study_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
             return studies.changed(measured, partial=partial)
 
         @contextmanager
-        def open_study(*_: object) -> Iterator[SimpleNamespace]:
+        def open_study(*_: object, **__: object) -> Iterator[SimpleNamespace]:
             yield SimpleNamespace(settings=measured.settings, trials=measured.trials, results=results)
 
         monkeypatch.setattr(command, "open_study", open_study)
