@@ -1,11 +1,13 @@
 """Find out which architecture scales, under open arrivals. Run: python -m loadtest --help."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -14,7 +16,7 @@ from loadtest.curve import draw_curve, parse_curve
 from loadtest.options import Options, parse
 from loadtest.plan import parse_plan, print_plan
 from loadtest.record.errors import InputError, MeasurementError
-from loadtest.record.results import Results, Settings
+from loadtest.record.results import Results
 from loadtest.record.results_file import make_folder, save_results
 from loadtest.report.outputs import save_report, show_report
 from loadtest.study.deadline import LONGEST
@@ -22,7 +24,9 @@ from loadtest.study.plan import expect_rates, make_plan, run
 from loadtest.study.study import open_study
 from loadtest.target.connection import authorize
 
-DONE, FAILED, INPUT_WRONG, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, INPUT_WRONG = 0, 1, 2
+BY_SIGNAL = 128
+"""Added to a signal's number: the exit code of what it ended, as shells count."""
 LINE_SECONDS = 20.0
 """Between two plain lines."""
 
@@ -30,16 +34,46 @@ LINE_SECONDS = 20.0
 def main() -> int:
     """Run a study, compare two, plan with one, or draw a sweep; return the exit code."""
     try:
-        return _run(sys.argv[1:])
+        with interrupted_by_signals():
+            return _run(sys.argv[1:])
     except InputError as error:
         print(error, file=sys.stderr)
         return INPUT_WRONG
     except MeasurementError as error:
         print(error, file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print("Stopped by Ctrl-C before anything was measured.", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as interruption:
+        how, code = _explain(interruption)
+        print(f"Stopped by {how} before anything was measured.", file=sys.stderr)
+        return code
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what runs meanwhile as Ctrl-C does: it stops its service, and keeps what it has."""
+
+    def interrupt(number: int, _: object) -> None:
+        for each in before:  # a terminal that goes sends SIGHUP more than once: the end must not be cut short
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(signal.Signals(number))
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # so nohup leaves SIGHUP
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _explain(interruption: KeyboardInterrupt) -> tuple[str, int]:
+    """Return what interrupted, and the exit code. Python itself raises it without a signal, at Ctrl-C."""
+    if not interruption.args:
+        return "Ctrl-C", BY_SIGNAL + signal.SIGINT
+    (number,) = interruption.args
+    return number.name, BY_SIGNAL + number
 
 
 def _run(arguments: list[str]) -> int:
@@ -60,29 +94,55 @@ def _run(arguments: list[str]) -> int:
 def _study(options: Options) -> int:
     authorize(options.api_key_file)
     make_folder(options.folder, "--output")
-    results, code = measure_study(options.settings, options.folder, options.api_key_file)
+    results, code = measure_study(options)
     _save(results, options.folder)
     if code == DONE and options.strict and not results.valid:
         return FAILED
     return code
 
 
-def measure_study(settings: Settings, folder: Path, api_key_file: Path | None = None) -> tuple[Results, int]:
+def measure_study(options: Options) -> tuple[Results, int]:
     """Return what was measured, all or a part, and the exit code that this means.
 
     Raises InputError, and MeasurementError or KeyboardInterrupt where nothing was measured.
     """
-    with show_progress() as progress, open_study(settings, folder, progress.tell, api_key_file) as study:
+    with (
+        errors_in_one_line(),
+        show_progress() as progress,
+        open_study(
+            options.settings,
+            options.folder,
+            progress.tell,
+            options.api_key_file,
+            many_replicas=options.many_replicas,
+        ) as study,
+    ):
         plan = make_plan(study.settings, expect_rates(study))
         progress.announce(study.settings.architectures, plan.seconds, LONGEST * plan.seconds)
         try:
-            partial, code = run(study, plan), DONE
+            with errors_in_one_line():
+                partial, code = run(study, plan), DONE
         except (InputError, MeasurementError, KeyboardInterrupt) as error:
             if not study.trials:
                 raise
-            stopped = isinstance(error, KeyboardInterrupt)
-            partial, code = ("stopped by Ctrl-C", INTERRUPTED) if stopped else (str(error), FAILED)
+            if isinstance(error, KeyboardInterrupt):
+                how, code = _explain(error)
+                partial = f"stopped by {how}"
+            else:
+                partial, code = str(error), FAILED
         return study.results(partial=partial), code
+
+
+@contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Raise MeasurementError for what files and processes raise meanwhile."""
+    try:
+        yield
+    except (OSError, psutil.Error) as error:
+        raise MeasurementError(
+            f"a study must be able to write its files and to see its service, however: {error}. "
+            "Correct that, and measure again."
+        ) from error
 
 
 def _save(results: Results, folder: Path) -> None:

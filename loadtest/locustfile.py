@@ -32,7 +32,7 @@ from loadtest.generator.roster import Roster, listen_as_worker
 from loadtest.generator.users import ClosedUser, OpenUser, PredictionUser, recorder, restart_sources
 from loadtest.record.errors import InputError
 from loadtest.record.results import Results
-from loadtest.record.results_file import make_folder, save_results
+from loadtest.record.results_file import check_file, make_folder, save_results
 from loadtest.record.samples import Samples, save_samples
 from loadtest.record.trials import ARRIVALS, BODIES, SHAPES
 from loadtest.report.single import say_single
@@ -46,6 +46,7 @@ _roster: Roster | None = None
 _gatherer: Gatherer | None = None
 _run: OpenRun | None = None
 _results: Results | None = None
+_unwritten: str | None = None
 _quitting, _quits = RLock(), False
 """Of this process, as Locust's runner is: those of a master, and what ``--report`` judges."""
 
@@ -146,10 +147,8 @@ def _check_file(options: Namespace) -> None:
     """Find out before the load whether its samples and its report can be written."""
     if options.report:
         make_folder(Path(options.report), "--report")
-    if options.results and not Path(options.results).parent.is_dir():
-        raise InputError(
-            f"--results must name a file in a folder that exists, however: {options.results}. Make the folder."
-        )
+    if options.results:
+        check_file(Path(options.results), "--results")
 
 
 def choose_users(users: list[type[PredictionUser]], options: Namespace) -> list[type[PredictionUser]]:
@@ -209,11 +208,17 @@ def write_results(environment: Environment, **_: Any) -> None:
 
 
 def _end(environment: Environment) -> None:
+    global _unwritten  # noqa: PLW0603
     options: Any = environment.parsed_options
     runner: Any = environment.runner
     if options.results or options.report:
         if not isinstance(runner, WorkerRunner):
-            _write(options, recorder.finish() if _gatherer is None else _gatherer.gather(), environment)
+            samples = recorder.finish() if _gatherer is None else _gatherer.gather()
+            try:
+                _write(options, samples, environment)
+            except OSError as error:
+                _unwritten = f"what was asked for must be written, however: {error}. Make room, and repeat the run."
+                environment.process_exit_code = 1
         # One that was not told to end by its master has spoilt the run, and still reads what its master sends.
         elif recorder.started and not runner.greenlet and not send_samples(runner, recorder.finish()):
             print("the master must take all samples, however: it has gone. Repeat the run.", file=sys.stderr)
@@ -246,5 +251,7 @@ def say_last(**_: Any) -> None:
     """Say what the run was worth, after all that Locust prints."""
     if _roster is not None:
         _roster.say_last()
-    if _results is not None:
+    if _unwritten is not None:
+        print(_unwritten, file=sys.stderr)
+    elif _results is not None:
         print(*say_single(_results), sep="\n")

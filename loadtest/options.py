@@ -11,6 +11,7 @@ from typing import NoReturn
 from loadtest.record.errors import InputError
 from loadtest.record.results import Settings
 from loadtest.record.trials import ARRIVALS, BODIES
+from loadtest.target.connection import ANSWER_SECONDS
 
 WARM_UP_SHARE = 0.25
 """Of a trial's seconds, before them: connections open and caches fill."""
@@ -23,6 +24,7 @@ class Options:
 
     settings: Settings
     api_key_file: Path | None
+    many_replicas: bool
     folder: Path
     strict: bool
     compare: tuple[Path, Path] | None
@@ -40,6 +42,10 @@ class Parser(argparse.ArgumentParser):
 def parse(arguments: list[str] | None = None) -> Options:
     """Read a command line. Raises InputError."""
     given = _parser().parse_args(arguments)
+    if given.many_replicas and given.host is None:
+        raise InputError(
+            "--many-replicas must be of a service that runs, however: no --host is given. Give it, or leave this out."
+        )
     settings = Settings(
         host=given.host,
         architectures=list(dict.fromkeys(given.architecture)),
@@ -58,6 +64,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     return Options(
         settings=settings,
         api_key_file=given.api_key_file,
+        many_replicas=given.many_replicas,
         folder=given.output or Path("results") / f"{datetime.now(UTC):%Y%m%dt%H%M%S}",
         strict=given.strict,
         compare=tuple(given.compare) if given.compare else None,
@@ -77,7 +84,7 @@ def _parser() -> Parser:
     add("--quick", action="store_true", help="two minutes: no search for the capacity and no sweeps")
     add(
         "--slo-p99-ms",
-        type=read_number("--slo-p99-ms", float, above=0),
+        type=read_number("--slo-p99-ms", float, above=0, below=1000 * ANSWER_SECONDS),
         default=50.0,
         help="99 of 100 answers within (50)",
     )
@@ -97,6 +104,8 @@ def _parser() -> Parser:
     price = read_number("--price-per-core-hour", float, above=0)
     add("--price-per-core-hour", type=price, metavar="PRICE", help="adds the cost of a million predictions")
     add("--api-key-file", type=Path, metavar="FILE", help="holds the API key of a service that asks for one")
+    several = "what --host names is several replicas, of which each counts its own requests: no counts are compared"
+    add("--many-replicas", action="store_true", help=several)
     add("--output", type=Path, metavar="FOLDER", help="of the results (results/ and the time)")
     add("--strict", action="store_true", help="exit code 1 where a figure is invalid")
     add("--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="compare two results instead of measuring")

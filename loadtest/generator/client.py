@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 import httptools
 
 from loadtest.generator.stream import Stream
+from loadtest.target.connection import ANSWER_SECONDS
 
-ANSWER_SECONDS = 30.0
-"""A request that nothing is heard of for so long has failed."""
 CHUNK = 65_536
 FIRST_FINAL_STATUS = 200
 """Answers of a lower status are interim: another one follows (RFC 9110, section 15.2)."""

@@ -11,7 +11,7 @@ from loadtest.generator.client import encode_request
 from loadtest.record.errors import InputError
 from loadtest.record.trials import Body
 from loadtest.target.catalogue import read_catalogue, read_examples
-from loadtest.target.connection import authorization, authorize
+from loadtest.target.connection import ANSWER_SECONDS, authorization, authorize
 from loadtest.target.payloads import Payload, RequestKind, make_request_kind
 from service.contract.routes import TIMING_HEADER
 
@@ -32,6 +32,11 @@ def check_numbers(options: Any) -> None:
             raise InputError(
                 f"--{name.replace('_', '-')} must be a number of at least {least}, however: {value}. Correct it."
             )
+    if options.slo_p99_ms >= 1000 * ANSWER_SECONDS:
+        raise InputError(
+            f"--slo-p99-ms must be below {1000 * ANSWER_SECONDS:g}, as no answer is waited for longer, "
+            f"however: {options.slo_p99_ms:g}. Correct it."
+        )
 
 
 def check_rate(options: Any) -> None:

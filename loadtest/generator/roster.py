@@ -7,7 +7,7 @@ when a worker is gone: the figures would be those of another load. Here such a t
 import platform
 import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import locust
@@ -21,6 +21,8 @@ from service import __version__
 
 ASK, ANSWER, REFUSE = "archscale-who", "archscale-it-is", "archscale-refused"
 """Messages: a master asks each worker who it is; a worker that can't take part is told why."""
+UNABLE = "archscale-unable"
+"""A worker that finds out itself that it can't tells its master why."""
 VERSION, CLOCK = "version", "clock"
 NODE_IS_WRONG, RUN_IS_INVALID = 2, 1
 """Exit codes."""
@@ -54,6 +56,13 @@ def listen_as_worker(environment: Environment) -> None:
     runner.register_message(REFUSE, end)
 
 
+def tell_unable(environment: Environment, why: str) -> NoReturn:
+    """Say in a worker that starts its users why it can't; these start no more."""
+    runner: Any = environment.runner
+    runner.send_message(UNABLE, why)
+    raise gevent.GreenletExit
+
+
 class Roster:
     """What a master knows of its workers. environment: Locust's, with a MasterRunner (of few types: hence Any)."""
 
@@ -69,6 +78,7 @@ class Roster:
         self.problem: str | None = None
         """Why there is no such test, or why it is invalid."""
         self._runner.register_message(ANSWER, self._note)
+        self._runner.register_message(UNABLE, self._dismiss)
 
     def begin(self) -> None:
         """Ask who everybody is, and watch them from here.
@@ -146,6 +156,13 @@ class Roster:
                 f"{abs(ahead):.1f} s {'ahead' if ahead > 0 else 'behind'}. Set them by NTP."
             )
         return None
+
+    def _dismiss(self, msg: Message, **_: Any) -> None:
+        """End the run that a worker is unable to take part in; one of the web page stays for the next test."""
+        if self._headless:
+            self._runner.send_message(REFUSE, msg.data, client_id=msg.node_id)
+        if self.problem is None:
+            self._end(f"{self.name(msg.node_id)}: {msg.data}", NODE_IS_WRONG)
 
     def _watch(self) -> None:
         while True:

@@ -17,12 +17,14 @@ from typing import Any
 import gevent
 from locust.env import Environment
 from locust.exception import StopTest, StopUser
+from locust.runners import WorkerRunner
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadtest.generator.arrivals import Schedule
 from loadtest.generator.client import Client, ClientError, HttpAnswer
 from loadtest.generator.greenlets import Crew
 from loadtest.generator.prepared import check_numbers, check_rate, requests_of
+from loadtest.generator.roster import tell_unable
 from loadtest.generator.stopping import tell_finished
 from loadtest.generator.timer import Alarm
 from loadtest.record.errors import InputError
@@ -35,7 +37,9 @@ TIMING_KEY = b"server-timing"
 LEAD_SECONDS = 0.1
 """From a source's begin to the zero of its schedule: what is set up in between delays no arrival."""
 LAST_ANSWERS_SECONDS = 5.0
-"""What is not answered so long after the last arrival is cut off."""
+"""What is not answered so long after the last arrival is cut off, unless the SLO gives it longer."""
+AFTER_SLO_SECONDS = 1.0
+"""And so long after the last answer that the SLO allows."""
 
 recorder = SampleRecorder()
 _sources = itertools.count()
@@ -63,15 +67,18 @@ class PredictionUser(locust.User):
     """Whether it cuts off what is under way because it waited in vain: a failure, which the end of a test is not."""
 
     def __init__(self, environment: Environment) -> None:
-        """Take the requests that this user sends in turn. Raises StopTest where it can't be asked what is wanted.
+        """Take the requests that this user sends in turn. Where it can't be asked what is wanted, the test ends.
 
-        Only here does that end the test: Locust 2.47 swallows it in ``on_start``.
+        Raises StopTest, and only here: Locust 2.47 swallows it in ``on_start``. In a worker, whose master would not
+        hear of it, raises GreenletExit.
         """
         super().__init__(environment)
         try:
             self.check_options(environment.parsed_options)
             self.kind, self.requests = requests_of(self.architecture, environment, timed=self.timed)
         except InputError as error:
+            if isinstance(environment.runner, WorkerRunner):
+                tell_unable(environment, str(error))
             raise StopTest(str(error)) from None
         self.client = Client(self.environment.host)
         self.release = self.kind.release.encode()
@@ -206,7 +213,7 @@ class OpenUser(PredictionUser):
             alarm.close()
         if self._state != LOCUST_STATE_STOPPING:
             if not options.stop_after_late or self.late < options.stop_after_late:
-                self.under_way.join(LAST_ANSWERS_SECONDS)
+                self.under_way.join(max(LAST_ANSWERS_SECONDS, self.slo_seconds + AFTER_SLO_SECONDS))
             self.gives_up = True
             self.under_way.kill()
             tell_finished(self.environment)

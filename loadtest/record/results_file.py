@@ -23,6 +23,20 @@ def make_folder(folder: Path, option: str) -> None:
         ) from None
 
 
+def check_file(file: Path, option: str) -> None:
+    """Find out before the load whether ``file`` can be written. option: that names it. Raises InputError."""
+    existed = file.exists()
+    try:
+        file.open("ab").close()
+        if not existed:
+            file.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{option} must name a file that can be written, however: {file}: {error.strerror}. "
+            "Choose another, or make its folder."
+        ) from None
+
+
 def save_results(results: Results, folder: Path) -> Path:
     """Write ``results.json`` into ``folder``, whole or not at all, and return its path. Raises OSError."""
     path = folder / RESULTS_FILE

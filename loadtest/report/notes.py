@@ -76,6 +76,11 @@ def _invalid(summary: StudySummary) -> Iterator[str]:
         )
 
 
+def _counts_disagree(summary: StudySummary) -> bool:
+    figures = (figure for each in summary.architectures for figure in _figures(each, summary).values())
+    return any(gate.worst.name == "counts agree" for figure in figures for gate in figure.withheld)
+
+
 def _figures(architecture: ArchitectureFigures, summary: StudySummary) -> Mapping[str, Figure]:
     rate = {} if summary.settings.quick else {"sustained rate and cost": architecture.sustained.requests}
     return {
@@ -95,6 +100,8 @@ def _notes(summary: StudySummary) -> Iterator[str]:
     yield from summary.notes
     if settings.host is not None:
         yield "CPU, memory and start-up are not measured: the service was not started by this command."
+        if _counts_disagree(summary):
+            yield "Counts of requests disagree where --host names several replicas: give --many-replicas if it does."
     if settings.price_per_core_hour is None:
         yield "No cost is stated: no price was given (--price-per-core-hour)."
     elif summary.environment.service_processors is None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Alone, Capacity, Environment, Results, Settings
-from loadtest.record.results_file import save_results
+from loadtest.record.results_file import make_folder, save_results
 from loadtest.record.samples import CUT_OFF, DROPPED
 from loadtest.record.trials import Load, Phase, Trial
 from loadtest.study.deadline import Deadline
@@ -206,22 +206,36 @@ def _read_differences(release: str) -> dict[str, Difference]:
 
 
 @contextmanager
-def open_study(settings: Settings, folder: Path, tell: Tell, api_key_file: Path | None = None) -> Iterator[Study]:
-    """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError."""
+def open_study(
+    settings: Settings, folder: Path, tell: Tell, api_key_file: Path | None = None, *, many_replicas: bool = False
+) -> Iterator[Study]:
+    """Find what is asked for, and start the service where no host is given. Raises InputError, MeasurementError.
+
+    many_replicas: whether the host is several, of which each counts its own requests.
+    """
     began = time.monotonic()
     processors = available()
     check_generators(settings.processes, len(processors))
     service, generator = share(processors, settings.processes)
+    samples = folder / SAMPLES_FOLDER
+    make_folder(samples, "--output")
     with _serve(settings, service) as (host, server):
         catalogue = read_catalogue(host)
         names = [catalogue.card(name).architecture for name in settings.architectures] or list(catalogue.cards)
         settings = settings.model_copy(update={"architectures": names})
-        samples = folder / SAMPLES_FOLDER
-        samples.mkdir(exist_ok=True)
         yield Study(
             settings=settings,
             catalogue=catalogue,
-            bench=Bench(host, server, samples, settings.slo_p99_ms, generator, settings.processes, api_key_file),
+            bench=Bench(
+                host,
+                server,
+                samples,
+                settings.slo_p99_ms,
+                generator,
+                settings.processes,
+                api_key_file,
+                many_replicas=many_replicas,
+            ),
             service_processors=service,
             environment=describe(
                 service_processors=None if server is None or service == generator else len(service),

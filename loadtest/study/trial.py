@@ -12,7 +12,7 @@ from loadtest.study.slo import certain_to_fail
 from loadtest.study.trial_result import conclude
 from loadtest.target.counters import settled_counters
 from loadtest.target.server import Server
-from loadtest.target.usage import read_usage, spent_between
+from loadtest.target.usage import Reading, read_usage, spent_between
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class Bench:
     """Of the load generator."""
     processes: int
     api_key_file: Path | None = None
+    many_replicas: bool = False
+    """Whether the host is several, of which each counts its own requests: then no counts are read."""
+
+    def read(self) -> Reading:
+        """Read what the service and this machine have spent and counted so far."""
+        return read_usage(None if self.many_replicas else settled_counters(self.host), self.server)
 
     def run(
         self, load: Load, host: str, name: str, *, stop_early: bool = False, longest_seconds: float = math.inf
@@ -52,10 +58,10 @@ def measure_trial(
     bench: Bench, load: Load, *, phase: Phase, block: int, number: int, longest_seconds: float = math.inf
 ) -> Trial:
     """Load the service once. Raises MeasurementError where Locust takes too long, or has no samples to show."""
-    before = read_usage(settled_counters(bench.host), bench.server)
+    before = bench.read()
     stop_early = phase == "search"
     samples = bench.run(load, bench.host, f"{number:04}", stop_early=stop_early, longest_seconds=longest_seconds)
-    after = read_usage(settled_counters(bench.host), bench.server)
+    after = bench.read()
     return conclude(
         samples,
         load,

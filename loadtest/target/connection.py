@@ -8,7 +8,7 @@ from pathlib import Path
 from loadtest.record.errors import InputError, MeasurementError
 
 ANSWER_SECONDS = 30.0
-"""A prediction that takes longer than this is none."""
+"""A prediction that takes longer than this is none: an SLO must be shorter."""
 TOO_LARGE = 413
 UNAUTHORIZED = 401
 

@@ -62,8 +62,11 @@ class Server:
             return None
 
     def worker_memory_bytes(self) -> int:
-        """Resident memory of the largest worker."""
-        return max(int(worker.memory_info().rss) for worker in self.workers)
+        """Resident memory of the largest worker. Raises MeasurementError where none lives."""
+        memory = [int(worker.memory_info().rss) for worker in self.workers]
+        if not memory:
+            raise MeasurementError(f"a worker must live to be measured, however: none does. {_last_line(self.log)}")
+        return max(memory)
 
     def _children(self) -> list[psutil.Process]:
         """All below that live: one that has ended, but was not yet waited for, has no command line to read."""

@@ -24,7 +24,8 @@ RATE, SECONDS, SEED, WORKERS = 50, 1.0, 11, 2
 LOAD = ("--rate", str(RATE), "--seconds", f"{SECONDS:g}", "--seed", str(SEED))
 LONG = ("--rate", str(RATE), "--seconds", f"{PATIENCE_SECONDS:g}")
 USERS = ("--users", str(WORKERS), "--spawn-rate", str(WORKERS))
-OTHER_VERSION, OTHER_CLOCK = "tests/flow/other_version.py", "tests/flow/other_clock.py"
+OTHERS = ("tests/flow/other_version.py", "tests/flow/other_clock.py")
+NO_KEY = "tests/flow/no_key.py"
 
 
 def assert_shares(file: Path) -> None:
@@ -126,23 +127,36 @@ def test_a_run_that_loses_a_worker_is_invalid_and_says_so(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("locustfile", "words"),
-    [
-        (OTHER_VERSION, ("workers must run what their master runs, archscale", "runs archscale 0.0.1 with Locust")),
-        (OTHER_CLOCK, ("workers' clocks must agree with their master's to 0.1 s, however:", "ahead. Set them by NTP.")),
-    ],
-)
-def test_a_worker_that_can_not_take_part_ends_the_run_before_its_begin(
-    service: Server, locustfile: str, words: tuple[str, str]
-) -> None:
+def test_workers_that_can_not_take_part_end_the_run_before_its_begin(service: Server) -> None:
     before = read_counters(service.url)
-    with machines(service.url, *LONG, locustfiles=(LOCUSTFILE, locustfile)) as (master, workers):
+    with machines(service.url, *LONG, locustfiles=OTHERS) as (master, workers):
         code, said = end(master)
-        assert (code, [end(worker)[0] for worker in workers]) == (2, [0, 2])
-    last = said.strip().splitlines()[-1]
-    assert all(part in last for part in words), last
+        codes, refusals = zip(*map(end, workers), strict=True)
+    assert (code, codes) == (2, (2, 2))
+    of_version, of_clock = (refusal.strip().splitlines()[0] for refusal in refusals)
+    assert of_version.startswith("workers must run what their master runs, archscale")
+    assert "runs archscale 0.0.1 with Locust" in of_version
+    assert of_clock.startswith("workers' clocks must agree with their master's to 0.1 s, however:")
+    assert of_clock.endswith("ahead. Set them by NTP.")
+    assert said.strip().splitlines()[-1] in {of_version, of_clock}
     assert read_counters(service.url) == before
+
+
+@pytest.mark.slow
+def test_a_worker_that_can_not_do_its_part_ends_the_run_and_the_master_says_why(
+    service: Server, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    with machines(service.url, *LONG, "--report", str(report), locustfiles=(LOCUSTFILE, NO_KEY)) as (master, workers):
+        code, said = end(master)
+        codes, words = zip(*map(end, workers), strict=True)
+    assert (code, codes) == (2, (0, 2)), said
+    why = "--api-key-file must be a file that holds a key, however: no-key.txt: No such file or directory. Correct it."
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("worker ")
+    assert last.endswith(f": {why}")
+    assert words[1].strip() == why
+    assert list(report.iterdir()) == []
 
 
 INTERRUPTED = """
@@ -150,6 +164,7 @@ import signal, sys
 from loadtest import locustfile
 from locust.env import Environment
 
+file, folder = sys.argv[1:]
 save = locustfile.save_samples
 
 def save_while_interrupted(samples, file):
@@ -159,13 +174,24 @@ def save_while_interrupted(samples, file):
 locustfile.save_samples = save_while_interrupted
 environment = Environment()
 environment.create_local_runner()
-environment.parsed_options = type("Options", (), {"results": sys.argv[1], "report": None, "headless": False})
+environment.parsed_options = type("Options", (), {"results": file, "report": None, "headless": False})
 locustfile.stopping.interrupt_where_locust_waits()
 locustfile.write_results(environment)
+
+locustfile._quits, environment.parsed_options.results = False, folder  # made since it was looked at
+locustfile.write_results(environment)
+locustfile.say_last()
+sys.exit(environment.process_exit_code)
 """
 
 
-def test_an_interruption_does_not_cut_the_writing_of_samples_short(tmp_path: Path) -> None:
+def test_an_interruption_does_not_cut_the_writing_of_samples_short_and_where_they_have_no_place_a_line_says_so(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "samples.npz"
-    subprocess.run([sys.executable, "-c", INTERRUPTED, str(file)], cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)
+    asked = [sys.executable, "-c", INTERRUPTED, str(file), str(tmp_path)]
+    ended = subprocess.run(asked, cwd=ROOT, check=False, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert len(load_samples(file)) == 0
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("what was asked for must be written, however: [Errno 21] Is a directory: ")

@@ -11,7 +11,7 @@ import pytest
 from loadtest.generator.arrivals import Schedule
 from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, Samples, load_samples
 from loadtest.target.server import Server
-from tests.flow.loads import SERVICE_SECONDS, OneAtATime, locust, pretend
+from tests.flow.loads import LOCUSTFILE, SERVICE_SECONDS, OneAtATime, locust, pretend
 
 RATE, SECONDS, SEED = 40, 1.0, 3
 """Twice as many as can be answered."""
@@ -45,15 +45,19 @@ def schedule() -> npt.NDArray[np.float64]:
     return np.array(list(Schedule(RATE, SECONDS, seed=(SEED, 0, 0)).times()))
 
 
-def overload(url: str, file: Path, *arguments: str, seconds: float = SECONDS) -> tuple[Samples, int, str]:
+def overload(
+    url: str, file: Path, *arguments: str, seconds: float = SECONDS, locustfile: str = LOCUSTFILE
+) -> tuple[Samples, int, str]:
     """Offer too much; return the samples, Locust's exit code and its words."""
     options = ("--rate", str(RATE), "--seconds", f"{seconds:g}", "--seed", str(SEED), "--results", str(file))
-    ended = locust("OpenSmallUser", "--host", url, *options, *arguments)
+    ended = locust("OpenSmallUser", "--host", url, *options, *arguments, locustfile=locustfile)
     return load_samples(file), ended.returncode, ended.stdout + ended.stderr
 
 
 def test_latencies_grow_with_the_queue_although_every_service_takes_the_same_time(slow: str, tmp_path: Path) -> None:
-    samples, code, _ = overload(slow, tmp_path / "samples.npz")
+    # Waits after the last arrival for no more than the SLO, within which all answers come.
+    impatient = "tests/flow/impatient.py"
+    samples, code, _ = overload(slow, tmp_path / "samples.npz", "--slo-p99-ms", "20000", locustfile=impatient)
     assert (code, samples.failures, len(samples)) == (0, (), len(schedule()))
     # The n-th answer comes after n services, so that whoever comes n-th waits the longer the later it comes.
     begin = samples.scheduled.min()

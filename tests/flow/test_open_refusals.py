@@ -13,8 +13,8 @@ OPEN = ("OpenSmallUser", "--rate", "5", "--seconds", "1")
 REFUSED = {
     "open users without a rate": (("OpenSmallUser", "--seconds", "1"), "Give --rate ARRIVALS_PER_SECOND."),
     "a rate below 0": (("OpenSmallUser", "--rate", "-5"), "--rate must be a number of at least 0, however: -5.0"),
-    "a seed below 0": ((*OPEN, "--seed", "-1"), "--seed must be a number of at least 0, however: -1"),
     "nothing under way": ((*OPEN, "--most-under-way", "0"), "--most-under-way must be a number of at least 1"),
+    "longer than anything is waited for": ((*OPEN, "--slo-p99-ms", "3e4"), "--slo-p99-ms must be below 30000, as"),
     "no rows": ((*OPEN, "--rows", "0"), "rows for each request must be at least 1"),
     "an architecture unknown to the host": (
         ("--architecture", "huge", "--rate", "5"),
@@ -22,7 +22,7 @@ REFUSED = {
     ),
     "no architecture": (("OpenArchitectureUser", "--rate", "5"), "Give --architecture NAME."),
     "nobody there": ((*OPEN, "--host", "http://127.0.0.1:9"), "Start it or correct --host."),
-    "a folder that does not exist": ((*OPEN, "--results", "nowhere/samples.npz"), "Make the folder."),
+    "a folder that does not exist": ((*OPEN, "--results", "nowhere/samples.npz"), "or make its folder."),
     "the same in two processes": (("OpenSmallUser", *in_processes(2)), "Give --rate ARRIVALS_PER_SECOND."),
     "the same before these are there": (("OpenSmallUser", *in_processes(2)), "Give --rate ARRIVALS_PER_SECOND."),
 }

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from loadtest.study.trial import Bench
 from loadtest.target import counters
 from loadtest.target.counters import read_counters, settled_counters
 
@@ -82,6 +84,12 @@ def test_the_counters_are_read_when_they_no_longer_rise(
     found = settled_counters(host(page(1), page(4), page(9), page(9), page(20)))
     assert found is not None
     assert found.of("small", "json") == 12
+
+
+def test_of_many_replicas_no_counts_are_read(host: Callable[..., str], tmp_path: Path) -> None:
+    url = host(page(1), page(1))
+    assert Bench(url, None, tmp_path, 50, [0], 1).read().counters is not None
+    assert Bench(url, None, tmp_path, 50, [0], 1, many_replicas=True).read().counters is None
 
 
 def test_counters_that_never_rest_are_read_at_last(host: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

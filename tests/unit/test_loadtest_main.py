@@ -1,11 +1,13 @@
 """The end of a study, and what is said while it runs: nothing that was measured is lost."""
 
 import io
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from rich.console import Console
 from rich.progress import Progress
@@ -30,7 +32,7 @@ def study_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
             return studies.changed(measured, partial=partial)
 
         @contextmanager
-        def open_study(*_: object) -> Iterator[SimpleNamespace]:
+        def open_study(*_: object, **__: object) -> Iterator[SimpleNamespace]:
             yield SimpleNamespace(settings=measured.settings, trials=measured.trials, results=results)
 
         monkeypatch.setattr(command, "open_study", open_study)
@@ -40,6 +42,48 @@ def study_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
         return command.main()
 
     return make
+
+
+FAILURES = [OSError(28, "No space left on device"), psutil.NoSuchProcess(77)]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=["disk", "process"])
+def test_a_full_disk_and_a_process_that_is_gone_keep_what_was_measured(
+    error: Exception, study_with: Callable[..., int], tmp_path: Path
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    assert study_with(fail) == 1
+    assert load_results(tmp_path).partial == (
+        f"a study must be able to write its files and to see its service, however: {error}. "
+        "Correct that, and measure again."
+    )
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=["disk", "process"])
+def test_before_the_first_trial_they_are_one_line(
+    error: Exception, study_with: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    assert study_with(fail, measured=studies.changed(MEASURED, trials=[])) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("a study must be able to write its files and to see its service, however: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_samples_is_refused_before_the_load(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "samples").touch()
+    monkeypatch.setattr("sys.argv", ["loadtest", "--quick", "--output", str(tmp_path), "--host", "http://127.0.0.1:9"])
+    assert command.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"--output must be a folder that can be written to, however: {tmp_path}/samples: File exists. Choose another."
+    )
 
 
 @pytest.mark.parametrize("error", [InputError, MeasurementError])
@@ -52,6 +96,32 @@ def test_an_error_after_the_first_trial_keeps_what_was_measured(
     assert study_with(fail) == 1
     assert load_results(tmp_path).partial == "the service must answer, however: it has gone."
     assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_keeps_what_was_measured_as_ctrl_c_does(
+    number: signal.Signals, study_with: Callable[..., int], tmp_path: Path
+) -> None:
+    before = signal.getsignal(number)
+
+    def end(*_: object) -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)  # once more, while it ends
+
+    assert study_with(end) == 128 + number
+    assert load_results(tmp_path).partial == f"stopped by {number.name}"
+    assert (tmp_path / "report.html").exists()
+    assert signal.getsignal(number) == before
+
+
+def test_nohup_holds(study_with: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert study_with(lambda *_: signal.raise_signal(signal.SIGHUP)) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_an_error_in_the_report_keeps_the_results(

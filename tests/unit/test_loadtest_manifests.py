@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions, requires
+from pathlib import PurePosixPath
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -136,6 +137,24 @@ def test_the_masters_settings_and_results_are_where_it_looks_for_them(
     assert inside[f"./{CONF}"] in compose["master"]["command"]
     assert inside["results"] == read[2]["report"]
     assert f"VOLUME {read[2]['report']}\n" in DOCKERFILE
+
+
+def test_master_and_workers_have_a_key_for_a_service_that_asks_for_one(
+    jobs: tuple[Manifest, Manifest], read: Read
+) -> None:
+    (service,) = (each for each in render(ROOT / "deploy/kubernetes/base").manifests if each["kind"] == "Deployment")
+    assert "ARCHSCALE_KEYS_FILE" in {setting["name"] for setting in container(service)["env"]}
+    replicas = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
+    assert "ARCHSCALE_KEYS_FILE" not in replicas["first"]["environment"]
+    file = PurePosixPath(read[0]["api_key_file"])
+    for job in jobs:
+        (mount,) = (each for each in container(job)["volumeMounts"] if each["name"] == "key")
+        (secret,) = (each["secret"] for each in pod(job)["volumes"] if each["name"] == "key")
+        assert mount["mountPath"] == str(file.parent)
+        assert (secret["secretName"], secret["defaultMode"]) == ("loadtest-key", 0o440)
+        assert pod(job)["securityContext"]["fsGroup"] == USER
+    assert f"secret generic loadtest-key --from-file={file.name}" in (FOLDER / "kustomization.yaml").read_text()
+    assert read[2]["api_key_file"] is None
 
 
 def test_containers_may_do_nothing_but_load(jobs: tuple[Manifest, Manifest], compose: dict[str, Any]) -> None:

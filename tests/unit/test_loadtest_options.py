@@ -17,9 +17,11 @@ WRONG = {
     "an endless trial": (("--seconds", "inf"), "--seconds must be a number of at least 1"),
     "half a second": (("--seconds", "0.5"), "--seconds must be a number of at least 1"),
     "no time to answer in": (("--slo-p99-ms", "0"), "--slo-p99-ms must be a number above 0"),
+    "longer than anything is waited for": (("--slo-p99-ms", "30000"), "must be a number above 0 and below 30000"),
     "an SLO that is no number": (("--slo-p99-ms", "nan"), "--slo-p99-ms must be a number above 0"),
     "a price of nothing": (("--price-per-core-hour", "0"), "--price-per-core-hour must be a number above 0"),
     "a tolerance below 0": (("--tolerance", "-0.1"), "--tolerance must be a number of at least 0"),
+    "replicas of what is started": (("--many-replicas",), "--many-replicas must be of a service that runs"),
     "an unknown body": (("--body", "csv"), "--body"),
     "unknown arrivals": (("--arrivals", "burst"), "--arrivals"),
     "one result to compare": (("--compare", "old"), "--compare"),
@@ -45,7 +47,7 @@ def test_nothing_asked_is_the_whole_study_of_all_architectures() -> None:
     settings = options.settings
     assert (settings.host, settings.architectures, settings.quick, settings.blocks) == (None, [], False, WHOLE_BLOCKS)
     assert (settings.body, settings.rows, settings.slo_p99_ms, settings.seed) == ("json", 64, 50, 0)
-    assert (options.compare, options.strict) == (None, False)
+    assert (options.compare, options.strict, options.many_replicas) == (None, False, False)
     assert options.folder.parent == Path("results")
 
 
@@ -58,7 +60,7 @@ def test_what_is_asked_arrives() -> None:
     command = (
         "--architecture large --architecture small --architecture large --body npy --rows 8 --seconds 2.5 --strict "
         "--slo-p99-ms 7.5 --arrivals constant --seed 4 --generators 2 --price-per-core-hour 0.04 --output out "
-        "--host http://h:1"
+        "--host http://h:1 --many-replicas"
     )
     options = parse(shlex.split(command))
     settings = options.settings
@@ -66,7 +68,7 @@ def test_what_is_asked_arrives() -> None:
     assert (settings.body, settings.rows, settings.seconds, settings.slo_p99_ms) == ("npy", 8, 2.5, 7.5)
     assert (settings.arrivals, settings.seed, settings.processes) == ("constant", 4, 2)
     assert (settings.price_per_core_hour, settings.host) == (0.04, "http://h:1")
-    assert (options.folder, options.strict) == (Path("out"), True)
+    assert (options.folder, options.strict, options.many_replicas) == (Path("out"), True, True)
 
 
 def test_a_comparison_names_two_results() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loadtest.record.errors import InputError
+from loadtest.record.results_file import check_file
 from loadtest.record.samples import (
     COLUMNS,
     CUT_OFF,
@@ -168,3 +170,20 @@ def test_a_cleared_recorder_has_forgotten_the_load_before() -> None:
     recorder.clear()
     samples = recorder.finish()
     assert (len(samples), samples.architectures, samples.failures) == (0, (), ())
+
+
+def test_a_file_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("kept")
+    check_file(tmp_path / "old", "--results")
+    check_file(tmp_path / "new", "--results")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("old", "kept")]
+
+
+@pytest.mark.parametrize(("place", "reason"), [("", "Is a directory"), ("nowhere/file", "No such file or directory")])
+def test_a_file_that_can_not_be_written_is_refused_in_one_line(place: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        check_file(tmp_path / place, "--results")
+    assert str(caught.value) == (
+        f"--results must name a file that can be written, however: {tmp_path / place}: {reason}. "
+        "Choose another, or make its folder."
+    )

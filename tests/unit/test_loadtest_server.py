@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from loadtest.target.server import MARK, stop
+from loadtest.record.errors import MeasurementError
+from loadtest.target.server import MARK, Server, stop
 
 PARENT = """
 import subprocess, sys
@@ -66,3 +68,11 @@ def test_a_child_that_ends_in_the_last_moment_is_no_fault(family: Family, monkey
     monkeypatch.setattr(psutil.Process, "kill", kill)
     stop(parent)
     assert has_ended(child)
+
+
+def test_the_memory_of_a_service_without_workers_is_an_error_that_says_what_its_log_does(tmp_path: Path) -> None:
+    log = tmp_path / "serve.log"
+    log.write_text("the last worker was killed\n")
+    server = Server("http://127.0.0.1:9", psutil.Process(), log, ready_seconds=1.0)
+    with pytest.raises(MeasurementError, match=r"however: none does\. the last worker was killed"):
+        server.worker_memory_bytes()

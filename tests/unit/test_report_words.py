@@ -6,6 +6,7 @@ import pytest
 
 from loadtest.analysis.summary import summarise_study
 from loadtest.record.results import Results
+from loadtest.record.trials import Gate
 from loadtest.report.document import Document, compose
 from loadtest.report.recommendation import Recommendation, recommend
 from service.contract.card import Difference
@@ -156,6 +157,15 @@ def test_an_invalid_figure_is_never_a_number_and_has_its_reason(results: Results
     assert cell(results, "sustained rows/s", 1) == "INVALID"
     assert cell(results, "sustained rows/s", 2) == "-"
     assert gate in " ".join(document(results).gate_words)
+
+
+def test_where_the_counts_of_a_host_disagree_a_note_says_what_replicas_need() -> None:
+    disagree = Gate(name="counts agree", figure=1, limit=0, parts={"counted": 6164, "answered": 850}, ok=False)
+    spoilt = spoilt_study(gate=disagree)
+    assert "give --many-replicas" not in notices(spoilt)
+    assert "give --many-replicas" not in notices(hosted_study())
+    hosted = changed(spoilt, settings=hosted_study().settings)
+    assert "give --many-replicas" in notices(hosted)
 
 
 def test_a_quick_study_says_that_no_capacity_was_searched_for() -> None:
