@@ -111,7 +111,7 @@ class Pipeline:
         place = Computed(self, route, request, closes=closes, is_hopeless=is_hopeless)
         self._places.append(place)
         self._bytes += len(request.body)
-        if self._given or is_hopeless or self._connection.flow.write_paused:
+        if self._given or self._held or is_hopeless or self._connection.flow.write_paused:
             self._held.append(place)
             self.offer()
         else:  # the only one of its connection, as mostly
