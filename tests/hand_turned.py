@@ -9,6 +9,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from service.access.guard import Guard
 from service.answers.responder import Responder
 from service.http.connections import Connections
 from service.http.protocol import ServiceProtocol
@@ -181,12 +182,19 @@ class HandService:
     """What a worker runs, with a loop turned by hand."""
 
     def __init__(
-        self, responder: Responder, app: ASGI3Application, loop: HandLoop, *, cors: bool = False, **settings: Any
+        self,
+        responder: Responder,
+        app: ASGI3Application,
+        loop: HandLoop,
+        *,
+        cors: bool = False,
+        guard: Guard | None = None,
+        **settings: Any,
     ) -> None:
         """Answer by these. app: for what the responder has no route; settings: other than the defaults."""
         self.loop = loop
         settings = {"workers": 1, "deadline_ms": NO_DEADLINE, **settings}
-        self.connections = Connections(responder, ServiceSettings(**settings), cors=cors)
+        self.connections = Connections(responder, ServiceSettings(**settings), cors=cors, guard=guard)
         self._config = Config(app, log_config=None, http="httptools", lifespan="off")
         self._config.load()
         self.state = ServerState()

@@ -1,7 +1,15 @@
 """What is no request, or passes a limit: refused once, after what is owed, and then the connection ends."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
 import pytest
 
+from service.access.guard import Counting, Guard
+from service.access.key_file import KeyFile, append_key
+from service.answers import responder
+from service.http import protocol
 from service.http.refusals import MOST_HEAD_BYTES
 from tests.adding import Adder, echo
 from tests.hand_turned import Client, HandLoop, HandService
@@ -47,6 +55,15 @@ BAD: dict[str, tuple[bytes, int]] = {
     "chunks too long": (request(SMALL, b" " * (LIMIT + 1), chunk=300), 413),
     "a long body that waits": (request(SMALL, None, "Expect: 100-continue", "Content-Length: 1001", method="PUT"), 413),
 }  # fmt: skip
+
+
+@pytest.fixture
+def counted() -> Iterator[list[tuple[str, int]]]:
+    """Rule and status of every refusal that is counted."""
+    counted: list[tuple[str, int]] = []
+    count = lambda problem: counted.append((problem.rule, problem.status.value))  # noqa: E731
+    with mock.patch.object(responder, "count_refusal", count), mock.patch.object(protocol, "count_refusal", count):
+        yield counted
 
 
 @pytest.fixture
@@ -161,3 +178,19 @@ def test_the_refusals_of_routes_are_counted(service: HandService, adder: Adder) 
     send(service, BAD["a body too long"][0])
     send(service, BAD["chunks too long"][0])
     assert adder.refused == [413, 413]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [request(SMALL, BODY, "Expect: 100-continue"), request(SMALL, b" " * (LIMIT + 1)), GOOD],
+    ids=["a body that waits", "a body too long", "a body"],
+)
+def test_a_stranger_is_counted_as_what_it_is_told(
+    adder: Adder, loop: HandLoop, tmp_path: Path, counted: list[tuple[str, int]], data: bytes
+) -> None:
+    append_key(tmp_path / "keys", "alice", "alices-own-key")
+    guard = Guard(KeyFile(tmp_path / "keys"), mock.create_autospec(Counting), "a release", rate=None, workers=1)
+    client = send(HandService(adder.responder, echo, loop, guard=guard, max_body_bytes=LIMIT), data)
+    (refusal,) = read_replies(client.received)
+    assert (refusal.status, refusal.json()["rule"]) == (401, "key")
+    assert counted == [("key", 401)]
