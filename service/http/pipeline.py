@@ -53,10 +53,11 @@ class Computed:
 class Refused:
     """The place of what is no request, or passes a limit: the connection ends with the answer."""
 
-    __slots__ = ("answer",)
+    __slots__ = ("answer", "only_head")
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, only_head: bool) -> None:
         self.answer = answer
+        self.only_head = only_head
 
 
 class Passed:
@@ -132,9 +133,9 @@ class Pipeline:
         self._places.pop()
         return True
 
-    def end_with(self, answer: Answer) -> None:
+    def end_with(self, answer: Answer, *, only_head: bool) -> None:
         """Queue the last answer."""
-        self._places.append(Refused(answer))
+        self._places.append(Refused(answer, only_head=only_head))
         self.settle()
 
     def stop(self) -> None:
@@ -187,7 +188,7 @@ class Pipeline:
                     self._connection.transport.close()
             elif isinstance(first, Refused):
                 places.clear()
-                self._send(first.answer, closes=True)
+                self._send(first.answer, closes=True, only_head=first.only_head)
                 self._shared.linger(self._connection)
                 return
             else:

@@ -343,7 +343,9 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _end_with(self, answer: Answer) -> None:
         self._deaf = True
-        self._pipeline.end_with(answer)
+        # What came before a target is of no method that is known: the parser still has the last one.
+        only_head = self.stage != IDLE and bool(self.url) and self.parser.get_method() == b"HEAD"
+        self._pipeline.end_with(answer, only_head=only_head)
 
     def turn_away(self, problem: Problem) -> None:
         """End the connection, of which nothing was read, at once."""

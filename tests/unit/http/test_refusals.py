@@ -194,3 +194,18 @@ def test_a_stranger_is_counted_as_what_it_is_told(
     (refusal,) = read_replies(client.received)
     assert (refusal.status, refusal.json()["rule"]) == (401, "key")
     assert counted == [("key", 401)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request(SMALL, b" " * (LIMIT + 1), method="HEAD"),
+        request("/models", None, "X: " + "x" * MOST_HEAD_BYTES, method="HEAD"),
+    ],
+    ids=["a body too long", "a long header"],
+)
+@pytest.mark.parametrize("behind", [b"", GOOD], ids=["alone", "behind another"])
+def test_a_head_that_is_refused_early_gets_no_content(service: HandService, behind: bytes, sent: bytes) -> None:
+    client = send(service, behind + sent)
+    *_, refusal = read_replies(client.received, ["GET", "HEAD"] if behind else ["HEAD"])
+    assert (refusal.status in (413, 431), refusal.closes, refusal.body) == (True, True, b"")
