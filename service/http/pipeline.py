@@ -70,6 +70,12 @@ class Passed:
         self.app = app
         self.started = False
 
+    def disconnect(self) -> None:
+        """Let the application know that nobody waits for its answer, and write none."""
+        self.cycle.disconnected = True
+        self.cycle.waiting_for_100_continue = False
+        self.cycle.message_event.set()
+
 
 class Flow(FlowControl):
     """Whether a connection is read and written. uvicorn reads on with every answer of an ASGI application."""
@@ -126,11 +132,12 @@ class Pipeline:
         self.settle()
 
     def take_back(self) -> bool:
-        """Forget the last request, which is for the ASGI application, and return True; False if that knows of it."""
+        """Forget the last request, and return True, if it is for the ASGI application, whose answer has not begun."""
         last = self._places[-1] if self._places else None
-        if not isinstance(last, Passed) or last.started:
+        if not isinstance(last, Passed) or last.cycle.response_started:
             return False
         self._places.pop()
+        last.disconnect()
         return True
 
     def end_with(self, answer: Answer, *, only_head: bool) -> None:
@@ -148,8 +155,7 @@ class Pipeline:
         """Forget all: the connection is lost."""
         for place in self._places:
             if isinstance(place, Passed):
-                place.cycle.disconnected = True
-                place.cycle.message_event.set()
+                place.disconnect()
         self._places.clear()
         self._held.clear()
 

@@ -328,10 +328,11 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         """End the connection with a problem, after the answers that are owed."""
-        if self.stage == BODY and self._route is None and not self._pipeline.take_back():
-            self.transport.close()  # the application waits for the body, and has the word
-            return
         count_refusal(problem)
+        if self.stage == BODY and self._route is None and not self._pipeline.take_back():
+            self._deaf = True
+            self.transport.close()  # the application has begun to answer
+            return
         request_id = request_id_of(dict(self.headers or ()))
         self._end_with(routes.problem_answer(problem, self.shared.release, request_id))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -133,8 +134,8 @@ def test_a_client_that_is_refused_behind_many_requests_is_read_too(service: Hand
         (CHUNKED + b"1;", b"x", [431]),
         (CHUNKED + b"0\r\nX: ", b"x", [431]),
         (CHUNKED + b"0\r\n", b"X: y\r\n", [431]),
-        (PASSED + b"1;", b"x", []),
-        (PASSED + b"0\r\nX: ", b"x", []),
+        (PASSED + b"1;", b"x", [431]),
+        (PASSED + b"0\r\nX: ", b"x", [431]),
     ],
     ids=["method", "target", "headers", "header", "extension", "trailer", "trailers", "passed", "passed trailer"],
 )
@@ -209,3 +210,29 @@ def test_a_head_that_is_refused_early_gets_no_content(service: HandService, behi
     client = send(service, behind + sent)
     *_, refusal = read_replies(client.received, ["GET", "HEAD"] if behind else ["HEAD"])
     assert (refusal.status in (413, 431), refusal.closes, refusal.body) == (True, True, b"")
+
+
+@pytest.mark.parametrize("break_off", ["nonsense", "silence"])
+@pytest.mark.parametrize("begun", [False, True], ids=["silent", "begun"])
+def test_a_body_that_breaks_off_while_the_application_answers_is_refused_unless_it_has_begun(
+    adder: Adder, loop: HandLoop, counted: list[tuple[str, int]], break_off: str, begun: bool
+) -> None:
+    async def patient(scope: object, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    client = send(HandService(adder.responder, patient, loop), PASSED + b"1\r\nx\r\n")
+    if break_off == "nonsense":
+        client.send(b"nonsense\r\n")
+    loop.wait(15)
+    status, rule = {"nonsense": (400, "http"), "silence": (408, "timeout")}[break_off]
+    assert counted == [(rule, status)]
+    assert client.is_closed
+    if begun:
+        assert client.received.count(b"HTTP/1.1") == 1
+    else:
+        (refusal,) = read_replies(client.received)
+        assert (refusal.status, refusal.json()["rule"], refusal.closes) == (status, rule, True)
