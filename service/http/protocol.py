@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.answers import routes
 from service.answers.access_log import request_id_of
-from service.answers.messages import Answer, Headers, Request, too_large
+from service.answers.messages import Answer, Headers, Request, join_lists, too_large
 from service.answers.metrics import count_refusal
 from service.answers.routes import Route
 from service.codec.problems import Problem
@@ -196,6 +196,7 @@ class ServiceProtocol(HttpToolsProtocol):
         try:
             if self._is_long or b"host" not in headers or len(headers) < len(self.headers):
                 self._check_head(headers)
+                join_lists(headers, self.headers)
             route, path, query = self.shared.find(self.url, headers)
             patience = self.shared.patience_of(headers)
         except Problem as problem:
