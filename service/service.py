@@ -108,7 +108,7 @@ class _Archscale:
         worker.silence_uvicorn()
         worker.allow_open_files()
         worker.freeze_heap()
-        drain_before_the_end(SETTINGS.drain_seconds)
+        drain_before_the_end(SETTINGS.drain_seconds, end_seconds=SETTINGS.end_seconds)
         end_when_the_loop_hangs(SETTINGS.hang_seconds)
         vitals.report()
 

@@ -13,6 +13,8 @@ from service.contract.policies import Policy, UnknownCategory
 
 PREFIX = "ARCHSCALE_"
 CGROUP = Path("/sys/fs/cgroup")
+BODY_BYTES_PER_SECOND = 64 * 1024
+"""A body has its time, and a second more for so many bytes that have come."""
 
 
 class SettingsError(Exception):
@@ -89,6 +91,12 @@ class ServiceSettings(BaseSettings):
     """Whether ``/models`` and the examples below it are answered, and ``/docs.json`` shows rows and levels."""
     show_documents: bool = True
     """Whether ``/``, ``/docs.json`` and ``/schema.json`` are answered."""
+
+    @property
+    def end_seconds(self) -> int:
+        """So long a worker may take to end when it has drained: as long as one request that keeps to every limit."""
+        waiting = self.head_seconds + self.body_seconds + self.deadline_ms / 1000 + self.answer_seconds
+        return math.ceil(waiting + self.max_body_bytes / BODY_BYTES_PER_SECOND)
 
     @field_validator("architectures", mode="before")
     @classmethod

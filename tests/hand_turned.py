@@ -9,6 +9,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from service.access.guard import Guard
 from service.answers.responder import Responder
 from service.http.connections import Connections
 from service.http.protocol import ServiceProtocol
@@ -187,13 +188,15 @@ class HandService:
         loop: HandLoop,
         *,
         cors: bool = False,
+        guard: Guard | None = None,
         passes_all: bool = False,
         **settings: Any,
     ) -> None:
         """Answer by these. app: for what the responder has no route, or for all; settings: other than the defaults."""
         self.loop = loop
         settings = {"workers": 1, "deadline_ms": NO_DEADLINE, **settings}
-        self.connections = Connections(responder, ServiceSettings(**settings), cors=cors, passes_all=passes_all)
+        chosen = ServiceSettings(**settings)
+        self.connections = Connections(responder, chosen, cors=cors, guard=guard, passes_all=passes_all)
         self._config = Config(app, log_config=None, http="httptools", lifespan="off")
         self._config.load()
         self.state = ServerState()

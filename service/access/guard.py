@@ -53,11 +53,16 @@ class RefusedRoute(PlainRoute):
         """Raise the problem."""
         raise self._problem
 
-    def refusal(self, problem: Problem, request_id: bytes) -> Answer:
+    def told(self, problem: Problem) -> Problem:
         """Return the problem for which the request was not admitted: a later one says nothing to a stranger."""
+        return self._problem
+
+    def refusal(self, problem: Problem, request_id: bytes) -> Answer:
+        """Return what the request is told, in the form of the path that it asked for."""
+        told = self.told(problem)
         if self._v2:
-            return problem_answer_v2(self._problem, request_id)
-        return routes.problem_answer(self._problem, self._release, request_id)
+            return problem_answer_v2(told, request_id)
+        return routes.problem_answer(told, self._release, request_id)
 
 
 class Guard:

@@ -10,8 +10,10 @@ from service.codec.problems import Problem, malformed
 from service.contract.routes import DEADLINE_HEADER
 
 Headers = dict[bytes, bytes]
-"""Names in lower case; of a name that is sent twice the last value."""
+"""Names in lower case; of a name that is sent twice the last value, unless it is one of ``LISTS``."""
 Fields = Sequence[tuple[bytes, bytes]]
+LISTS = (b"accept", b"content-encoding")
+"""Headers that are read as lists: their lines are one (RFC 9110, 5.3)."""
 DEADLINE_KEY = DEADLINE_HEADER.lower().encode()
 MOST_DIGITS = 9
 READING = ("GET", "HEAD")
@@ -44,6 +46,13 @@ class Answer(NamedTuple):
     media_type: str
     request_id: bytes
     headers: Fields = ()
+
+
+def join_lists(headers: Headers, fields: Fields) -> None:
+    """Give ``headers`` all that ``fields``, of which they were made, say in several lines of one list."""
+    for name in LISTS:
+        if name in headers:
+            headers[name] = b", ".join([value for key, value in fields if key == name])
 
 
 def wrong_method(method: str, allowed: Iterable[str]) -> Problem:

@@ -99,7 +99,8 @@ class Responder:
         return answers  # type: ignore[return-value]
 
     def refuse(self, route: Route, request: Request, problem: Problem) -> Answer:
-        """Answer with a problem, counted."""
+        """Answer with a problem, or with the one that the route puts in its place; what is answered is counted."""
+        problem = route.told(problem)
         count_refusal(problem)
         if isinstance(route, ComputingRoute):
             route.meter.refused(problem.status.value)

@@ -55,6 +55,10 @@ class Route(ABC):
     takes_body = True
     """Whether bodies are kept for it."""
 
+    def told(self, problem: Problem) -> Problem:
+        """Return what a client is told of a problem."""
+        return problem
+
     @abstractmethod
     def refusal(self, problem: Problem, request_id: bytes) -> Answer:
         """Return a problem in the form of the route."""

@@ -16,7 +16,7 @@ from service.http.heads import Heads
 from service.http.known_heads import KnownHeads
 from service.http.metrics import CONNECTIONS, ENDED, WAITING
 from service.http.turn import SHORT_BYTES, Turn
-from service.settings import PREFIX, ServiceSettings
+from service.settings import BODY_BYTES_PER_SECOND, PREFIX, ServiceSettings
 
 if TYPE_CHECKING:
     from service.http.protocol import ServiceProtocol
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LOOKS = 0.5
 LINGER_SECONDS = 1.0
 """So long what a refused client still sends is read and thrown away: a closed socket would reset the refusal."""
-BODY_BYTES_PER_SECOND = 64 * 1024
-"""A body has its time, and a second more for so many bytes that have come."""
 SETTLE_SECONDS = 0.25
 """Workers that are asked to end at once close their listening sockets within so long."""
 ORIGIN = b"origin"

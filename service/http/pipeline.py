@@ -53,10 +53,11 @@ class Computed:
 class Refused:
     """The place of what is no request, or passes a limit: the connection ends with the answer."""
 
-    __slots__ = ("answer",)
+    __slots__ = ("answer", "only_head")
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, only_head: bool) -> None:
         self.answer = answer
+        self.only_head = only_head
 
 
 class Passed:
@@ -68,6 +69,12 @@ class Passed:
         self.cycle = cycle
         self.app = app
         self.started = False
+
+    def disconnect(self) -> None:
+        """Let the application know that nobody waits for its answer, and write none."""
+        self.cycle.disconnected = True
+        self.cycle.waiting_for_100_continue = False
+        self.cycle.message_event.set()
 
 
 class Flow(FlowControl):
@@ -111,7 +118,7 @@ class Pipeline:
         place = Computed(self, route, request, closes=closes, is_hopeless=is_hopeless)
         self._places.append(place)
         self._bytes += len(request.body)
-        if self._given or is_hopeless or self._connection.flow.write_paused:
+        if self._given or self._held or is_hopeless or self._connection.flow.write_paused:
             self._held.append(place)
             self.offer()
         else:  # the only one of its connection, as mostly
@@ -125,16 +132,17 @@ class Pipeline:
         self.settle()
 
     def take_back(self) -> bool:
-        """Forget the last request, which is for the ASGI application, and return True; False if that knows of it."""
+        """Forget the last request, and return True, if it is for the ASGI application, whose answer has not begun."""
         last = self._places[-1] if self._places else None
-        if not isinstance(last, Passed) or last.started:
+        if not isinstance(last, Passed) or last.cycle.response_started:
             return False
         self._places.pop()
+        last.disconnect()
         return True
 
-    def end_with(self, answer: Answer) -> None:
+    def end_with(self, answer: Answer, *, only_head: bool) -> None:
         """Queue the last answer."""
-        self._places.append(Refused(answer))
+        self._places.append(Refused(answer, only_head=only_head))
         self.settle()
 
     def stop(self) -> None:
@@ -147,8 +155,7 @@ class Pipeline:
         """Forget all: the connection is lost."""
         for place in self._places:
             if isinstance(place, Passed):
-                place.cycle.disconnected = True
-                place.cycle.message_event.set()
+                place.disconnect()
         self._places.clear()
         self._held.clear()
 
@@ -187,7 +194,7 @@ class Pipeline:
                     self._connection.transport.close()
             elif isinstance(first, Refused):
                 places.clear()
-                self._send(first.answer, closes=True)
+                self._send(first.answer, closes=True, only_head=first.only_head)
                 self._shared.linger(self._connection)
                 return
             else:

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.answers import routes
 from service.answers.access_log import request_id_of
-from service.answers.messages import Answer, Headers, Request, too_large
+from service.answers.messages import Answer, Headers, Request, join_lists, too_large
 from service.answers.metrics import count_refusal
 from service.answers.routes import Route
 from service.codec.problems import Problem
@@ -198,6 +198,7 @@ class ServiceProtocol(HttpToolsProtocol):
         try:
             if self._is_long or b"host" not in headers or len(headers) < len(self.headers):
                 self._check_head(headers)
+                join_lists(headers, self.headers)
             route, path, query = self.shared.find(self.url, headers)
             patience = self.shared.patience_of(headers)
         except Problem as problem:
@@ -355,10 +356,11 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         """End the connection with a problem, after the answers that are owed."""
-        if self.stage == BODY and self._route is None and not self._pipeline.take_back():
-            self.transport.close()  # the application waits for the body, and has the word
-            return
         count_refusal(problem)
+        if self.stage == BODY and self._route is None and not self._pipeline.take_back():
+            self._deaf = True
+            self.transport.close()  # the application has begun to answer
+            return
         request_id = request_id_of(dict(self.headers or ()))
         self._end_with(routes.problem_answer(problem, self.shared.release, request_id))
 
@@ -371,7 +373,9 @@ class ServiceProtocol(HttpToolsProtocol):
     def _end_with(self, answer: Answer) -> None:
         self._deaf = True
         self._let_go_of_body()
-        self._pipeline.end_with(answer)
+        # What came before a target is of no method that is known: the parser still has the last one.
+        only_head = self.stage != IDLE and bool(self.url) and self.parser.get_method() == b"HEAD"
+        self._pipeline.end_with(answer, only_head=only_head)
 
     def turn_away(self, problem: Problem) -> None:
         """End the connection, of which nothing was read, at once."""

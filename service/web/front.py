@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from service.access.guard import Guard
 from service.answers import routes
 from service.answers.access_log import REQUEST_ID_KEY, request_id_of
-from service.answers.messages import NO_SNIFFING, READING, Answer, Request, wrong_method
+from service.answers.messages import NO_SNIFFING, READING, Answer, Request, join_lists, wrong_method
 from service.answers.metrics import count_refusal
 from service.answers.responder import Responder
 from service.codec.problems import Problem
@@ -125,6 +125,7 @@ class Front:
 def _begin(scope: Scope) -> Request:
     """Make of a head a request whose body is still to come."""
     headers = dict(scope["headers"])
+    join_lists(headers, scope["headers"])
     path, query = get_route_path(scope), scope["query_string"]
     return Request(scope["method"], path, query, headers, b"", request_id_of(headers), time.perf_counter())
 

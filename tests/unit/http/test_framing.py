@@ -1,7 +1,13 @@
 """HTTP/1.1 to the letter: where requests begin and end, who is asked, and when a connection ends."""
 
-import pytest
+import asyncio
+from typing import Any
 
+import pytest
+from starlette.applications import Starlette
+
+from service.settings import ServiceSettings
+from service.web.front import Front
 from tests.adding import Adder, echo
 from tests.hand_turned import Client, HandService
 from tests.http_messages import Reply, named, read_replies, request, rows_body
@@ -158,3 +164,37 @@ def test_an_origin_is_for_the_application_where_origins_matter(adder: Adder, ser
     plain, foreign = (ask(sensitive, request(SMALL, BODY, *more))[0] for more in ((), ("Origin: http://y",)))
     assert plain[0].json()["predictions"] == [6]
     assert foreign[0].json()["path"] == SMALL
+
+
+LINES = pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["Accept: application/json", "Accept: text/html"], 200),
+        (["Accept: text/html", "Accept: application/json"], 200),
+        (["Accept: text/html", "Accept: image/png"], 406),
+        (["Content-Encoding: gzip", "Content-Encoding: identity"], 415),
+    ],
+)
+
+
+@LINES
+def test_lines_of_one_list_are_one(service: HandService, lines: list[str], status: int) -> None:
+    (reply,), _ = ask(service, request(SMALL, BODY, *lines))
+    assert reply.status == status
+
+
+@LINES
+def test_lines_of_one_list_are_one_in_front_too(adder: Adder, lines: list[str], status: int) -> None:
+    front = Front(Starlette(), adder.responder, ServiceSettings())
+    headers = [(name.lower().encode(), value.encode()) for name, value in (line.split(": ") for line in lines)]
+    scope = {"type": "http", "method": "POST", "path": SMALL, "query_string": b"", "headers": headers}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": BODY}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(front(scope, receive, send))
+    assert sent[0]["status"] == status

@@ -1,8 +1,11 @@
 """Connections that send anything in any pieces at any time: each request gets its own answer, in its place, once."""
 
+import asyncio
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import h11
 from hypothesis import given, settings
@@ -10,11 +13,16 @@ from hypothesis import strategies as st
 
 from service.http.turn import SHORT_BYTES
 from tests.adding import FACTORS, OVERFLOWS, Adder, echo
-from tests.hand_turned import Client, HandService, hand_loop
+from tests.hand_turned import Client, HandLoop, HandService, hand_loop
 from tests.http_messages import Reply, named, read_replies, request, rows_body
 
+SMALL = "/predict/small"
 CLOSES = "Connection: close"
 CONNECTIONS, REQUESTS = 4, 12
+MOST_TOGETHER = 4
+"""Requests that a client sends at once."""
+SLOW_TURNS = 20
+"""Of the loop, that the application takes to begin an answer: more comes meanwhile."""
 KINDS = (
     "fast",
     "fast",
@@ -28,6 +36,8 @@ KINDS = (
     "upgrade",
     "unknown",
 )
+LINES = ("fast", "long", "echo")
+"""One kind for each line in which a request may wait: those alone meet in every order."""
 
 
 @dataclass
@@ -105,22 +115,37 @@ class Conversation:
         last = next((place for place, asked in enumerate(self.asked) if asked.closes), len(self.asked))
         return self.asked[: last + 1]
 
+    def data(self) -> list[bytes]:
+        """Return the bytes of each request, up to those after which the client leaves."""
+        requests, left = [asked.data() for asked in self.asked], self.patience
+        if left is None:
+            return requests
+        ends = accumulate(len(data) for data in requests)
+        return [data[: max(0, left - end + len(data))] for data, end in zip(requests, ends, strict=True)]
+
 
 numbers = st.integers(-9, 9).map(float)
 rows = st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=1, max_size=4)
-requests = st.builds(
-    Asked,
-    kind=st.sampled_from(KINDS),
-    name=st.just(""),
-    architecture=st.sampled_from(sorted(FACTORS)),
-    rows=rows,
-    closes=st.sampled_from([False] * 15 + [True]),
-    chunk=st.sampled_from([0, 0, 1, 7, 4000]),
-)
+
+
+def requests_of(kinds: Sequence[str]) -> st.SearchStrategy[list[Asked]]:
+    """Return a strategy for the requests of one client."""
+    request = st.builds(
+        Asked,
+        kind=st.sampled_from(kinds),
+        name=st.just(""),
+        architecture=st.sampled_from(sorted(FACTORS)),
+        rows=rows,
+        closes=st.sampled_from([False] * 15 + [True]),
+        chunk=st.sampled_from([0, 0, 1, 7, 4000]),
+    )
+    return st.lists(request, max_size=REQUESTS)
+
+
 conversations = st.lists(
     st.builds(
         Conversation,
-        asked=st.lists(requests, max_size=REQUESTS),
+        asked=requests_of(KINDS) | requests_of(LINES) | requests_of(LINES),
         patience=st.none() | st.none() | st.integers(0, 3000),
     ),
     min_size=1,
@@ -128,8 +153,23 @@ conversations = st.lists(
 )
 
 
-def split(data: bytes, choices: random.Random) -> list[bytes]:
-    """Cut bytes at random places."""
+async def slow_echo(scope: object, receive: object, send: object) -> None:
+    """Echo after some turns of the loop."""
+    for _ in range(SLOW_TURNS):
+        await asyncio.sleep(0)
+    await echo(scope, receive, send)
+
+
+def split(requests: list[bytes], choices: random.Random) -> list[bytes]:
+    """Cut what a client sends between its requests, or at random places."""
+    if choices.random() < 0.5:
+        groups, at = [], 0
+        while at < len(requests):
+            size = choices.randint(1, MOST_TOGETHER)
+            groups.append(b"".join(requests[at : at + size]))
+            at += size
+        return groups
+    data = b"".join(requests)
     longest = choices.choice([1, 10, 300, 5000, len(data) or 1])
     pieces, at = [], 0
     while at < len(data):
@@ -149,7 +189,7 @@ def talk(service: HandService, talks: list[tuple[Conversation, Client]], choices
         client.send(conversation.pieces.pop(0))
         if conversation.patience is not None and not conversation.pieces:
             client.leave()
-        if choices.random() < 0.3:
+        if choices.random() < 0.5:
             service.loop.turn(choices.randint(1, 3))
     service.settle()
 
@@ -161,13 +201,12 @@ def test_every_request_has_its_own_answer_in_its_place_once(
 ) -> None:
     adder = Adder(together=together)
     with hand_loop() as loop:
-        service = HandService(adder.responder, echo, loop)
+        service = HandService(adder.responder, slow_echo, loop)
         talks = []
         for number, conversation in enumerate(conversations):
             for place, asked in enumerate(conversation.asked):
                 asked.name = f"{number}-{place}"
-            data = b"".join(asked.data() for asked in conversation.asked)
-            conversation.pieces = split(data[: conversation.patience], choices)
+            conversation.pieces = split(conversation.data(), choices)
             talks.append((conversation, service.connect()))
         talk(service, talks, choices)
         for conversation, client in talks:
@@ -175,6 +214,22 @@ def test_every_request_has_its_own_answer_in_its_place_once(
     computed = sum(len(answers) for _, answers in adder.runs)
     wanted = sum(len(asked.rows) for talk in conversations for asked in talk.asked)
     assert computed <= wanted
+
+
+def test_a_long_body_behind_the_application_is_not_overtaken(adder: Adder, loop: HandLoop) -> None:
+    """It would wait for what overtook it, which may not be sent before its own answer."""
+    service = HandService(adder.responder, slow_echo, loop)
+    client = service.connect()
+    short = rows_body([1, 2, 3])
+    long = short + b" " * SHORT_BYTES
+    client.send(
+        request(SMALL, short, named("a")) + request("/echo", b"", named("b")) + request(SMALL, long, named("c"))
+    )
+    loop.turn(2)
+    client.send(request(SMALL, short, named("d")))
+    service.settle()
+    assert [reply.request_id for reply in read_replies(client.received)] == ["a", "b", "c", "d"]
+    assert client.protocol.is_idle()
 
 
 def check(conversation: Conversation, client: Client) -> None:

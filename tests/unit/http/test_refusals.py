@@ -1,7 +1,16 @@
 """What is no request, or passes a limit: refused once, after what is owed, and then the connection ends."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
 import pytest
 
+from service.access.guard import Counting, Guard
+from service.access.key_file import KeyFile, append_key
+from service.answers import responder
+from service.http import protocol
 from service.http.refusals import MOST_HEAD_BYTES
 from tests.adding import Adder, echo
 from tests.hand_turned import Client, HandLoop, HandService
@@ -47,6 +56,15 @@ BAD: dict[str, tuple[bytes, int]] = {
     "chunks too long": (request(SMALL, b" " * (LIMIT + 1), chunk=300), 413),
     "a long body that waits": (request(SMALL, None, "Expect: 100-continue", "Content-Length: 1001", method="PUT"), 413),
 }  # fmt: skip
+
+
+@pytest.fixture
+def counted() -> Iterator[list[tuple[str, int]]]:
+    """Rule and status of every refusal that is counted."""
+    counted: list[tuple[str, int]] = []
+    count = lambda problem: counted.append((problem.rule, problem.status.value))  # noqa: E731
+    with mock.patch.object(responder, "count_refusal", count), mock.patch.object(protocol, "count_refusal", count):
+        yield counted
 
 
 @pytest.fixture
@@ -116,8 +134,8 @@ def test_a_client_that_is_refused_behind_many_requests_is_read_too(service: Hand
         (CHUNKED + b"1;", b"x", [431]),
         (CHUNKED + b"0\r\nX: ", b"x", [431]),
         (CHUNKED + b"0\r\n", b"X: y\r\n", [431]),
-        (PASSED + b"1;", b"x", []),
-        (PASSED + b"0\r\nX: ", b"x", []),
+        (PASSED + b"1;", b"x", [431]),
+        (PASSED + b"0\r\nX: ", b"x", [431]),
     ],
     ids=["method", "target", "headers", "header", "extension", "trailer", "trailers", "passed", "passed trailer"],
 )
@@ -161,3 +179,60 @@ def test_the_refusals_of_routes_are_counted(service: HandService, adder: Adder) 
     send(service, BAD["a body too long"][0])
     send(service, BAD["chunks too long"][0])
     assert adder.refused == [413, 413]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [request(SMALL, BODY, "Expect: 100-continue"), request(SMALL, b" " * (LIMIT + 1)), GOOD],
+    ids=["a body that waits", "a body too long", "a body"],
+)
+def test_a_stranger_is_counted_as_what_it_is_told(
+    adder: Adder, loop: HandLoop, tmp_path: Path, counted: list[tuple[str, int]], data: bytes
+) -> None:
+    append_key(tmp_path / "keys", "alice", "alices-own-key")
+    guard = Guard(KeyFile(tmp_path / "keys"), mock.create_autospec(Counting), "a release", rate=None, workers=1)
+    client = send(HandService(adder.responder, echo, loop, guard=guard, max_body_bytes=LIMIT), data)
+    (refusal,) = read_replies(client.received)
+    assert (refusal.status, refusal.json()["rule"]) == (401, "key")
+    assert counted == [("key", 401)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        request(SMALL, b" " * (LIMIT + 1), method="HEAD"),
+        request("/models", None, "X: " + "x" * MOST_HEAD_BYTES, method="HEAD"),
+    ],
+    ids=["a body too long", "a long header"],
+)
+@pytest.mark.parametrize("behind", [b"", GOOD], ids=["alone", "behind another"])
+def test_a_head_that_is_refused_early_gets_no_content(service: HandService, behind: bytes, sent: bytes) -> None:
+    client = send(service, behind + sent)
+    *_, refusal = read_replies(client.received, ["GET", "HEAD"] if behind else ["HEAD"])
+    assert (refusal.status in (413, 431), refusal.closes, refusal.body) == (True, True, b"")
+
+
+@pytest.mark.parametrize("break_off", ["nonsense", "silence"])
+@pytest.mark.parametrize("begun", [False, True], ids=["silent", "begun"])
+def test_a_body_that_breaks_off_while_the_application_answers_is_refused_unless_it_has_begun(
+    adder: Adder, loop: HandLoop, counted: list[tuple[str, int]], break_off: str, begun: bool
+) -> None:
+    async def patient(scope: object, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    client = send(HandService(adder.responder, patient, loop), PASSED + b"1\r\nx\r\n")
+    if break_off == "nonsense":
+        client.send(b"nonsense\r\n")
+    loop.wait(15)
+    status, rule = {"nonsense": (400, "http"), "silence": (408, "timeout")}[break_off]
+    assert counted == [(rule, status)]
+    assert client.is_closed
+    if begun:
+        assert client.received.count(b"HTTP/1.1") == 1
+    else:
+        (refusal,) = read_replies(client.received)
+        assert (refusal.status, refusal.json()["rule"], refusal.closes) == (status, rule, True)
