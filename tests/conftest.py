@@ -162,6 +162,23 @@ def regression_home(shared: Path, diabetes_csv: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mixed_home(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Make a BENTOML_HOME with the release of ``tests.mixed_release`` that has this target."""
+
+    def make(target: str) -> Path:
+        command = [sys.executable, "-m", "tests.mixed_release", target]
+
+        def save(folder: Path) -> None:
+            subprocess.run(command, cwd=ROOT, env={**os.environ, "BENTOML_HOME": str(folder)}, check=True)
+
+        path = tmp_path_factory.mktemp(f"mixed-{target}")
+        (path / "models").symlink_to(make_once(shared / f"mixed-home-{target}", save) / "models")
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def release(home: Path) -> str:
     """Version of the release in ``home``."""
     return newest_release(home)

@@ -1,6 +1,7 @@
 """The whole chain on a user's own table: train, serve, build, serve the Bento, save a newer release, roll back."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import bentoml
 import pytest
 import yaml
 
-from loadtest.target.server import serve
+from loadtest.target.server import Server, serve
 from tests.commands import bentoml as run_bentoml
 from tests.conftest import QUICK, newest_release, train
 from tests.patience import PATIENCE_SECONDS, get, post
@@ -46,6 +47,16 @@ def second_release(own_home: Path, bento: str, cancer_csv: Path) -> str:
     return newest_release(own_home)
 
 
+@pytest.fixture(scope="module")
+def served_bento(
+    own_home: Path, bento: str, second_release: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """Serves the Bento, from a store that has a newer release."""
+    log = tmp_path_factory.mktemp("bento") / "serve.log"
+    with serve(own_home, bento, log=log, ARCHSCALE_WORKERS="1") as server:
+        yield server
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "serve.log"
@@ -76,15 +87,14 @@ def test_the_newest_release_is_served_with_every_architecture(own_home: Path, se
 
 
 def test_a_bento_answers_with_the_release_it_was_built_with(
-    own_home: Path, bento: str, first_release: str, second_release: str, log: Path
+    served_bento: Server, first_release: str, second_release: str
 ) -> None:
     assert first_release != second_release
-    with serve(own_home, bento, log=log) as server:
-        assert models_of(server.url)["release"] == first_release
-        raw, expected = first_rows(server.url, "large")
-        with bentoml.SyncHTTPClient(server.url, timeout=PATIENCE_SECONDS) as client:
-            answer = client.predict_large_raw(raw=raw)
-        assert (answer["release"], answer["predictions"]) == (first_release, pytest.approx(expected, abs=1e-5))
+    assert models_of(served_bento.url)["release"] == first_release
+    raw, expected = first_rows(served_bento.url, "large")
+    with bentoml.SyncHTTPClient(served_bento.url, timeout=PATIENCE_SECONDS) as client:
+        answer = client.predict_large_raw(raw=raw)
+    assert (answer["release"], answer["predictions"]) == (first_release, pytest.approx(expected, abs=1e-5))
 
 
 def test_an_exported_bento_brings_its_models_to_another_home(
@@ -93,7 +103,7 @@ def test_an_exported_bento_brings_its_models_to_another_home(
     exported, home = tmp_path / "archscale.bento", tmp_path / "home"
     assert run_bentoml("export", bento, str(exported), home=own_home).returncode == 0
     assert run_bentoml("import", str(exported), home=home).returncode == 0
-    with serve(home, bento, log=log) as server:
+    with serve(home, bento, log=log, ARCHSCALE_WORKERS="1") as server:
         assert models_of(server.url)["release"] == first_release
 
 
@@ -110,12 +120,11 @@ def test_a_bento_holds_its_models_and_the_service_alone(own_home: Path, bento: s
     assert not any(f"{library}==" in requirements for library in ("torch", "scikit-learn", "pandas", "pyarrow"))
 
 
-def test_a_worker_loads_neither_torch_nor_scikit_learn(own_home: Path, bento: str, log: Path) -> None:
-    with serve(own_home, bento, log=log, ARCHSCALE_WORKERS="1") as server:
-        (worker,) = server.workers
-        loaded = {mapping.path for mapping in worker.memory_maps()}
-        assert any("onnxruntime" in path for path in loaded)
-        assert not any(f"/{library}/" in path for path in loaded for library in HEAVY_LIBRARIES)
+def test_a_worker_loads_neither_torch_nor_scikit_learn(served_bento: Server) -> None:
+    (worker,) = served_bento.workers
+    loaded = {mapping.path for mapping in worker.memory_maps()}
+    assert any("onnxruntime" in path for path in loaded)
+    assert not any(f"/{library}/" in path for path in loaded for library in HEAVY_LIBRARIES)
 
 
 def test_a_bento_of_an_older_release_can_be_built(own_home: Path, first_release: str, second_release: str) -> None:
@@ -129,6 +138,7 @@ def test_a_setting_rolls_back_to_an_older_release(
     own_home: Path, first_release: str, second_release: str, log: Path
 ) -> None:
     settings = {"ARCHSCALE_RELEASE": first_release, "ARCHSCALE_ARCHITECTURES": "large", "ARCHSCALE_MAX_ROWS": "2"}
+    settings["ARCHSCALE_WORKERS"] = "1"
     with serve(own_home, log=log, **settings) as server:
         models = models_of(server.url)
         assert (models["release"], list(models["models"])) == (first_release, ["large"])
@@ -151,7 +161,7 @@ def test_a_respawned_worker_comes_back_with_the_release_that_was_served(
 
 
 def test_a_regression_is_served_in_its_natural_unit(regression_home: Path, log: Path) -> None:
-    with serve(regression_home, log=log) as server:
+    with serve(regression_home, log=log, ARCHSCALE_WORKERS="1") as server:
         assert models_of(server.url)["models"]["tiny"]["test"].keys() == {"loss", "r2", "rmse"}
         raw, expected = first_rows(server.url, "tiny")
         answer = post(f"{server.url}/predict/tiny/raw", json={"raw": raw}).json()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import QUICK, newest_release, train
+from tests.flow.refusals import refuse
 
 
 @pytest.fixture
@@ -77,25 +78,30 @@ def test_inspect_needs_no_target_but_a_table(table: Path, tmp_path: Path) -> Non
     assert "--data is not given" in ended.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("--target", "Class"), "'Class' is none of 'Unnamed: 0', 'port', 'name[0]'"),
-        (("--target", "class", "--drop", "port", "--category", "port"), "'port' is named by --drop and --category"),
-        (("--target", "class", "--numeric", "port"), "--numeric must name a column that holds numbers"),
-        (
-            ("--target", "class", "--most-features", "40"),
-            "most columns come of 'port' 4, 'length' 2. Give --drop",
-        ),
-        (("--target", "class", "--separator", ";;"), "--separator must be one sign"),
-        (("--target", "class", "--encoding", "klingon"), "--encoding must be one that Python knows"),
-    ],
-)
-def test_what_cannot_be_done_is_answered_in_one_line(
-    table: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
-) -> None:
-    ended = train(tmp_path / "home", "--data", str(table), *arguments, *QUICK)
-    assert ended.returncode == 2
-    (line,) = ended.stderr.strip().splitlines()
-    assert words in line
+REFUSED = {
+    "a target that is no column": (("--target", "Class"), "'Class' is none of 'Unnamed: 0', 'port', 'name[0]'"),
+    "a column that is dropped and a category": (
+        ("--target", "class", "--drop", "port", "--category", "port"),
+        "'port' is named by --drop and --category",
+    ),
+    "text as a number": (
+        ("--target", "class", "--numeric", "port"),
+        "--numeric must name a column that holds numbers",
+    ),
+    "too many features": (
+        ("--target", "class", "--most-features", "40"),
+        "most columns come of 'port' 4, 'length' 2. Give --drop",
+    ),
+    "a separator of two signs": (("--target", "class", "--separator", ";;"), "--separator must be one sign"),
+    "an unknown encoding": (("--target", "class", "--encoding", "klingon"), "--encoding must be one that Python knows"),
+}
+
+
+def test_what_cannot_be_done_is_answered_in_one_line(table: Path, tmp_path: Path) -> None:
+    lines = [("--data", str(table), *arguments, *QUICK) for arguments, _ in REFUSED.values()]
+    ended = dict(zip(REFUSED, refuse(tmp_path / "home", lines), strict=True))
+    for name, (_, words) in REFUSED.items():
+        assert ended[name].code == 2, name
+        (line,) = ended[name].errors.strip().splitlines()
+        assert words in line
     assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()]

@@ -3,10 +3,7 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,6 @@ from tritonclient.http import InferenceServerClient, InferInput, InferRequestedO
 
 from loadtest.target.server import Server, serve
 from tests.bench.fuzz_contract import LIMITS, fuzz
-from tests.commands import ROOT
 from tests.flow.triton import BOTH_WAYS, connect, refusal
 from tests.mixed_release import ROWS, TARGETS
 from tests.patience import PATIENCE_SECONDS
@@ -34,26 +30,22 @@ TOLERANCE = 1e-5
 
 
 @contextmanager
-def serving(folder: Path, target: str, program: str = "service.service:Archscale", **settings: str) -> Iterator[Server]:
-    home = folder / "home"
-    if not home.exists():
-        command = [sys.executable, "-m", "tests.mixed_release", target]
-        subprocess.run(command, cwd=ROOT, env={**os.environ, "BENTOML_HOME": str(home)}, check=True)
-    with serve(home, program, log=folder / f"{target}.log", **{"ARCHSCALE_WORKERS": "1"} | settings) as server:
+def serving(home: Path, program: str = "service.service:Archscale", **settings: str) -> Iterator[Server]:
+    with serve(home, program, log=home / "serve.log", **{"ARCHSCALE_WORKERS": "1"} | settings) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def two(mixed_home: Callable[[str], Path]) -> Iterator[Server]:
     """Two classes; a level that training never saw is refused."""
-    with serving(tmp_path_factory.mktemp("two"), "two") as server:
+    with serving(mixed_home("two")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def three(mixed_home: Callable[[str], Path]) -> Iterator[Server]:
     """Three classes; a level that training never saw is ignored."""
-    with serving(tmp_path_factory.mktemp("three"), "three", ARCHSCALE_UNKNOWN_CATEGORY="ignore") as server:
+    with serving(mixed_home("three"), ARCHSCALE_UNKNOWN_CATEGORY="ignore") as server:
         yield server
 
 
@@ -179,8 +171,8 @@ def test_labels_that_can_not_be_had_are_400(client: httpx.Client, query: str, ac
     assert (answer.status_code, answer.json()["rule"], word in answer.json()["detail"]) == (400, "labels", True)
 
 
-def test_a_number_that_is_predicted_has_no_labels(tmp_path: Path) -> None:
-    with serving(tmp_path, "number") as server, client_of(server) as client:
+def test_a_number_that_is_predicted_has_no_labels(mixed_home: Callable[[str], Path]) -> None:
+    with serving(mixed_home("number")) as server, client_of(server) as client:
         assert close(
             client.post("/predict/tiny/raw", json={"raw": KNOWN[:1]}).json()["predictions"], predictions(client)[:1]
         )
@@ -313,8 +305,8 @@ def test_the_documents_examples_are_answered_as_it_shows(server: str, request: p
         assert answer | {"request_id": ""} == example["value"] | {"request_id": ""}
 
 
-def test_generated_requests_are_answered_as_the_document_says(tmp_path: Path) -> None:
-    with serving(tmp_path, "three", **LIMITS | {"ARCHSCALE_UNKNOWN_CATEGORY": "reject"}) as server:
+def test_generated_requests_are_answered_as_the_document_says(mixed_home: Callable[[str], Path]) -> None:
+    with serving(mixed_home("three"), **LIMITS | {"ARCHSCALE_UNKNOWN_CATEGORY": "reject"}) as server:
         outcome = fuzz(server.url, cases=150, seed=1)
     assert (outcome.errors, outcome.failures) == ([], {})
     assert {200, 400, 405, 406, 415, 422} <= outcome.statuses.keys()
@@ -331,19 +323,14 @@ REFUSED: list[tuple[str, str, str]] = [
 ]
 
 
-def test_the_front_and_bentomls_own_apis_answer_alike(
-    two: Server, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    home = next(path for path in tmp_path_factory.getbasetemp().glob("two*/home"))
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home/models").symlink_to(home / "models")
+def test_the_front_and_bentomls_own_apis_answer_alike(two: Server, mixed_home: Callable[[str], Path]) -> None:
     accepted: list[tuple[str, str, str]] = [
         ("application/json", json.dumps(body), path)
         for body in ({"raw": KNOWN[:3]}, {"records": records(KNOWN[:1])})
         for path in ("/predict/tiny/raw", "/predict/tiny/raw?labels=true", "/transform")
     ]
     accepted.append(("text/csv", as_csv(KNOWN), "/predict/tiny/raw?labels=true"))
-    with serving(tmp_path, "two", "tests.flow.without_front:Unfronted") as unfronted:
+    with serving(mixed_home("two"), "tests.flow.without_front:Unfronted") as unfronted:
         for accept in ("application/json", "text/csv"):
             for media_type, body, path in accepted + REFUSED:
                 headers = {"Content-Type": media_type, "Accept": accept, "X-Request-Id": "asked-of-both"}

@@ -1,10 +1,7 @@
 """A real Prometheus that scrapes a real service under load: every query has an answer, and alerts see what happens."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
@@ -86,19 +83,17 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(mixed_home: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     require()
     folder = tmp_path_factory.mktemp("observed")
-    home, keys = folder / "home", folder / "keys"
-    command = [sys.executable, "-m", "tests.mixed_release", "two"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "BENTOML_HOME": str(home)}, check=True)
+    keys = folder / "keys"
     key, own = make_key(), make_key()
     append_key(keys, "client", key)
     append_key(keys, "prometheus", own)
     (folder / KEY).write_text(own)
     settings = {"ARCHSCALE_KEYS_FILE": str(keys), "ARCHSCALE_RATE_LIMIT": str(RATE), "ARCHSCALE_WORKERS": "1"}
     with ExitStack() as stack:
-        server = stack.enter_context(serve(home, log=folder / "serve.log", **settings))
+        server = stack.enter_context(serve(mixed_home("two"), log=folder / "serve.log", **settings))
         changes = {
             "first:3000": server.url.removeprefix("http://"),
             "second:3000": f"127.0.0.1:{free_port()}",

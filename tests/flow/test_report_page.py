@@ -43,6 +43,10 @@ DRAWN_COLOURS = """[...document.querySelectorAll(".chart")].flatMap((chart) => c
     .map((trace) => [trace.name.split(" ")[0], trace.line.color])"""
 SWATCHES = """[...document.querySelectorAll(".swatch")].map((swatch) => swatch.getAttribute("style"))"""
 IDENTIFIERS = """[...document.querySelectorAll("[id]")].map((element) => element.id)"""
+UNREACHABLE = """[...document.querySelectorAll("summary, .scroll")].filter((part) => part.tabIndex !== 0)
+    .map((part) => part.outerHTML)"""
+FOREIGN = """[...document.querySelectorAll("img, b")].map((element) => element.outerHTML)"""
+TEXT = "document.querySelector('{}')?.textContent"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +73,13 @@ class Sight:
     cut_labels: list[str]
     requests: list[str]
     errors: list[str]
+    swatches: list[str]
+    drawn_colours: list[list[str]]
+    unreachable: list[str]
+    identifiers: list[str]
+    title: str
+    legend: str | None
+    foreign: list[str]
 
 
 Look = Callable[[str, Screen], Sight]
@@ -91,6 +102,13 @@ def look(browser: Browser, pages: dict[str, Path]) -> Look:
             cut_labels=browser.evaluate(CUT_LABELS),
             requests=list(browser.requests),
             errors=list(browser.errors),
+            swatches=browser.evaluate(SWATCHES),
+            drawn_colours=browser.evaluate(DRAWN_COLOURS),
+            unreachable=browser.evaluate(UNREACHABLE),
+            identifiers=browser.evaluate(IDENTIFIERS),
+            title=browser.evaluate(TEXT.format("h1")),
+            legend=browser.evaluate(TEXT.format(".legend")),
+            foreign=browser.evaluate(FOREIGN),
         )
 
     return look
@@ -127,12 +145,23 @@ def test_nothing_is_wider_than_the_screen(look: Look, name: str, screen: Screen)
     assert look(name, screen).fits
 
 
+@pytest.fixture
+def page_of_two(browser: Browser, pages: dict[str, Path]) -> Browser:
+    """The browser, which shows the page of two architectures to a reader who prefers a light one."""
+    if browser.evaluate("location.href") != pages["two"].as_uri():
+        browser.open(pages["two"], WIDE_SCREEN)
+    browser.prefer("light")
+    browser.settle()
+    return browser
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_charts_can_be_told_from_the_ground(browser: Browser, pages: dict[str, Path], scheme: Scheme) -> None:
-    browser.open(pages["two"], WIDE_SCREEN, scheme=scheme)
+def test_text_and_charts_can_be_told_from_the_ground(page_of_two: Browser, scheme: Scheme) -> None:
+    page_of_two.prefer(scheme)
+    page_of_two.settle()
     names = ("text", "quiet", "link", "invalid", "partial", "ground", "raised")
     style = "getComputedStyle(document.documentElement)"
-    colours = {name: browser.evaluate(f"{style}.getPropertyValue('--{name}').trim()") for name in names}
+    colours = {name: page_of_two.evaluate(f"{style}.getPropertyValue('--{name}').trim()") for name in names}
     for ground in ("ground", "raised"):
         for name in ("text", "quiet", "link", "invalid", "partial"):
             assert contrast(colours[name], colours[ground]) >= TEXT_CONTRAST
@@ -151,34 +180,32 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_charts_follow_the_readers_scheme_while_the_page_is_open(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["two"], WIDE_SCREEN, scheme="light")
+def test_charts_follow_the_readers_scheme_while_the_page_is_open(page_of_two: Browser) -> None:
     ticks = "getComputedStyle(document.querySelector('.chart .xtick text')).fill"
     page = "getComputedStyle(document.body).color"
-    light = browser.evaluate(ticks)
-    assert light == browser.evaluate(page)
-    browser.prefer("dark")
-    browser.settle()
-    assert browser.evaluate(ticks) == browser.evaluate(page) != light
+    light = page_of_two.evaluate(ticks)
+    assert light == page_of_two.evaluate(page)
+    page_of_two.prefer("dark")
+    page_of_two.settle()
+    assert page_of_two.evaluate(ticks) == page_of_two.evaluate(page) != light
 
 
-def test_an_architecture_has_one_colour_in_table_and_charts(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["three"], WIDE_SCREEN)
+def test_an_architecture_has_one_colour_in_table_and_charts(look: Look) -> None:
+    seen = look("three", WIDE_SCREEN)
     colours = {"small": COLOURS[0], "large": COLOURS[1], "wide": COLOURS[2]}
-    assert browser.evaluate(SWATCHES) == [f"background: {colour}" for colour in colours.values()]
-    assert {tuple(pair) for pair in browser.evaluate(DRAWN_COLOURS)} == set(colours.items())
+    assert seen.swatches == [f"background: {colour}" for colour in colours.values()]
+    assert {tuple(pair) for pair in seen.drawn_colours} == set(colours.items())
 
 
-def test_every_fold_and_table_is_reached_by_the_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["two"], WIDE_SCREEN)
-    unfold(browser)
-    assert browser.evaluate("[...document.querySelectorAll('summary, .scroll')].every((part) => part.tabIndex === 0)")
-    identifiers = [name for name in browser.evaluate(IDENTIFIERS) if name]
+def test_every_fold_and_table_is_reached_by_the_keyboard(look: Look) -> None:
+    seen = look("two", WIDE_SCREEN)
+    assert seen.unreachable == []
+    identifiers = [name for name in seen.identifiers if name]
     assert len(set(identifiers)) == len(identifiers)
 
 
-def test_a_hostile_name_is_shown_and_does_nothing(browser: Browser, pages: dict[str, Path]) -> None:
-    browser.open(pages["hostile"], WIDE_SCREEN)
-    for place in ("h1", ".legend"):
-        assert "<img src=x onerror=alert(1)>" in browser.evaluate(f"document.querySelector('{place}').textContent")
-    assert browser.evaluate("document.querySelectorAll('img, b').length") == 0
+def test_a_hostile_name_is_shown_and_does_nothing(look: Look) -> None:
+    seen = look("hostile", WIDE_SCREEN)
+    for words in (seen.title, seen.legend):
+        assert "<img src=x onerror=alert(1)>" in (words or "")
+    assert seen.foreign == []

@@ -5,7 +5,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -37,11 +37,8 @@ def score(home: Path, *words: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("mixed") / "home"
-    command = [sys.executable, "-m", "tests.mixed_release", "two"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "BENTOML_HOME": str(home)}, check=True)
-    return home
+def mixed(mixed_home: Callable[[str], Path]) -> Path:
+    return mixed_home("two")
 
 
 @pytest.fixture(scope="module")

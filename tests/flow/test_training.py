@@ -15,6 +15,7 @@ import pytest
 
 from tests.commands import ROOT
 from tests.conftest import QUICK, newest_release, train
+from tests.flow.refusals import refuse
 from tests.patience import PATIENCE_SECONDS
 
 ENTRIES = {"archscale-small", "archscale-large", "archscale-evaluation", "archscale-preprocessing"}
@@ -100,14 +101,16 @@ def test_a_batch_larger_than_the_training_rows_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_missing_table_and_an_unknown_target_are_refused(cancer_csv: Path, tmp_path: Path) -> None:
-    for arguments, words in (
+    refused = (
         (("--data", "nowhere.csv", "--target", "y"), "nowhere.csv"),
         (("--data", str(cancer_csv), "--target", "diagnoses"), "diagnoses"),
         (("--data", str(cancer_csv), "--target", "diagnosis", "--minimum", "r2=0.5"), "--minimum"),
-    ):
-        ended = train(tmp_path, *arguments)
-        assert ended.returncode == 2
-        assert words in one_line(ended)
+    )
+    ended = refuse(tmp_path, [arguments for arguments, _ in refused])
+    for refusal, (_, words) in zip(ended, refused, strict=True):
+        assert refusal.code == 2
+        (line,) = refusal.errors.strip().splitlines()
+        assert words in line
     assert is_empty(tmp_path)
 
 

@@ -195,7 +195,7 @@ def talk(service: HandService, talks: list[tuple[Conversation, Client]], choices
 
 
 @settings(max_examples=100)
-@given(conversations, st.randoms(use_true_random=False), st.booleans())
+@given(conversations, st.randoms(use_true_random=True), st.booleans())
 def test_every_request_has_its_own_answer_in_its_place_once(
     conversations: list[Conversation], choices: random.Random, together: bool
 ) -> None:
