@@ -15,6 +15,8 @@ from loadtest.record.trials import ARRIVALS, BODIES
 WARM_UP_SHARE = 0.25
 """Of a trial's seconds, before them: connections open and caches fill."""
 WHOLE_BLOCKS, QUICK_BLOCKS = 5, 3
+LEAST_SLO_MS = 5.0
+"""Below, the load generator would have to be late by less than half a millisecond: no trial would be valid."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _parser() -> Parser:
     add("--quick", action="store_true", help="two minutes: no search for the capacity and no sweeps")
     add(
         "--slo-p99-ms",
-        type=read_number("--slo-p99-ms", float, above=0),
+        type=read_number("--slo-p99-ms", float, least=LEAST_SLO_MS),
         default=50.0,
         help="99 of 100 answers within (50)",
     )

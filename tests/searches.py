@@ -1,7 +1,8 @@
 """Searches for the capacity of a queue on simulated time, by the search and with the trials of a study."""
 
+from dataclasses import dataclass
+
 import numpy as np
-import numpy.typing as npt
 
 from loadtest.options import parse
 from loadtest.record.intervals import Interval, bracketed
@@ -14,8 +15,9 @@ from loadtest.study.phases import (
     START_SHARE,
     search_seconds,
 )
-from loadtest.study.search import Found, Probe, Shown, dither, search
+from loadtest.study.search import Found, Shown, dither, search
 from loadtest.study.slo import certain_to_fail
+from loadtest.study.study import overhead_seconds
 from tests.queues import Queue
 
 
@@ -24,37 +26,46 @@ def default_settings(slo_ms: float) -> Settings:
     return parse(["--slo-p99-ms", str(slo_ms)]).settings
 
 
-def make_probe(rng: np.random.Generator, queue: Queue, settings: Settings) -> Probe:
-    """Run trials as long as those of a study, which end early where the SLO is missed beyond doubt."""
+@dataclass
+class SimulatedTrials:
+    """Runs trials as long as those of a study, which end early where the SLO is missed beyond doubt."""
 
-    def probe(rate: float, repeat: bool) -> Shown:
-        seconds = search_seconds(settings, rate, repeat=repeat)
-        latency = queue.run(rng, rate, seconds, settings.warm_up_seconds)
-        return Shown(share_until_stopped(latency > settings.slo_p99_ms / 1000), seconds)
+    rng: np.random.Generator
+    queue: Queue
+    settings: Settings
+    seconds: float = 0.0
+    """That the trials so far would have taken."""
 
-    return probe
+    def __call__(self, rate: float, repeat: bool) -> Shown:
+        """Probe a rate."""
+        seconds, warm_up_seconds = search_seconds(self.settings, rate, repeat=repeat), self.settings.warm_up_seconds
+        late = self.queue.run(self.rng, rate, seconds, warm_up_seconds) > self.settings.slo_p99_ms / 1000
+        # A trial ends with the late request that makes its verdict certain.
+        seen = late[: np.searchsorted(np.cumsum(late), certain_to_fail(late.size)) + 1]
+        share = seen.size / late.size if late.size else 1.0
+        self.seconds += warm_up_seconds + share * seconds + overhead_seconds(self.settings.processes)
+        return Shown(float(seen.mean()) if seen.size else 0.0, seconds)
 
 
-def share_until_stopped(late: npt.NDArray[np.bool_]) -> float:
-    """Return the share of late requests up to the one that ends a trial. late: (n,) in the order of arrival."""
-    if not late.size:
-        return 0.0
-    stopped = int(np.searchsorted(np.cumsum(late), certain_to_fail(late.size))) + 1
-    return float(late[:stopped].mean())
+@dataclass(frozen=True)
+class SimulatedSearch:
+    """What the blocks of a study found, and how long they would have taken."""
+
+    blocks: list[Found]
+    seconds: float
 
 
-def search_blocks(seed: int, queue: Queue, most: float, settings: Settings) -> list[Found]:
+def search_blocks(seed: int, queue: Queue, most: float, settings: Settings) -> SimulatedSearch:
     """Search in every block of a study. most: requests/s that the server answers in a closed loop."""
-    rng = np.random.default_rng([seed, 0])
+    trials = SimulatedTrials(np.random.default_rng([seed, 0]), queue, settings)
     start, step, blocks = START_SHARE * most, FIRST_STEP, list[Found]()
     for block in range(settings.blocks):
         first = max(dither(start, step=LATER_STEP, seed=[seed, block]), LOWEST_RATE)
-        probe = make_probe(rng, queue, settings)
-        found = search(probe, first, step=step, lowest=LOWEST_RATE, most_trials=MOST_PROBES)
+        found = search(trials, first, step=step, lowest=LOWEST_RATE, most_trials=MOST_PROBES)
         blocks.append(found)
         if found.rate is not None:
             start, step = found.rate, LATER_STEP
-    return blocks
+    return SimulatedSearch(blocks, trials.seconds)
 
 
 def estimate_capacity(found: list[Found]) -> Interval:

@@ -17,9 +17,11 @@ from loadtest.study.deadline import LEAST_SECONDS, LONGEST, SPARE, Deadline, Out
 from loadtest.study.study import Study, overhead_seconds
 from loadtest.target.connection import accepts_body
 
-PROBES, MORE_PROBES, REPEATED = 4, 3, 2
-"""Trials of a search that are no repeats, on average; how many more the first one takes; repeats, as if whole: the bracket
-moves now and then, but about half of them are stopped early."""
+PROBES, MORE_PROBES, REPEATED = 4, 3, 2.5
+"""Trials of a search that are no repeats, on average; how many more the first one takes; repeats, as if
+whole: the bracket moves now and then, but about half of them are stopped early."""
+CAUTION = 0.8
+"""Of the capacity that a service should have: a search tries lower rates too, whose trials are longer."""
 LARGE_BODIES_SECONDS = 4.0
 """Of a sweep over rows: Locust encodes large bodies before it sends them."""
 END_SECONDS = 4.0
@@ -92,7 +94,7 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
 
 def _expect_capacity(rate: float, slo_ms: float) -> float:
     """Return roughly the requests/s that hold the SLO: a slow service's are few, and its trials long."""
-    by_law = inf if rate == inf else find_capacity(1 / rate, slo_ms / 1000)
+    by_law = inf if rate == inf else CAUTION * find_capacity(1 / rate, slo_ms / 1000)
     return max(min(phases.START_SHARE * rate, by_law), phases.LOWEST_RATE)
 
 

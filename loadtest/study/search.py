@@ -3,7 +3,8 @@
 From ``start`` up or down until a rate that held and one that did not bracket the capacity; bisection, on the
 logarithm, until they are 5 % apart; then a long repeat at both ends. An end that is overturned by its repeat moves the
 bracket on. A single short trial near the capacity is little more than the toss of a coin: without the repeats the first
-lucky one would stay the answer, and without those at the upper end one stall of the machine, at half the capacity, would.
+lucky one would stay the answer, and without those at the upper end one stall of the machine, at half the capacity,
+would.
 
 A rate is held where at most ``LATE_SHARE`` of the requests of all its trials were late. It is the mean that counts, and
 no majority of trials: late requests come in bursts, so that most short trials near the capacity have fewer late ones
@@ -33,8 +34,8 @@ class Shown:
 
 
 Answer = Shown | Literal["undecided", "generator"]
-"""undecided: the trial can't be believed; generator: the load generator could not offer the rate. Neither says anything of
-the service."""
+"""undecided: the trial can't be believed; generator: the load generator could not offer the rate. Neither says anything
+of the service."""
 Probe = Callable[[float, bool], Answer]
 """(requests/s, whether this is a repeat, which lasts ``REPEAT_LONGER`` times as long) -> what the trial showed."""
 Outcome = Literal["found", "generator", "none", "undecided"]
@@ -44,10 +45,10 @@ RESOLUTION = 1.05
 REPEATS = 3
 """Trials at either end of the last bracket. Two are enough if both showed something of the service, or both nothing."""
 REPEAT_LONGER = 8
-"""Times a first trial: service times of 0.4 ms to 10 ms at an SLO of 50 ms, first trials of 4 s, or of 551 requests where
-that is longer, then give a capacity 0.4 to 1.2 % too high on average; four times, 1 to 2 %."""
+"""Times a first trial: service times of 0.4 ms to 10 ms at an SLO of 50 ms, first trials of 4 s, or of 551 requests
+where that is longer, then give a capacity that is 0.5 to 1.4 % too high on average; one as long, 1 to 6 %."""
 MOST_COUNTED = REPEAT_LONGER * LATE_SHARE
-"""Share of late requests as which a trial counts at most: a repeat without any then outweighs a first trial that stalled."""
+"""Share of late requests that a trial counts for at most: a repeat without any outweighs a first trial that stalled."""
 WIDEST_STEP = 2.0
 """To which a smaller step grows, squared at each stride: a start that is far off must not take dozens of trials."""
 ROUNDING = 1e-9
