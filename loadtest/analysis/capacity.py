@@ -36,8 +36,8 @@ class Sustained:
     (``loadtest.record.intervals.bracketed``).
 
     found: in every block; generator: held, but somewhere the load generator could not offer more, so that ``requests``
-    is a bound, made of the rates that held alone; none: in no block; undecided: repeats or blocks contradict each other;
-    invalid: a gate failed.
+    is a bound, made of the rates that held alone; none: in no block; undecided: repeats or blocks contradict each
+    other; invalid: a gate failed.
     """
 
     outcome: Outcome
