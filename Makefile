@@ -58,7 +58,7 @@ train: setup  ## train both architectures and save a release
 serve: setup  ## serve the newest release on port 3000
 	$(BIN)/bentoml serve
 
-loadtest: setup  ## find out which architecture of the newest release scales: some 20 minutes
+loadtest: setup  ## find out which architecture of the newest release scales: half an hour
 	$(BIN)/python -m loadtest
 
 .PHONY: picture

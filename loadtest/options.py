@@ -16,6 +16,8 @@ from loadtest.target.connection import ANSWER_SECONDS
 WARM_UP_SHARE = 0.25
 """Of a trial's seconds, before them: connections open and caches fill."""
 WHOLE_BLOCKS, QUICK_BLOCKS = 5, 3
+LEAST_SLO_MS = 5.0
+"""Below, the load generator would have to be late by less than half a millisecond: no trial would be valid."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def _parser() -> Parser:
     add("--quick", action="store_true", help="two minutes: no search for the capacity and no sweeps")
     add(
         "--slo-p99-ms",
-        type=read_number("--slo-p99-ms", float, above=0, below=1000 * ANSWER_SECONDS),
+        type=read_number("--slo-p99-ms", float, least=LEAST_SLO_MS, below=1000 * ANSWER_SECONDS),
         default=50.0,
         help="99 of 100 answers within (50)",
     )

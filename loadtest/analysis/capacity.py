@@ -36,7 +36,8 @@ class Sustained:
     (``loadtest.record.intervals.bracketed``).
 
     found: in every block; generator: held, but somewhere the load generator could not offer more, so that ``requests``
-    is a bound; none: in no block; undecided: repeats or blocks contradict each other; invalid: a gate failed.
+    is a bound, made of the rates that held alone; none: in no block; undecided: repeats or blocks contradict each
+    other; invalid: a gate failed.
     """
 
     outcome: Outcome
@@ -52,16 +53,16 @@ def find_sustained(results: Results, architecture: str) -> Sustained:
         return Sustained("invalid", Figure(withheld=failed))
     capacities = [capacity for capacity in results.capacities if capacity.architecture == architecture]
     outcome = _combine(capacities)
-    rates = {
-        capacity.block: math.sqrt(capacity.rate * (capacity.next_rate or capacity.rate))
-        for capacity in capacities
-        if capacity.rate is not None
-    }
+    held = {capacity.block: capacity.rate for capacity in capacities if capacity.rate is not None}
     match outcome:
         case "found":
-            return Sustained(outcome, repeated(rates))
+            between = {
+                capacity.block: math.sqrt(held[capacity.block] * (capacity.next_rate or held[capacity.block]))
+                for capacity in capacities
+            }
+            return Sustained(outcome, repeated(between))
         case "generator":
-            return Sustained(outcome, repeated(rates, "at least"))
+            return Sustained(outcome, repeated(held, "at least"))
         case "none":
             return Sustained(outcome, Figure(instead="none held"), _find_lowest(results, architecture))
         case "undecided":

@@ -1,5 +1,6 @@
 """What a capacity study measured: every trial as it was. All that summary, report and comparison read."""
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -102,15 +103,16 @@ class Results(Frozen):
 
     @property
     def highest_decisive(self) -> dict[tuple[str, int], float]:
-        """(architecture, block) -> the highest rate whose trials decided the capacity; 0 where nothing was found.
+        """(architecture, block) -> the highest rate whose trials decided the capacity.
 
         That of a capacity which was found is the next rate, which did not hold: a trial there that can't be believed
-        would make the capacity too low. Where the load generator was the limit it is the rate that held.
+        would make the capacity too low. Where the load generator was the limit it is the rate that held. Where nothing
+        was found every trial decided: had those that can't be believed been undisturbed, there might be a capacity.
         """
         return {
             (found.architecture, found.block): (found.next_rate if found.outcome == "found" else None)
             or found.rate
-            or 0.0
+            or math.inf
             for found in self.capacities
         }
 

@@ -7,8 +7,8 @@ from loadtest.record.intervals import median
 from loadtest.record.results import OPERATING_SHARE, SWEEP_BLOCKS, Alone, Capacity, Settings
 from loadtest.record.samples import CUT_OFF, OK
 from loadtest.record.trials import SATURATION_USERS, Load, Trial
-from loadtest.study.search import Judgement, dither, search
-from loadtest.study.slo import fewest_requests
+from loadtest.study.search import REPEAT_LONGER, Answer, Shown, dither, search
+from loadtest.study.slo import LATE_SHARE, fewest_requests
 from loadtest.study.study import Study, expect_seconds, serve_on
 from loadtest.target.catalogue import read_examples
 from loadtest.target.connection import accepts_body
@@ -22,7 +22,7 @@ ROWS_IN_FLIGHT = 4
 """Enough to keep one worker busy, and few enough for 4,096 rows of each to fit into memory."""
 CURVE = (0.25, 0.5, OPERATING_SHARE, 0.85, 1.0)
 """Shares of the capacity at which latencies are measured."""
-FIRST_STEP, LATER_STEP = 2.0, 1.15
+FIRST_STEP, LATER_STEP = 2.0, 1.1
 """Factors between rates: while nothing is known, and where another block has found the capacity already."""
 START_SHARE = 0.7
 """Of the closed loop's throughput: where the first search starts."""
@@ -127,16 +127,18 @@ class _Prober:
         self.study, self.architecture, self.block = study, architecture, block
         self.seeds = itertools.count(block * SEEDS_OF_BLOCK)
 
-    def __call__(self, rate: float) -> Judgement:
-        load = _judged(self.study, self.architecture, rate, seed=next(self.seeds))
-        return judge_trial(self.study.measure(load, "search", self.block))
+    def __call__(self, rate: float, repeat: bool) -> Answer:
+        seconds = search_seconds(self.study.settings, rate, repeat=repeat)
+        load = self.study.open_load(self.architecture, rate, seconds, seed=next(self.seeds))
+        return read_answer(self.study.measure(load, "search", self.block))
 
 
-def judge_trial(trial: Trial) -> Judgement:
-    """Return what a trial says of the service: its verdict, or nothing where it can't be believed."""
+def read_answer(trial: Trial) -> Answer:
+    """Return what a trial says of the service: how many were late, or nothing where it can't be believed."""
     if trial.valid:
-        assert trial.verdict is not None
-        return trial.verdict
+        late_share = trial.late / trial.offered if trial.offered else 1.0
+        growing = trial.verdict == "fail" and late_share <= LATE_SHARE
+        return Shown(1.0 if growing else late_share, trial.load.seconds)
     failed = {gate.name for gate in trial.gates if gate.ok is False}
     if failed & OF_GENERATOR and trial.generator_share > BUSY_GENERATOR:
         return "generator"
@@ -180,6 +182,11 @@ def judged_seconds(settings: Settings, rate: float) -> float:
     """Return for how long open arrivals come: their p99 can be judged, and a queue that grows comes to show."""
     queue_shows = min(QUEUE_SHOWS * settings.slo_p99_ms / 1000, LONGEST_SECONDS)
     return max(settings.seconds, ENOUGH * fewest_requests() / rate, queue_shows)
+
+
+def search_seconds(settings: Settings, rate: float, *, repeat: bool) -> float:
+    """Return for how long arrivals of a search's trial come. repeat: at an end of its last bracket."""
+    return judged_seconds(settings, rate) * (REPEAT_LONGER if repeat else 1)
 
 
 def _judged(study: Study, architecture: str, rate: float, seed: int) -> Load:

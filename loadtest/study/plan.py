@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, inf
 
+from loadtest.analysis.forecast import find_capacity
 from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Settings
 from loadtest.study import phases
@@ -16,8 +17,11 @@ from loadtest.study.deadline import LEAST_SECONDS, LONGEST, SPARE, Deadline, Out
 from loadtest.study.study import Study, overhead_seconds
 from loadtest.target.connection import accepts_body
 
-PROBES, MORE_PROBES = 9, 2
-"""Trials of a search on average, and how many more the first one takes."""
+PROBES, MORE_PROBES, REPEATED = 4, 3, 2.5
+"""Trials of a search that are no repeats, on average; how many more the first one takes; repeats, as if
+whole: the bracket moves now and then, but about half of them are stopped early."""
+CAUTION = 0.8
+"""Of the capacity that a service should have: a search tries lower rates too, whose trials are longer."""
 LARGE_BODIES_SECONDS = 4.0
 """Of a sweep over rows: Locust encodes large bodies before it sends them."""
 END_SECONDS = 4.0
@@ -48,8 +52,13 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
     """Say what is measured. rates: requests/s that each architecture answers, roughly; infinite where unknown."""
     overhead = overhead_seconds(settings.processes)
 
+    around_trial = settings.warm_up_seconds + overhead
+
     def opened(rate: float) -> float:
-        return settings.warm_up_seconds + phases.judged_seconds(settings, rate) + overhead
+        return around_trial + phases.judged_seconds(settings, rate)
+
+    def searched(rate: float, *, repeat: bool) -> float:
+        return around_trial + phases.search_seconds(settings, rate, repeat=repeat)
 
     def closed(seconds: float) -> float:
         return len(rates) * (ceil(settings.warm_up_seconds + seconds) + overhead)
@@ -61,11 +70,13 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
             Part(phases.measure_common_rate, settings.blocks, len(rates) * opened(phases.QUICK_SHARE * min(rates))),
         ]
     else:
-        search = sum(opened(phases.START_SHARE * rate) for rate in rates)
-        curve = sum(opened(phases.START_SHARE * rate * share) for rate in rates for share in phases.CURVE)
+        capacities = [_expect_capacity(rate, settings.slo_p99_ms) for rate in rates]
+        first = sum(searched(capacity, repeat=False) for capacity in capacities)
+        repeats = REPEATED * sum(searched(capacity, repeat=True) for capacity in capacities)
+        curve = sum(opened(capacity * share) for capacity in capacities for share in phases.CURVE)
         parts = [
             Part(phases.sweep_in_flight, blocks, len(phases.IN_FLIGHT) * closed(seconds)),
-            Part(phases.find_capacities, settings.blocks, PROBES * search, MORE_PROBES * search),
+            Part(phases.find_capacities, settings.blocks, PROBES * first + repeats, MORE_PROBES * first),
             Part(phases.measure_curve, settings.blocks, curve),
             Part(phases.sweep_rows, blocks, len(phases.ROWS) * closed(seconds) + len(rates) * LARGE_BODIES_SECONDS),
         ]
@@ -79,6 +90,12 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
         tuple(parts),
         max(LEAST_SECONDS, around + sum(part.blocks * part.seconds + part.more_at_first for part in parts)),
     )
+
+
+def _expect_capacity(rate: float, slo_ms: float) -> float:
+    """Return roughly the requests/s that hold the SLO: a slow service's are few, and its trials long."""
+    by_law = inf if rate == inf else CAUTION * find_capacity(1 / rate, slo_ms / 1000)
+    return max(min(phases.START_SHARE * rate, by_law), phases.LOWEST_RATE)
 
 
 def expect_rates(study: Study) -> list[float]:

@@ -5,9 +5,9 @@ the long run, it fails where so many would be, and is undecided between. Source:
 of github.com/mlcommons/inference, with p = 0.99, c = 0.99, d = 0; Reddi et al., MLPerf Inference Benchmark (2020),
 arXiv:1911.02549. LoadGen knows pass and not; fail is the same test in the other direction.
 
-The rule takes requests for independent. Those of a queue are not: near the capacity late ones come in bursts. One
-trial's verdict is then less certain than 99 %, which is why ``loadtest.study.search`` repeats the trials at its
-boundary.
+The rule takes requests for independent. Those of a queue are not: near the capacity late ones come in bursts, and one
+trial's verdict is less certain than 99 %. A short trial passes only with far fewer late ones than 1 %. So the verdict
+is of this trial alone: ``loadtest.study.search`` goes by the share of late requests over its trials at a rate.
 """
 
 from scipy.stats import binom, nbinom

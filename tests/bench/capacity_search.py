@@ -1,7 +1,6 @@
 """Searches for the capacity of a server that has a known one: M/D/1, where p99 meets the SLO.
 
-The rule that judges a trial wants to see fewer late requests than 1 in 100, and a search is short: what an ideal one
-finds is calculated, by the same search and rule on simulated time.
+A search is short: what an ideal one finds is calculated, by the same search on simulated time.
 """
 
 import math
@@ -15,11 +14,11 @@ from loadtest.record.intervals import Interval, bracketed, geometric
 from loadtest.record.results import Capacity
 from loadtest.record.trials import Trial
 from loadtest.study.phases import FIRST_STEP, LATER_STEP, LOWEST_RATE, START_SHARE
-from loadtest.study.search import Judgement, dither, search
-from loadtest.study.slo import judge
+from loadtest.study.search import dither, search
 from tests.bench.lines import QUICK
 from tests.bench.searching import search_capacities
 from tests.queues import Queue, md1_quantile
+from tests.searches import SimulatedTrials, default_settings
 
 SLO_MS = 15.0
 BLOCKS = 2
@@ -75,12 +74,8 @@ def search_capacity(host: str, folder: Path) -> Searched:
 
 def _simulate(seed: int) -> float | None:
     """Return the middle of what one search finds on simulated time; None where it ends undecided."""
-    random, queue = np.random.default_rng(seed), Queue(QUICK.service)
-
-    def probe(rate: float) -> Judgement:
-        latency = queue.run(random, rate, SECONDS, WARM_UP_SECONDS)
-        return judge(int((latency > SLO_MS / 1000).sum()), len(latency))
-
+    settings = default_settings(SLO_MS).model_copy(update={"seconds": SECONDS, "warm_up_seconds": WARM_UP_SECONDS})
+    probe = SimulatedTrials(np.random.default_rng(seed), Queue(QUICK.service), settings)
     start = dither(START_SHARE / QUICK.mean, step=LATER_STEP, seed=[seed])
     found = search(probe, start, step=FIRST_STEP, lowest=LOWEST_RATE)
     return math.sqrt(found.rate * found.next_rate) if found.rate and found.next_rate else None

@@ -39,7 +39,7 @@ def only_line(errors: str) -> str:
 WRONG_INPUT = {
     "no rows": (("--rows", "0"), "--rows must be a whole number of at least 1"),
     "an endless trial": (("--seconds", "inf"), "--seconds must be a number"),
-    "an SLO of nothing": (("--slo-p99-ms", "0"), "--slo-p99-ms must be a number above 0"),
+    "an SLO of nothing": (("--slo-p99-ms", "0"), "--slo-p99-ms must be a number of at least 5"),
     "an unknown body": (("--body", "csv"), "--body"),
     "a folder below a file": (("--output", "README.md/results"), "--output must be a folder that can be written to"),
     "no URL": (("--host", "nowhere"), "the service must answer at nowhere"),

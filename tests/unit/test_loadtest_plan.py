@@ -22,12 +22,14 @@ from loadtest.study import study as module
 from loadtest.study.deadline import LEAST_SECONDS, LONGEST
 from loadtest.study.machine import available, describe
 from loadtest.study.plan import END_SECONDS, make_plan, run
-from loadtest.study.search import REPEATS
+from loadtest.study.search import REPEATS, Shown
 from loadtest.study.study import Study, expect_seconds
 from loadtest.study.trial import Bench
 from loadtest.target.catalogue import ServedModels
 from tests import studies
 from tests.cards import RELEASE, make_card
+from tests.queues import Queue, deterministic
+from tests.searches import default_settings, search_blocks
 from tests.simulated import Run
 
 SETTINGS = studies.study().settings.model_copy(update={"host": "http://service.example"})
@@ -170,6 +172,28 @@ def test_a_search_has_a_bound_on_its_trials(verdicts: tuple[Verdict, ...], study
 def test_slow_services_are_announced_longer_trials_for_a_p99_needs_its_requests() -> None:
     fast, slow = (make_plan(SETTINGS, [rate, rate]).seconds for rate in (math.inf, 20.0))
     assert slow > 3 * fast
+
+
+@pytest.mark.parametrize("service_ms", [0.4, 5.0, 15.0])
+def test_searches_on_simulated_time_take_no_longer_than_announced(service_ms: float) -> None:
+    settings = default_settings(50.0)
+    plan = make_plan(settings, [1000 / service_ms])
+    (part,) = [part for part in plan.parts if part.measure is phases.find_capacities]
+    queue = Queue(deterministic(service_ms / 1000))
+    took = [search_blocks(seed, queue, 1000 / service_ms, settings).seconds for seed in range(20)]
+    # 5 %: searches of services that take a third of the SLO scatter, and a study may take half as long again.
+    assert np.mean(took) <= 1.05 * (part.blocks * part.seconds + part.more_at_first)
+
+
+@pytest.mark.parametrize(
+    ("late", "backlog", "verdict", "share"),
+    [(0, 0, "pass", 0.0), (9, 0, "undecided", 0.009), (400, 0, "fail", 0.4), (0, 300, "fail", 1.0)],
+    ids=["none late", "few late", "many late", "none late, and a queue that grows"],
+)
+def test_a_search_goes_by_the_share_of_late_requests(late: int, backlog: int, verdict: str, share: float) -> None:
+    trial = next(trial for trial in studies.study().trials if trial.phase == "search")
+    shown = studies.changed(trial, late=late, offered=1_000, backlog=backlog, verdict=verdict)
+    assert phases.read_answer(shown) == Shown(share, trial.load.seconds)
 
 
 def test_the_shortest_study_is_announced_as_a_minute() -> None:

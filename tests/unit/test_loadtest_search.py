@@ -7,23 +7,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.study.search import MOST_TRIALS, RESOLUTION, Found, Judgement, Probe, dither, search
+from loadtest.study.search import (
+    MOST_TRIALS,
+    REPEAT_LONGER,
+    RESOLUTION,
+    Answer,
+    Found,
+    Probe,
+    Shown,
+    dither,
+    search,
+)
+from loadtest.study.slo import LATE_SHARE
 
-ANSWERS: list[Judgement] = ["pass", "fail", "undecided", "generator"]
+HELD, MISSED = Shown(0.0, 1.0), Shown(1.0, 1.0)
+ANSWERS: list[Answer] = [HELD, MISSED, "undecided", "generator"]
 STEP = st.sampled_from([1.05, 1.15, 1.5, 2.0, 4.0])
 
 
 class Server:
     """Holds rates up to ``capacity``; the load generator offers less than ``limit``. Remembers what was tried."""
 
-    def __init__(self, capacity: float, limit: float = math.inf, surprises: dict[int, Judgement] | None = None) -> None:
+    def __init__(self, capacity: float, limit: float = math.inf, surprises: dict[int, Answer] | None = None) -> None:
         self.capacity, self.limit, self.surprises = capacity, limit, surprises or {}
         self.rates: list[float] = []
 
-    def __call__(self, rate: float) -> Judgement:
+    def __call__(self, rate: float, repeat: bool) -> Answer:
         self.rates.append(rate)
-        truth: Judgement = "generator" if rate >= self.limit else "pass" if rate <= self.capacity else "fail"
-        return self.surprises.get(len(self.rates), truth)
+        truth: Answer = "generator" if rate >= self.limit else HELD if rate <= self.capacity else MISSED
+        return _as_long_as(self.surprises.get(len(self.rates), truth), repeat)
+
+
+def _as_long_as(answer: Answer, repeat: bool) -> Answer:
+    """Give what a trial showed the weight of a repeat, if it is one."""
+    return Shown(answer.late_share, REPEAT_LONGER) if repeat and isinstance(answer, Shown) else answer
 
 
 @given(st.floats(1, 1e5), st.floats(0.1, 1e6), STEP)
@@ -56,22 +73,22 @@ def test_each_end_is_repeated_until_two_trials_agree() -> None:
     assert [server.rates.count(end or 0) for end in (found.rate, found.next_rate)] == [2, 2]
 
 
-@pytest.mark.parametrize("hiccup", ["fail", "undecided", "generator"])
-def test_one_stall_at_half_the_capacity_does_not_become_the_answer(hiccup: Judgement) -> None:
+@pytest.mark.parametrize("hiccup", [MISSED, "undecided", "generator"], ids=["late", "undecided", "generator"])
+def test_one_stall_at_half_the_capacity_does_not_become_the_answer(hiccup: Answer) -> None:
     found = search(Server(1_000, surprises={1: hiccup}), 500, step=1.15, lowest=1)
     assert found.outcome == "found"
     assert found.rate == pytest.approx(1_000, rel=0.05)
 
 
 def test_one_lucky_trial_above_the_capacity_does_not_become_the_answer() -> None:
-    found = search(Server(1_000, surprises={1: "pass"}), 1_300, step=1.15, lowest=1)
+    found = search(Server(1_000, surprises={1: HELD}), 1_300, step=1.15, lowest=1)
     assert found.outcome == "found"
     assert found.rate == pytest.approx(1_000, rel=0.05)
 
 
 def test_undecided_trials_do_not_count_as_held() -> None:
-    def probe(rate: float) -> Judgement:
-        return "pass" if rate <= 800 else "undecided" if rate <= 1_000 else "fail"
+    def probe(rate: float, repeat: bool) -> Answer:
+        return HELD if rate <= 800 else "undecided" if rate <= 1_000 else MISSED
 
     found = search(probe, 900, step=1.15, lowest=1)
     assert found.outcome == "found"
@@ -88,7 +105,7 @@ def test_the_generators_limit_is_never_taken_for_a_capacity(limit: float, start:
 
 
 def test_one_failed_trial_among_refused_ones_is_no_capacity() -> None:
-    found = search(Server(1e9, limit=1_000, surprises={2: "fail"}), 990, step=1.04 * RESOLUTION, lowest=1)
+    found = search(Server(1e9, limit=1_000, surprises={2: MISSED}), 990, step=1.04 * RESOLUTION, lowest=1)
     assert found.outcome == "generator"
 
 
@@ -105,8 +122,8 @@ def test_a_start_below_the_lowest_begins_there() -> None:
 
 
 @pytest.mark.parametrize("answer", ["undecided", "generator"])
-def test_nothing_is_said_of_a_server_that_no_trial_tested(answer: Judgement) -> None:
-    assert search(lambda rate: answer, 1_000, step=2, lowest=10).outcome == "undecided"
+def test_nothing_is_said_of_a_server_that_no_trial_tested(answer: Answer) -> None:
+    assert search(lambda rate, repeat: answer, 1_000, step=2, lowest=10).outcome == "undecided"
 
 
 def test_a_server_without_limit_is_not_tried_for_ever() -> None:
@@ -116,41 +133,52 @@ def test_a_server_without_limit_is_not_tried_for_ever() -> None:
 
 
 def test_repeats_that_go_on_contradicting_leave_it_undecided() -> None:
-    seen: set[float] = set()
-
-    def probe(rate: float) -> Judgement:
+    def probe(rate: float, repeat: bool) -> Answer:
         """Hold whatever is tried for the first time below 1,000, and nothing twice; above, the other way round."""
-        first = rate not in seen
-        seen.add(rate)
-        return "pass" if first == (rate <= 1_000) else "fail"
+        return _as_long_as(HELD if repeat != (rate <= 1_000) else MISSED, repeat)
 
     assert search(probe, 1_000, step=2, lowest=1).outcome == "undecided"
 
 
 @given(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=60), st.floats(1, 1e6), STEP)
 def test_whatever_trials_answer_the_search_ends_and_says_only_what_they_showed(
-    answers: list[Judgement], start: float, step: float
+    answers: list[Answer], start: float, step: float
 ) -> None:
-    told: dict[float, list[Judgement]] = {}
+    told: dict[float, list[Answer]] = {}
     found = search(_tell(iter(answers), told), start, step=step, lowest=2)
     assert sum(map(len, told.values())) <= MOST_TRIALS + 2
     assert min(told) >= 2
     if found.rate is not None:
         assert found.outcome in {"found", "generator"}
-        assert told[found.rate].count("pass") >= 2
+        assert sum(isinstance(answer, Shown) for answer in told[found.rate]) >= 2
         assert found.next_rate is not None
         assert found.next_rate <= found.rate * RESOLUTION * (1 + 1e-9)
     if found.outcome == "found":
-        assert sum(answer in {"fail", "undecided"} for answer in told[found.next_rate or 0]) >= 2
+        assert sum(answer != "generator" for answer in told[found.next_rate or 0]) >= 2
 
 
-def _tell(answers: Iterator[Judgement], told: dict[float, list[Judgement]]) -> Probe:
-    def probe(rate: float) -> Judgement:
-        answer: Judgement = next(answers, "fail")
+def _tell(answers: Iterator[Answer], told: dict[float, list[Answer]]) -> Probe:
+    def probe(rate: float, repeat: bool) -> Answer:
+        answer = _as_long_as(next(answers, MISSED), repeat)
         told.setdefault(rate, []).append(answer)
         return answer
 
     return probe
+
+
+def test_it_is_the_mean_of_all_trials_at_a_rate_that_counts_each_by_its_length() -> None:
+    def search_with(late_share: float) -> Found:
+        """Late requests come in bursts: first trials show none, repeats above 500/s this share."""
+
+        def probe(rate: float, repeat: bool) -> Answer:
+            bursts = Shown(late_share, REPEAT_LONGER) if repeat else HELD
+            return MISSED if rate > 1_000 else bursts if rate > 500 else HELD
+
+        return search(probe, 900, step=1.15, lowest=1)
+
+    mean_at_the_limit = LATE_SHARE * (REPEAT_LONGER + 1) / REPEAT_LONGER
+    assert search_with(0.99 * mean_at_the_limit).rate == pytest.approx(1_000, rel=0.05)
+    assert search_with(1.01 * mean_at_the_limit) != search_with(0.99 * mean_at_the_limit)
 
 
 @pytest.mark.parametrize("rate", [math.nan, math.inf, -math.inf, 0.0, -5.0, 1e300])

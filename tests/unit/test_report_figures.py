@@ -107,6 +107,37 @@ def test_what_the_generator_limits_is_a_bound_and_no_ratio_is_made_of_it() -> No
     assert figure_ratio(large.cost, small.cost) is None
 
 
+def test_what_the_generator_limits_is_no_more_than_the_rates_that_held() -> None:
+    results = study()
+    refused = [
+        changed(found, outcome="generator", rate=1_000.0, next_rate=1_050.0) if found.architecture == "small" else found
+        for found in results.capacities
+    ]
+    small, _ = small_and_large(changed(results, capacities=refused))
+    assert small.sustained.requests.bound == "at least"
+    assert small.sustained.requests.value is not None
+    assert small.sustained.requests.value.estimate == pytest.approx(1_000)
+
+
+@pytest.mark.parametrize("outcome", ["undecided", "none"])
+def test_where_nothing_was_found_because_no_trial_could_be_believed_the_study_is_invalid(outcome: str) -> None:
+    results = study()
+    nothing = [
+        changed(found, outcome=outcome, rate=None, next_rate=10.0) if found.architecture == "large" else found
+        for found in results.capacities
+    ]
+
+    def disturb(trial: Trial) -> Trial:
+        searched = (trial.phase, trial.load.architecture) == ("search", "large")
+        return changed(trial, gates=[LATE, *trial.gates[1:]]) if searched else trial
+
+    disturbed = change_trials(changed(results, capacities=nothing), disturb)
+    assert not disturbed.valid
+    small, large = small_and_large(disturbed)
+    assert (small.sustained.outcome, large.sustained.outcome) == ("found", "invalid")
+    assert [gate.worst for gate in large.sustained.requests.withheld] == [LATE]
+
+
 def test_where_nothing_holds_the_lowest_rate_that_was_tried_is_known() -> None:
     _, large = small_and_large(hopeless_study())
     assert large.sustained.outcome == "none"
