@@ -100,6 +100,6 @@ def test_what_is_late_in_the_warm_up_does_not_end_the_test(slow: str, tmp_path: 
 
 
 def test_a_dropped_arrival_is_late(slow: str, tmp_path: Path) -> None:
-    limits = ("--slo-p99-ms", "60000", "--stop-after-late", "2", "--most-under-way", "1")
+    limits = ("--slo-p99-ms", "29999", "--stop-after-late", "2", "--most-under-way", "1")
     samples, code, _ = overload(slow, tmp_path / "samples.npz", *limits, seconds=3600)
     assert (code, samples.count_failures()[DROPPED]) == (1, 2)

@@ -73,6 +73,8 @@ def test_a_child_that_ends_in_the_last_moment_is_no_fault(family: Family, monkey
 def test_the_memory_of_a_service_without_workers_is_an_error_that_says_what_its_log_does(tmp_path: Path) -> None:
     log = tmp_path / "serve.log"
     log.write_text("the last worker was killed\n")
-    server = Server("http://127.0.0.1:9", psutil.Process(), log, ready_seconds=1.0)
-    with pytest.raises(MeasurementError, match=r"however: none does\. the last worker was killed"):
-        server.worker_memory_bytes()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as childless:
+        server = Server("http://127.0.0.1:9", psutil.Process(childless.pid), log, ready_seconds=1.0)
+        with pytest.raises(MeasurementError, match=r"however: none does\. the last worker was killed"):
+            server.worker_memory_bytes()
+        childless.communicate(b"\n")
