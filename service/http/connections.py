@@ -59,7 +59,7 @@ class Connections:
         self.settle_seconds = SETTLE_SECONDS if settings.drain_seconds else 0.0
         self._patience = settings.deadline_ms / 1000
         self._found: dict[bytes, tuple[Route | None, str, bytes]] = {
-            path.encode(): (None if passes_all else route, path, b"") for path, route in responder.routes.items()
+            path.encode(): (route, path, b"") for path, route in responder.routes.items()
         }
         self._passes_all = passes_all
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -84,9 +84,9 @@ class Connections:
         found = self._found.get(target)
         if found is None:
             path, query = _split_target(target)
-            found = None if self._passes_all else self.responder.find(path), path, query
+            found = self.responder.find(path), path, query
         route, path, query = found
-        if route is None or (self._cors and ORIGIN in headers):
+        if route is None or self._passes_all or (self._cors and ORIGIN in headers):
             return None, path, query
         return (self._guard and self._guard.refusal(path, headers)) or route, path, query
 
