@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from training.columns.words import LONG_WHOLE, ColumnWords, look_like, plain_pattern
+from training.columns.words import LONG_WHOLE, ColumnWords, look_like
 from training.errors import UserError, quoted, write_option
-from training.table.cells import EXACT_WHOLE
+from training.table.cells import EXACT_WHOLE, plain_pattern
 from training.table.values import ReadTable
 
 DIGITS_LIMIT = 2.0**64

@@ -16,10 +16,10 @@ from training.columns.words import (
     look_like,
     odd_patterns,
     plain_numbers,
-    plain_pattern,
     read_words,
 )
 from training.errors import UserError, quoted, write_option
+from training.table.cells import plain_pattern
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
 MOST_LEVELS = 10_000

@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from training.table import cells
+
 CURRENCY = r"[$€£¥]"
 LONG_WHOLE = r"[+-]?[0-9]{16,}(?:[.,]0*)?"
 """float64 may not hold all digits of such a whole number."""
@@ -54,25 +56,20 @@ def read_words(array: pa.DictionaryArray) -> ColumnWords:
 
 def look_like(distinct: pa.Array, pattern: str) -> NDArray[np.bool_]:
     """Say of each word whether all of it matches ``pattern``. (k,) -> (k,) bool."""
-    matches = pc.match_substring_regex(distinct, rf"\A(?:{pattern})\z")
-    fits: NDArray[np.bool_] = pc.fill_null(matches, False).to_numpy(zero_copy_only=False)
+    fits: NDArray[np.bool_] = pc.fill_null(cells.matches(distinct, pattern), False).to_numpy(zero_copy_only=False)
     return fits
-
-
-def plain_pattern(decimal: str) -> str:
-    """Return the pattern of a plain number. decimal: the sign in it, point or comma."""
-    return rf"[+-]?{_digits(decimal)}(?:[eE][+-]?[0-9]+)?"
 
 
 def odd_patterns(decimal: str) -> dict[str, str]:
     """Return what a number in another dress is -> how it looks. It counts as none: it can be read in several ways."""
     mark = "," if decimal == "." else "."
+    digits = cells.digits_pattern(decimal)
     return {
-        "a percentage": rf"[+-]?{_digits(decimal)} ?%",
+        "a percentage": rf"[+-]?{digits} ?%",
         "an amount with its currency": rf"[+-]?(?:{CURRENCY} ?[0-9][0-9.,']*|[0-9][0-9.,']* ?{CURRENCY})",
         "a number in brackets": rf"\({CURRENCY}?[0-9][0-9.,]*\)",
         "a minus that is not ASCII": (
-            rf"[\x{{2010}}-\x{{2015}}\x{{2212}}\x{{FE63}}\x{{FF0D}}] ?{plain_pattern(decimal)}"
+            rf"[\x{{2010}}-\x{{2015}}\x{{2212}}\x{{FE63}}\x{{FF0D}}] ?{cells.plain_pattern(decimal)}"
         ),
         "an infinite number": r"(?i:[+-]?(?:inf|infinity|∞))",
         "a number with marks between its digits": (
@@ -82,16 +79,7 @@ def odd_patterns(decimal: str) -> dict[str, str]:
     }
 
 
-def _digits(decimal: str) -> str:
-    return rf"(?:[0-9]+(?:[{decimal}][0-9]*)?|[{decimal}][0-9]+)"
-
-
 def plain_numbers(distinct: pa.Array, *, decimal: str) -> NDArray[np.float64]:
     """Return each word's number, NaN for a word that is none or that float64 can't hold. (k,) -> (k,) float64."""
-    plain = look_like(distinct, plain_pattern(decimal))
-    numbers = np.full(len(distinct), np.nan)
-    texts = pc.replace_substring(distinct.filter(pa.array(plain)), decimal, ".")
-    # pyarrow reads no leading plus.
-    numbers[plain] = pc.cast(pc.replace_substring_regex(texts, r"^\+", ""), pa.float64()).to_numpy()
-    numbers[np.isinf(numbers)] = np.nan
-    return numbers
+    numbers: NDArray[np.float64] = cells.plain_numbers(distinct, decimal).to_numpy(zero_copy_only=False)
+    return np.where(np.isinf(numbers), np.nan, numbers)

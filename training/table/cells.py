@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,10 +22,8 @@ DecimalSign = Literal[".", ","]
 EXACT_WHOLE = 2.0**53
 """Up to here float64 holds every whole number."""
 WHOLE = re.compile(r"[+-]?[0-9]+")
-NUMBER = {sign: rf"^[+-]?([0-9]+[{sign}]?[0-9]*|[{sign}][0-9]+)([eE][+-]?[0-9]+)?$" for sign in get_args(DecimalSign)}
-"""Patterns of a number in a cell, by the decimal sign."""
-PADDED = r"^0[0-9]+$"
-"""Pattern of a whole number with zeros in front."""
+PADDED = "0[0-9]+"
+"""Pattern of a whole number with zeros in front, as codes have: these are words."""
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
@@ -55,9 +53,7 @@ class CellRules:
         words = self._blanked(strip(cells))
         if not self._missing_numbers:
             return words
-        plain = pc.if_else(pc.match_substring_regex(words, NUMBER[self.decimal]), words, None)
-        numbers = pc.cast(pc.replace_substring(plain, self.decimal, "."), pa.float64())
-        return pc.if_else(self._is_missing_number(numbers), None, words)
+        return pc.if_else(self._is_missing_number(plain_numbers(words, self.decimal)), None, words)
 
     def is_number(self, cell: str) -> bool:
         """Whether ``numbers`` takes this cell for a number."""
@@ -70,7 +66,7 @@ class CellRules:
         needed = pc.or_(pc.starts_with(stripped, "0" + self.decimal), pc.equal(stripped, "0"))
         if pc.equal(pc.sum(zeros), pc.sum(needed)).as_py():  # nearly always, in a quarter of the pattern's time
             return None
-        place: int = pc.index(pc.match_substring_regex(stripped, PADDED), value=True).as_py()
+        place: int = pc.index(matches(stripped, PADDED), value=True).as_py()
         return None if place < 0 else place
 
     def without_missing_numbers(self, numbers: pa.Array) -> pa.Array:
@@ -112,6 +108,27 @@ class CellRules:
 def strip(cells: pa.Array) -> pa.Array:
     """Return text without ``BLANKS`` around it."""
     return pc.utf8_trim(cells, characters=BLANKS)
+
+
+def matches(cells: pa.Array, pattern: str) -> pa.Array:
+    """Say of each cell of text whether all of it matches ``pattern``, in RE2."""
+    return pc.match_substring_regex(cells, rf"\A(?:{pattern})\z")
+
+
+def digits_pattern(decimal: str) -> str:
+    """Return the pattern of digits with at most one decimal sign, point or comma."""
+    return rf"(?:[0-9]+(?:[{decimal}][0-9]*)?|[{decimal}][0-9]+)"
+
+
+def plain_pattern(decimal: str) -> str:
+    """Return the pattern of a plain number. decimal: the sign in it, point or comma."""
+    return rf"[+-]?{digits_pattern(decimal)}(?:[eE][+-]?[0-9]+)?"
+
+
+def plain_numbers(cells: pa.Array, decimal: str) -> pa.Array:
+    """Return text as float64, null for what is no plain number, infinite for one that float64 can't hold."""
+    plain = pc.if_else(matches(cells, plain_pattern(decimal)), cells, None)
+    return pc.cast(pc.replace_substring(plain, decimal, "."), pa.float64())
 
 
 def contains(cells: pa.Array, part: str) -> bool:

@@ -9,10 +9,9 @@ from service.contract.policies import BOOLEAN_SPELLINGS
 from training.columns.suspects.suspect import Suspect
 from training.columns.words import look_like, plain_numbers
 from training.errors import quoted, write_option
+from training.table.cells import PADDED
 
 SHOWN_LEVELS = 3
-PADDED = "0[0-9]+"
-"""A whole number with zeros in front, as codes have: these are words."""
 
 
 def find_odd_levels(
