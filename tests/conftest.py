@@ -21,8 +21,7 @@ from xdist import is_xdist_worker
 from xdist.scheduler.loadfile import LoadFileScheduling
 
 from loadtest.target.server import Server, serve
-from tests.commands import ROOT
-from tests.patience import PATIENCE_SECONDS
+from tests.commands import ROOT, python
 from tests.tables import write_cancer, write_diabetes
 
 # Three epochs: these tests look at the chain, not at the quality that it reaches.
@@ -99,15 +98,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 def train(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the training job into the store of ``home``."""
-    return subprocess.run(
-        [sys.executable, "-m", "training", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "BENTOML_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return python("-m", "training", *arguments, home=home)
 
 
 def newest_release(home: Path) -> str:

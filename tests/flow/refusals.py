@@ -1,15 +1,11 @@
 """Several command lines of ``python -m training`` one after another in one process, which loads its libraries once."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.commands import ROOT
-from tests.patience import PATIENCE_SECONDS
+from tests.commands import python
 
 ALL = """
 import json, sys
@@ -34,15 +30,6 @@ class Refusal:
 
 def refuse(home: Path, lines: Sequence[Sequence[str]]) -> list[Refusal]:
     """Give command lines to the training job, with ``home`` as BENTOML_HOME; return how each ended."""
-    ended = subprocess.run(
-        [sys.executable, "-c", ALL],
-        input=json.dumps(lines),
-        cwd=ROOT,
-        env={**os.environ, "BENTOML_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    ended = python("-c", ALL, home=home, entered=json.dumps(lines))
     assert (ended.returncode, ended.stderr) == (0, "")
     return [Refusal(*json.loads(line)) for line in ended.stdout.splitlines()]

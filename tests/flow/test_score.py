@@ -2,9 +2,7 @@
 
 import csv
 import io
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 
 from loadtest.target.server import Server, serve
 from service.contract.card import Cell, ModelCard
-from tests.commands import ROOT
+from tests.conftest import train
 from tests.mixed_release import ROWS
 from tests.patience import PATIENCE_SECONDS
 from tests.scoring import NAMES, assert_close, table, write
@@ -25,15 +23,7 @@ from training.score.run import run_scoring
 
 
 def score(home: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "training", "score", *map(str, words)],
-        cwd=ROOT,
-        env={**os.environ, "BENTOML_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return train(home, "score", *map(str, words))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.commands import ROOT
+from tests.conftest import train
 from tests.failing_store import FAILED, UNTOUCHED
-from tests.patience import PATIENCE_SECONDS
 
 PARTS = ("evaluation", "large", "preprocessing", "small")
 OPERATIONS_AT_LEAST = 40
@@ -59,15 +59,7 @@ def test_a_kill_at_any_operation_leaves_a_whole_release_or_none_to_be_seen(tmp_p
 
 def test_an_unwritable_store_is_said_before_the_training(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file where the folder should be")
-    ended = subprocess.run(
-        [sys.executable, "-m", "training"],
-        cwd=ROOT,
-        env={**os.environ, "BENTOML_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
+    ended = train(tmp_path)
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
     assert "model store" in ended.stderr
