@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pyarrow.parquet
@@ -154,9 +155,16 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path) -> None:
     assert f"{address} does not answer as one" in one_line(ended.stderr)
 
 
+class Cluster(NamedTuple):
+    """A scheduler's address, and its process."""
+
+    address: str
+    scheduler: psutil.Popen
+
+
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """Address of a scheduler, started as its users start it, that has two workers in processes of their own."""
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler, started as its users start it, that has two workers in processes of their own."""
     address = f"tcp://127.0.0.1:{free_port()}"
     scheduler, worker = ([sys.executable, "-m", f"distributed.cli.dask_{name}"] for name in ("scheduler", "worker"))
     found = {"PYTHONPATH": str(ROOT)}
@@ -173,17 +181,17 @@ def cluster(tmp_path: Path) -> Iterator[str]:
             assert not ended, ended[0].communicate()
             time.sleep(0.1)
         assert waiting.returncode == 0, waiting.communicate()
-        yield address
+        yield Cluster(address, begun[0])
 
 
 @pytest.mark.slow
 def test_a_cluster_of_two_workers_finds_what_this_machine_finds(
-    tmp_path: Path, cluster: str, diabetes_csv: Path
+    tmp_path: Path, cluster: Cluster, diabetes_csv: Path
 ) -> None:
     data = ("--data", str(diabetes_csv), "--target", "progression", "--epochs", "2")
     small = (*data, "--depth", "1", "--width", "8", "--rows", "300", "--seeds", "2")
     there, here = tmp_path / "there", tmp_path / "here"
-    ended = sweep(there, *small, "--backend", "dask", "--address", cluster)
+    ended = sweep(there, *small, "--backend", "dask", "--address", cluster.address)
     assert ended.returncode == 0, ended.stderr
     assert sweep(here, *small, "--jobs", "1").returncode == 0
     found, expected = (
@@ -193,3 +201,17 @@ def test_a_cluster_of_two_workers_finds_what_this_machine_finds(
     for point in read_curve(there).points:
         (scores,) = read_scores(there / "points" / f"1x8-300-{point.seed}.parquet")
         assert -sum(scores) / len(scores) == pytest.approx(point.test.loss, rel=1e-5)  # float32
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_killed_is_named_and_finished_points_are_kept(tmp_path: Path, cluster: Cluster) -> None:
+    folder = tmp_path / "sweep"
+    with started(command(folder, *GRID, "--backend", "dask", "--address", cluster.address)) as run:
+        finished = wait_for_points(folder, run, 1)
+        cluster.scheduler.kill()
+        _, errors = run.communicate(timeout=PATIENCE_SECONDS)
+    assert run.returncode == 1
+    assert f"the cluster of {cluster.address} must last until the sweep ends, however: its scheduler is gone" in (
+        one_line(errors)
+    )
+    assert finished.items() <= points(folder).items()
