@@ -2,17 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from tests.conftest import train
+from tests.commands import python
+from tests.conftest import newest_release, train
 
 ROWS = 60_000
 """Of four columns: some more than fit into 10 MB, the least that --memory takes."""
 ASKED = ("--target", "kind", "--architecture", "small=1x20", "--epochs", "2", "--batch-size", "200")
+
+RANKS_TOLERANCE = 0.02
+"""Of a probability: see test_torchrun."""
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +36,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_table_larger_than_the_memory_teaches_as_much_as_in_memory(folder: Path, tmp_path: Path) -> None:
-    cards = {}
-    for memory in ("10MB", "1GB"):
-        store = tmp_path / memory
-        ended = train(store, "--data", str(folder / "*.parquet"), *ASKED, "--memory", memory)
-        assert ended.returncode == 0, ended.stderr
-        (card,) = (store / "models/archscale-small").glob("*/card.json")
-        cards[memory] = json.loads(card.read_text())
-        assert ("Larger than --memory" in ended.stdout) == (memory == "10MB")
-    streamed, held = cards["10MB"], cards["1GB"]
+def asked(folder: Path, *, memory: str) -> tuple[str, ...]:
+    return ("--data", str(folder / "*.parquet"), *ASKED, "--memory", memory)
+
+
+@pytest.fixture(scope="module")
+def streamed_home(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BENTOML_HOME with a release of that table, of which no more than a sample is ever in memory."""
+    home = tmp_path_factory.mktemp("home")
+    ended = train(home, *asked(folder, memory="10MB"))
+    assert ended.returncode == 0, ended.stderr
+    assert "Larger than --memory" in ended.stdout
+    return home
+
+
+def read_card(home: Path) -> dict[str, Any]:
+    (card,) = (home / "models/archscale-small").glob("*/card.json")
+    read: dict[str, Any] = json.loads(card.read_text())
+    return read
+
+
+def test_a_table_larger_than_the_memory_teaches_as_much_as_in_memory(
+    folder: Path, streamed_home: Path, tmp_path: Path
+) -> None:
+    ended = train(tmp_path, *asked(folder, memory="1GB"))
+    assert ended.returncode == 0, ended.stderr
+    assert "Larger than --memory" not in ended.stdout
+    streamed, held = read_card(streamed_home), read_card(tmp_path)
     assert streamed["data"].pop("sampled_rows") == 5 * 10**6 // (48 * 4)
     assert "sampled_rows" not in held["data"]
     assert streamed["data"]["rows"] == held["data"]["rows"] == ROWS
@@ -52,8 +74,20 @@ def test_a_table_larger_than_the_memory_teaches_as_much_as_in_memory(folder: Pat
     assert streamed["test"]["loss"] == pytest.approx(held["test"]["loss"], abs=0.05)
 
 
+def test_two_ranks_of_torchrun_stream_as_one_process_does(folder: Path, streamed_home: Path, tmp_path: Path) -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    ended = python(*torchrun, "-m", "training", *asked(folder, memory="10MB"), home=tmp_path, GLOO_SOCKET_IFNAME="lo")
+    assert ended.returncode == 0, ended.stderr
+    assert "Larger than --memory" in ended.stdout
+    together, alone = (
+        pyarrow.parquet.read_table(home / "models/archscale-evaluation" / newest_release(home) / "held_out.parquet")
+        for home in (tmp_path, streamed_home)
+    )
+    np.testing.assert_allclose(together["prediction:small"], alone["prediction:small"], atol=RANKS_TOLERANCE)
+
+
 def test_a_sweep_wants_a_table_that_fits(folder: Path, tmp_path: Path) -> None:
-    asked = ("sweep", "--data", str(folder), "--target", "kind", "--memory", "10MB", "--output", str(tmp_path / "out"))
-    ended = train(tmp_path, *asked)
+    words = ("sweep", "--data", str(folder), "--target", "kind", "--memory", "10MB", "--output", str(tmp_path / "out"))
+    ended = train(tmp_path, *words)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert "a table for sweep must fit into memory" in ended.stderr
