@@ -19,9 +19,9 @@ class DataSummary(Frozen):
     features: int
     target: str
     task: Task
-    positive_class: str | None
+    positive_class: str | None = None
     classes: tuple[str, ...] = ()
-    best_possible_accuracy: float | None
+    best_possible_accuracy: float | None = None
     fingerprint: str
     rows_without_target: int
     """Rows that were dropped, beside ``rows``."""
