@@ -84,7 +84,7 @@ class ServiceSettings(BaseSettings):
     keys_file: Path | None = None
     """The digests of the keys of which every request must carry one, but for probes; None lets everybody in."""
     rate_limit: float | None = Field(None, gt=0, le=1e6, allow_inf_nan=False)
-    """Requests per second that a key may send to the service, evenly to its workers; None is as many as it likes."""
+    """Requests per second that a key may send to this replica, evenly to its workers; None is as many as it likes."""
     show_metrics: bool = True
     """Whether ``/metrics`` is answered."""
     show_models: bool = True

@@ -16,7 +16,7 @@ from service.answers.access_log import AccessLog
 from service.answers.messages import DEADLINE_KEY, OK, Answer, Request, check_deadline, failure, wrong_method
 from service.answers.metrics import STAGES, count_refusal
 from service.answers.protocol_v2 import is_v2
-from service.answers.routes import ComputingRoute, DocumentRoute, PlainRoute, Route
+from service.answers.routes import ComputingRoute, PlainRoute, Route
 from service.answers.routing import Routing
 from service.codec.problems import Problem
 from service.contract.routes import TIMING_HEADER
@@ -173,7 +173,8 @@ class Responder:
         return answer
 
     def _write_log(self, route: Route, request: Request, rows: int, status: int) -> None:
-        if self._log is not None and not isinstance(route, DocumentRoute):
+        # Of other paths, which clients name as they like, not even a refusal for want of a key.
+        if self._log is not None and isinstance(self.routes.get(request.path), ComputingRoute):
             self._log.write(
                 request_id=request.request_id,
                 route=request.path,

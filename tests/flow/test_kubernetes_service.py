@@ -40,7 +40,7 @@ def replica(
 
 
 def test_probes_are_answered_and_the_rest_asks_for_a_key(rendered: Rendered, replica: Server, key: str) -> None:
-    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+    for name in ("startupProbe", "readinessProbe"):
         assert get(replica.url + rendered.container[name]["httpGet"]["path"]).status_code == 200
     assert get(f"{replica.url}/models").status_code == 401
     answer = get(f"{replica.url}/models", headers={"Authorization": f"Bearer {key}"})

@@ -166,6 +166,10 @@ def test_containers_may_do_nothing_but_load(jobs: tuple[Manifest, Manifest], com
         assert (pod(job)["automountServiceAccountToken"], pod(job)["enableServiceLinks"]) == (False, False)
         assert restricted["resources"].keys() == {"requests", "limits"}
         assert "archscale-client" in template["metadata"]["labels"]
+        affinity = pod(job).get("affinity", {}).get("podAntiAffinity", {})
+        for term in affinity.get("preferredDuringSchedulingIgnoredDuringExecution", []):
+            (asked,) = term["podAffinityTerm"]["labelSelector"]["matchExpressions"]
+            assert template["metadata"]["labels"][asked["key"]] in asked["values"]
         assert job["spec"]["backoffLimit"] == 0
     assert f"USER {USER}:{USER}\n" in DOCKERFILE
     for service in compose.values():
