@@ -37,7 +37,7 @@ class RawFeature(Frozen):
     levels: list[str] = []
     """Category: its levels, by code. Boolean: how training wrote 0 and 1, where it wrote words."""
     level_shares: list[float] = []
-    """Of the training rows, one for each level."""
+    """Of the training rows, one for each level; of a boolean those of 0 and of 1, however it is written."""
     missing_share: float = 0.0
     """Of the training rows. Where it is 0 a missing value is refused."""
     deciles: list[float] = []

@@ -1,6 +1,9 @@
 """The folder of checkpoints: what may be begun in it, gone on from, and what is refused, with one line."""
 
+import errno
+import fcntl
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +17,7 @@ from training.checkpoints.folder import CheckpointOptions, check_checkpoints, ke
 from training.checkpoints.identity import NetworkIdentity, RunIdentity
 from training.errors import TrainingError, UserError
 from training.options import parse_options
+from training.whole_file import take_lock
 
 SMALL = NetworkIdentity(depth=2, width=50, outputs=1, recipe=RECIPE)
 RUN = RunIdentity(torch="2.13.0", task="classification", networks={"small": SMALL}, rows="a" * 64)
@@ -178,6 +182,27 @@ def test_a_folder_that_can_not_be_made_is_refused_with_one_line(tmp_path: Path) 
         keep_checkpoints(begin(tmp_path / "file/in"), lambda: RUN),
     ):
         raise AssertionError
+
+
+def test_the_networks_may_be_named_in_another_order(tmp_path: Path) -> None:
+    large = SMALL.model_copy(update={"depth": 5})
+    run = RUN.model_copy(update={"networks": {"small": SMALL, "large": large}})
+    turned = RUN.model_copy(update={"networks": {"large": large, "small": SMALL}})
+    assert run.digest() == turned.digest() != RUN.digest()
+    kill_in(tmp_path, run=run)
+    go_on(tmp_path, run=turned)
+
+
+@pytest.mark.parametrize(("number", "taken"), [(errno.EACCES, False), (errno.EAGAIN, False), (errno.ENOLCK, True)])
+def test_a_lock_that_another_holds_is_told_from_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, taken: bool
+) -> None:
+    def refuse(file: object, kind: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (tmp_path / "lock").open("a") as file:
+        assert take_lock(file) is taken
 
 
 def test_a_damaged_state_is_refused_with_one_line(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.killed_training import make_job
+from training.checkpoints.identity import digest_rows
 from training.checkpoints.keeper import Keeper
 from training.cost.memory import PeakMemory
 from training.fitting import train
@@ -40,6 +41,14 @@ def from_disk(job: TrainingJob, folder: Path) -> TrainingJob:
 
 def finish(job: TrainingJob) -> TrainingResult:
     return train(job, memory=PeakMemory(), on_epoch=lambda entry: None)
+
+
+def test_rows_are_the_same_on_a_processor_that_rounds_their_moments_otherwise(tmp_path: Path) -> None:
+    rows = from_disk(make_job(None, rows=ROWS), tmp_path).train
+    assert isinstance(rows, StreamedRows)
+    other = replace(rows, mean=np.nextafter(rows.mean, 1), deviation=np.nextafter(rows.deviation, 1))
+    assert digest_rows(other.identity()) == digest_rows(rows.identity())
+    assert digest_rows(replace(rows, content="b").identity()) != digest_rows(rows.identity())
 
 
 def test_rows_from_the_disk_teach_as_much_as_rows_in_memory(tmp_path: Path) -> None:

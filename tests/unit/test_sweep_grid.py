@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from service.contract.curve import Shape
+from tests.made_points import made_point
 from training.architectures import Architecture
 from training.errors import UserError
 from training.options import parse_options
-from training.sweep.grid import GridPoint, estimate_seconds, make_grid
+from training.sweep.grid import GridPoint, estimate_seconds, make_grid, name_shapes
 from training.sweep.release import release_command
 
 
@@ -92,6 +93,12 @@ def test_the_command_that_releases_a_shape_gives_the_options_of_the_sweep(given:
         swept, command="fit", sweep=None, architectures=(Architecture("chosen", depth=1, width=4),)
     )
     assert len(words) == 2 + len(given) + 2  # what is not given is not written
+
+
+def test_a_name_that_was_another_shape_s_is_no_longer_its() -> None:
+    now = [GridPoint(architecture=Architecture(name="wide", depth=1, width=60), rows=10, seed=0)]
+    earlier = [made_point(Shape(depth=1, width=30), name="wide"), made_point(Shape(depth=2, width=9), name="deep")]
+    assert list(name_shapes(now, earlier).values()) == ["wide", "1x30", "deep"]
 
 
 def test_a_larger_network_and_more_rows_take_longer() -> None:

@@ -160,6 +160,13 @@ def test_a_loss_that_settled_at_once_has_no_exponent_but_a_prediction() -> None:
     assert "has settled" in law.sentence
 
 
+def test_a_loss_that_falls_ever_so_slowly_has_not_settled() -> None:
+    law = found(points_by_rows(lambda rows: rows**-0.008, counts=ROWS, noise=0.0005), "loss", "rows")
+    assert law.exponent is None
+    assert law.at_ten_times is not None
+    assert law.sentence.startswith("Loss of 2x50 falls so slowly that no exponent can be told: ten times the rows")
+
+
 def test_a_figure_of_0_is_said() -> None:
     points = [
         point.model_copy(update={"memory": point.memory.model_copy(update={"network_bytes": 0})})

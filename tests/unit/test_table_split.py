@@ -1,14 +1,18 @@
 """The split of a table: each class by itself, complete, and the same for the same seed."""
 
 import hashlib
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from service.contract.card import RawFeature
+from service.contract.names import Task
+from training.columns.codes import write_number
 from training.columns.data import DataTable
 from training.columns.split import split_table
-from training.errors import UserError
+from training.errors import UserError, write_option
 from training.generate import generate_table
 
 
@@ -57,3 +61,17 @@ def test_the_generated_table_describes_its_training_rows() -> None:
     train = split_table(table, test_fraction=0.2, seed=3).train.raw
     assert [column.minimum for column in table.columns] == train.min(axis=0).tolist()
     assert [column.maximum for column in table.columns] == train.max(axis=0).tolist()
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("fill", [1e20, -3.4e38, 9.97e36])
+def test_a_value_that_only_other_rows_have_and_that_answers_would_overflow_of_is_named(task: Task, fill: float) -> None:
+    table = replace(table_of(1000, 200), task=task, classes=("no", "yes") if task == "classification" else None)
+    held_out = split_table(table, test_fraction=0.25, seed=3).test
+    raw = np.where(table.raw == held_out.raw[0], fill, table.raw)
+    written = write_number(fill)
+    said = f"has {written} in another row. Correct it, or give {write_option('--missing', written)} where"
+    with pytest.raises(UserError, match=re.escape(said)):
+        split_table(replace(table, raw=raw), test_fraction=0.25, seed=3)
+    far = np.where(table.raw == held_out.raw[0], 1e9, table.raw)
+    split_table(replace(table, raw=far), test_fraction=0.25, seed=3)

@@ -3,7 +3,6 @@
 ``run.json`` says which run it is of, ``NAME.safetensors`` how far network NAME is. What is not there has not begun.
 """
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,8 +11,8 @@ from pathlib import Path
 
 from training.checkpoints.files import write_checkpoint
 from training.checkpoints.identity import RunIdentity, first_difference
-from training.errors import UserError
-from training.whole_file import DRAFT
+from training.errors import TrainingError, UserError
+from training.whole_file import DRAFT, take_lock
 
 RUN_FILE = "run.json"
 SECONDS_BETWEEN = 30.0
@@ -118,16 +117,19 @@ def _make(folder: Path) -> None:
 @contextmanager
 def _alone(run_file: Path) -> Iterator[None]:
     """Hold the folder's lock, which a killed run gives back."""
-    with run_file.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    try:
+        file = run_file.open("r+")
+    except OSError as error:
+        raise TrainingError(
+            f"a checkpoint's folder must be one that can be written to, however: {run_file}: {error.strerror}. "
+            "Correct that, or name another."
+        ) from None
+    with file:
+        if not take_lock(file):
             raise UserError(
                 f"a checkpoint's folder must be used by one run at a time, however: another run writes to "
                 f"{run_file.parent}. Wait for its end, or stop it."
-            ) from None
-        except OSError:  # a file system without locks
-            pass
+            )
         yield
 
 

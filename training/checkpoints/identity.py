@@ -1,6 +1,7 @@
 """Which run a checkpoint is of: the program, the rows, and each network with its recipe. It serves no other run."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -45,7 +46,8 @@ class RunIdentity(Versions):
 
     def digest(self) -> str:
         """SHA-256 in hexadecimal: what the state of each network carries, to be of this run."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)  # in whatever order the networks are named
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def digest_rows(arrays: Mapping[str, NDArray[np.generic]]) -> str:

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.columns.codes import write_number
 from training.columns.data import DataTable
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 
 VALIDATION_FRACTION = 0.13
 """Share of the rows that are not held out which chooses the epoch; the others are fitted."""
 FEWEST_TRAINING_ROWS = 20
 FEWEST_JUDGING_ROWS = 2
 """Validation and held-out rows: R2 and the class shares need two."""
+FARTHEST = 1e8
+"""Of the range of the training rows. Products are of float32: of numbers some 1e19 ranges away they are infinite, and
+the squares of answers to them sooner."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,31 @@ def split_table(table: DataTable, *, test_fraction: float, seed: int) -> SplitRo
 
 
 def take_rows(table: DataTable, split: Split) -> SplitRows:
-    """Copy the rows of each part."""
+    """Copy the rows of each part. Raise UserError where a value that is not trained on lies out of all proportion."""
     parts = (split.train, split.validation, split.test)
-    return SplitRows(*(LabelledRows(raw=table.raw[rows], target=table.target[rows]) for rows in parts))
+    taken = SplitRows(*(LabelledRows(raw=table.raw[rows], target=table.target[rows]) for rows in parts))
+    for part in (taken.validation, taken.test):
+        _check_reach(part.raw, table)
+    return taken
+
+
+def _check_reach(raw: NDArray[np.float64], table: DataTable) -> None:
+    """Raise UserError for a number so far from the training rows that the answer to its row would overflow."""
+    for place, feature in enumerate(table.columns):
+        if feature.kind != "number" or not len(raw):
+            continue
+        reach = FARTHEST * ((feature.maximum - feature.minimum) or 1.0)
+        values = raw[:, place]
+        with np.errstate(over="ignore"):
+            far = np.maximum(values - feature.maximum, feature.minimum - values) > reach  # False for NaN
+        if far.any():
+            value = write_number(float(values[far.argmax()]))
+            raise UserError(
+                f"{table.source}: a number must lie within {FARTHEST:,.0f} times the range of its column in the "
+                f"training rows, however: {quoted(feature.name)} reaches from {feature.minimum:g} to "
+                f"{feature.maximum:g} there and has {value} in another row. Correct it, or give "
+                f"{write_option('--missing', value)} where that means no value."
+            )
 
 
 def split_target(

@@ -1,6 +1,5 @@
 """What is finished in a folder of outputs, so that a run that was ended is continued: a line for each output."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from training.errors import TrainingError, UserError, quoted
 from training.score.file import FileTask, ScoreSettings
 from training.score.outputs import unfinished_path, unwritable
 from training.table.files import FileStamp
+from training.whole_file import take_lock
 
 JOURNAL = "_scored.jsonl"
 """Its name begins as those do which readers of folders pass over."""
@@ -148,12 +148,10 @@ def opened_journal(folder: Path, settings: OutputSettings) -> Iterator[Journal]:
             "another."
         ) from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take_lock(file):
             raise UserError(
                 f"--output must name a folder that no other run writes to, however: one writes to "
                 f"{quoted(str(folder))}. Wait for it, or give another folder."
-            ) from None
+            )
         file.seek(0)
         yield Journal(folder, file, settings)

@@ -7,8 +7,11 @@ from pathlib import Path
 from training.errors import TrainingError, UserError, quoted
 from training.score.file import FileTask
 from training.score.outputs import is_table_name
-from training.table.files import CSV_ENDING, PASSED_OVER, TABLE_ENDINGS, find_tables, inaccessible
+from training.table.files import CSV_ENDING, PASSED_OVER, TABLE_ENDINGS, find_tables, inaccessible, pattern_base
 from training.table.formats import PARQUET_ENDINGS
+
+RECURSIVE = "**"
+"""Of a pattern: whatever folders there are."""
 
 
 def plan_tasks(data: Sequence[str], output: Path) -> list[FileTask]:
@@ -54,17 +57,23 @@ def _single_task(sources: list[Path], output: Path) -> FileTask:
 
 
 def _check_outside(data: Sequence[str], output: Path) -> None:
-    """Raise UserError where the next search of a folder of ``--data`` would find the outputs."""
+    """Raise UserError where the next search of ``--data`` would find the outputs."""
     inner = output.resolve()
     for word in data:
-        folder = Path(word).resolve()
-        if not folder.is_dir() or folder not in inner.parents:
+        folder = Path(word)
+        searched = folder.is_dir()
+        if not searched:
+            if RECURSIVE not in folder.parts:
+                continue
+            folder = pattern_base(word)
+        folder = folder.resolve()
+        if folder not in (inner, *inner.parents):
             continue
-        if not any(part.startswith(PASSED_OVER) for part in inner.relative_to(folder).parts):
+        if not (searched and any(part.startswith(PASSED_OVER) for part in inner.relative_to(folder).parts)):
             raise UserError(
-                f"--output must not lie inside a folder of --data, however: {quoted(str(output))} lies in "
-                f"{quoted(word)}, and would be data to the next run. Give a folder elsewhere, or one whose name begins "
-                "with _, which is passed over."
+                f"--output must not lie where --data looks, however: {quoted(str(output))} lies in {quoted(word)}, and "
+                "would be data to the next run. Give a folder elsewhere"
+                f"{', or one whose name begins with _, which is passed over' if searched else ''}."
             )
 
 

@@ -146,9 +146,12 @@ def _show_comparison(console: Console, comparison: Comparison, card: ModelCard) 
 
 def _show_shifts(console: Console, summary: ScoreSummary) -> None:
     moved = [shift for shift in summary.shifts if shift.moved]
+    unknown = len(summary.card.raw_features) - len(summary.shifts)
+    if unknown:  # a release of an earlier version
+        console.print(f"Whether {unknown:,} columns have moved is not known: the card has no shares of their values.")
     if not summary.shifts:
-        console.print("Whether columns have moved is not known: the card has no shares of their values.")
-    elif not moved:
+        return
+    if not moved:
         console.print(f"No column has moved since training: every population stability index is below {SMALL_SHIFT}.")
     else:
         title = "Columns that have moved since training (population stability index)"

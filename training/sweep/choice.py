@@ -9,7 +9,7 @@ from scipy import stats
 
 from service.contract.curve import Candidate, Choice, CurvePoint, Estimate, Shape
 from training.errors import TrainingError
-from training.sweep.analysis.choice_words import word_choice
+from training.sweep.analysis.choice_words import word_choice, word_rows
 from training.sweep.analysis.figures import by_shape, quality
 from training.sweep.analysis.shortfall import bound_shortfall
 from training.sweep.fronts import find_fronts
@@ -33,8 +33,17 @@ class ScoredPoint:
     row_scores: NDArray[np.float32]
 
 
-def choose(points: Sequence[ScoredPoint], *, margin: float = MARGIN, command: Callable[[Shape], str]) -> Choice:
+def choose(
+    points: Sequence[ScoredPoint],
+    *,
+    margin: float = MARGIN,
+    released_rows: int | None = None,
+    held_out_again: float = 0.0,
+    command: Callable[[Shape], str],
+) -> Choice:
     """Choose among the shapes at the full number of rows; ``command`` names what trains and releases a shape.
+
+    released_rows: that the release learns from, where it is known; held_out_again: see ``bound_shortfall``.
 
     The chosen one is the smallest, by weights, whose shortfall has an upper bound (see ``bound_shortfall``: 95 %,
     one-sided, corrected for the number of shapes) of at most ``margin``. Bounds of all shapes hold together, so that
@@ -47,7 +56,7 @@ def choose(points: Sequence[ScoredPoint], *, margin: float = MARGIN, command: Ca
     shapes = _shapes(points)
     seeds = _common_seeds(shapes)
     scores = [np.stack([found[seed].row_scores for found in shapes.values()]) for seed in seeds]
-    shortfall = bound_shortfall(scores)
+    shortfall = bound_shortfall(scores, held_out_again=held_out_again)
     candidates = [
         Candidate(
             shape=shape,
@@ -63,13 +72,14 @@ def choose(points: Sequence[ScoredPoint], *, margin: float = MARGIN, command: Ca
     near = [place for place in range(best) if shortfall.at_most[place] <= margin]
     chosen = near[0] if near else best
     compared = [found[seed].point for found in shapes.values() for seed in seeds]
+    sentence = word_choice(candidates, list(by_shape(compared).values()), chosen=chosen, best=best, margin=margin)
     return Choice(
         chosen=candidates[chosen].shape,
         best=candidates[best].shape,
         margin=margin,
         candidates=candidates,
         fronts=find_fronts(compared),
-        sentence=word_choice(candidates, list(by_shape(compared).values()), chosen=chosen, best=best, margin=margin),
+        sentence=sentence + word_rows(compared[0].rows, released_rows),
         command=command(candidates[chosen].shape),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.contract.curve import Shape
+from service.contract.curve import CurvePoint, Shape
 from training.architectures import Architecture
 from training.errors import UserError
 from training.options import LARGEST_SEED, TrainingOptions
@@ -120,3 +120,15 @@ def estimate_seconds(point: GridPoint, *, columns: int, epochs: int, batch: int)
     steps = epochs * point.rows / batch
     weights = point.architecture.parameters(columns=columns)
     return START_SECONDS + steps * (STEP_SECONDS + batch * weights * WEIGHT_SECONDS)
+
+
+def name_shapes(grid: Sequence[GridPoint], points: Sequence[CurvePoint]) -> dict[Shape, str]:
+    """Name the shapes of a grid and of all points of its folder: as the grid does, or else as they were named.
+
+    A shape that is not of the grid is named as it is written where another one has its name.
+    """
+    names = {point.shape: point.architecture.name for point in grid}
+    for point in points:
+        if point.shape not in names:
+            names[point.shape] = str(point.shape) if point.name in names.values() else point.name
+    return names

@@ -118,7 +118,8 @@ class _Growth:
         if (ten.high - ten.low) > WIDEST[self.subject.of] * ten.value:
             return self._say(self.subject.wide(ten, strays=fitted.strays, mixed=self.mixed))
         if fitted.is_open:
-            return self._say(self.subject.settled(ten, self._at_largest), ten)
+            words = self.subject.creeps if fitted.may_creep else self.subject.settled
+            return self._say(words(ten, self._at_largest), ten)
         return self._state(fitted, ten)
 
     @property

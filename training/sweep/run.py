@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import __version__
-from service.contract.curve import Curve, CurvePoint, FailedPoint, Machine, Memory
+from service.contract.curve import Choice, Curve, CurvePoint, FailedPoint, Machine, Memory
 from training.architectures import BATCH_SIZE
 from training.columns.decided import DecidedTable
 from training.cost.seconds import Seconds
@@ -18,7 +18,7 @@ from training.errors import TrainingError
 from training.evaluation import choose_class, measure_quality
 from training.options import TrainingOptions
 from training.sweep.choice import ScoredPoint, choose, find_lack
-from training.sweep.grid import GridPoint, Planned, estimate_seconds, make_grid
+from training.sweep.grid import GridPoint, Planned, estimate_seconds, make_grid, name_shapes
 from training.sweep.laws import fit_laws
 from training.sweep.options import SweepOptions
 from training.sweep.release import release_command
@@ -179,11 +179,9 @@ def _make_curve(
     failed: list[FailedPoint],
 ) -> Curve:
     """All points of the folder, those of earlier grids too; by size, rows and seed."""
-    names = {point.shape: point.architecture.name for point in grid}
     stored = sorted(there.values(), key=lambda entry: (entry.point.weights, entry.point.rows, entry.point.seed))
-    points = [
-        entry.point.model_copy(update={"name": names.get(entry.point.shape, entry.point.name)}) for entry in stored
-    ]
+    names = name_shapes(grid, [entry.point for entry in stored])
+    points = [entry.point.model_copy(update={"name": names[entry.point.shape]}) for entry in stored]
     scored = [ScoredPoint(point, entry.row_scores) for point, entry in zip(points, stored, strict=True)]
     lack = find_lack(scored)
     return Curve(
@@ -197,9 +195,18 @@ def _make_curve(
         points=points,
         failed=failed,
         laws=fit_laws(points),
-        choice=None if lack else choose(scored, command=lambda shape: release_command(options, shape)),
+        choice=None if lack else _choose(scored, options, facts),
         choice_lacks=lack,
         machine=_commonest([entry.machine for entry in stored]),
+    )
+
+
+def _choose(scored: Sequence[ScoredPoint], options: TrainingOptions, facts: TableFacts) -> Choice:
+    return choose(
+        scored,
+        released_rows=facts.released_rows,
+        held_out_again=0.0 if options.data is None else options.test_fraction,  # each seed makes a table of its own
+        command=lambda shape: release_command(options, shape),
     )
 
 

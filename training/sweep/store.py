@@ -1,8 +1,6 @@
 """The folder of a sweep: one Parquet file a point, written beside and renamed into place, and ``curve.json``."""
 
-import fcntl
 import io
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +16,10 @@ from service.contract.card import Frozen, Metrics
 from service.contract.curve import CURVE_FILE, LATENCY_ROWS, Curve, CurvePoint, Machine, Memory, Shape
 from service.contract.names import Task
 from training.errors import TrainingError, UserError
-from training.whole_file import DRAFT, write_durably
+from training.whole_file import DRAFT, take_lock, write_durably
 
 POINTS = "points"
+LOCK_FILE = ".lock"
 METADATA = b"archscale"
 """Key of what is said of a point beside its columns: ``Origin``, as JSON."""
 
@@ -167,18 +166,14 @@ def locked(folder: Path) -> Iterator[None]:
     """Make the folder, and keep other sweeps out of it. Raise UserError where one is at work there."""
     with _one_line_errors(folder):
         (folder / POINTS).mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        file = (folder / LOCK_FILE).open("a")
+    with file:
+        if not take_lock(file):
             raise UserError(
                 f"{folder} must belong to one sweep at a time, however: another one is at work there. Wait for it, or "
                 "give another --output."
-            ) from None
+            )
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -80,6 +80,11 @@ class TableFacts:
     test_rows: int
     best_possible_accuracy: float | None
 
+    @property
+    def released_rows(self) -> int:
+        """How many rows a release learns from, those that choose the epoch among them."""
+        return TRAINING_ROWS if self.most_rows is None else self.most_rows
+
 
 class SweepTables:
     """Makes the rows of each seed. Raises UserError for a table that can't be used."""

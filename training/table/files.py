@@ -59,7 +59,7 @@ def find_tables(word: str) -> list[tuple[Path, Path]]:
     matches = [Path(match) for match in sorted(glob.glob(word, recursive=True)) if Path(match).is_file()]
     if not matches:
         raise UserError(f"--data must name files, however: none matches {quoted(word)}. Correct the pattern.")
-    base = _base(word)
+    base = pattern_base(word)
     return [(match, match.relative_to(base)) for match in matches]
 
 
@@ -81,7 +81,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield entry
 
 
-def _base(pattern: str) -> Path:
+def pattern_base(pattern: str) -> Path:
     """Return the folder in front of a pattern's first wild part."""
     parts = Path(pattern).parts
     wild = next(place for place, part in enumerate(parts) if WILD & set(part))

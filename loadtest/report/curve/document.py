@@ -238,8 +238,8 @@ def _versions(curve: Curve) -> str:
 
 def _say_method(curve: Curve) -> Iterator[str]:
     yield (
-        f"Every point is one network, trained anew from one seed and asked for {curve.test_rows:,} rows that no point "
-        f"learnt from. {name_quality(curve.task).capitalize()} is the mean over the seeds."
+        f"Every point is one network, trained anew from one seed and asked for {curve.test_rows:,} rows that it did "
+        f"not learn from. {name_quality(curve.task).capitalize()} is the mean over the seeds."
     )
     yield "Seconds are those of an epoch, the median of a training's; processor seconds add up all threads."
     yield (

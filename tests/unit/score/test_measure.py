@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from service.contract.card import Metrics, ModelCard, RawFeature
 from tests.scoring import make_scorer
-from training.columns.codes import describe_numbers
+from training.columns.codes import boolean_feature, describe_numbers
 from training.evaluation import measure_quality
 from training.score.measure.drift import ColumnTally, Shift, measure_shifts
 from training.score.measure.quality import Comparison, QualityTally, compare
@@ -162,6 +162,15 @@ def test_levels_that_are_new_or_of_another_share_are_a_shift() -> None:
     assert not shift_of(feature, same).moved
     assert shift_of(feature, np.where(chance.random(5_000) < 0.1, -1.0, same)).far
     assert shift_of(feature, np.where(chance.random(5_000) < 0.5, 0.0, same)).moved
+
+
+def test_a_boolean_of_0_and_1_may_move_too() -> None:
+    feature = boolean_feature("x", [], zeros=7_200, ones=800, rows=8_000)
+    chance = np.random.default_rng(4)
+    same = (chance.random(5_000) < 0.1).astype(float)
+    assert not shift_of(feature, same).moved
+    assert shift_of(feature, np.ones(5_000)).far
+    assert shift_of(feature, np.where(chance.random(5_000) < 0.2, np.nan, same)).moved
 
 
 @given(st.lists(st.lists(st.floats(-5, 5) | st.just(float("nan")), min_size=1, max_size=30), min_size=1, max_size=4))

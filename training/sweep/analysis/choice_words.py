@@ -32,12 +32,20 @@ def word_choice(
         return f"{start}, the best measured and the smallest."
     near = min(range(best), key=lambda place: candidates[place].behind_at_most)
     shortfall, at_most = candidates[near].behind, _points(candidates[near].behind_at_most)
-    doubt = f", and may be {at_most}" if shortfall <= margin else ""
-    shown = "shown to be " if shortfall <= margin else ""
+    seems = any(candidate.behind <= margin for candidate in candidates[:best])
+    doubt = f", and may be {at_most}" if seems else ""
+    shown = "shown to be " if seems else ""
     return (
         f"{start}, the best measured. No smaller one is {shown}within {_points(margin)} points: "
         f"{name_of(points[near][0])} is {_points(shortfall)} behind{doubt}."
     )
+
+
+def word_rows(swept: int, released: int | None) -> str:
+    """Say, behind the choice, where it was made on other than the rows that a release learns from."""
+    if released in (None, swept):
+        return ""
+    return f" That is after {swept:,} rows: the release learns from {released:,}, after which another may be better."
 
 
 def _points(share: float) -> str:

@@ -104,6 +104,14 @@ class Subject:
             f"{self._show_with_range(ten)}. How it came there is too steep for an exponent."
         )
 
+    def creeps(self, ten: Estimate, largest: float) -> str:
+        """Say that a figure changes too slowly for an exponent, and may go on."""
+        verb = "falls" if self.of == "loss" else "grows"
+        return (
+            f"{self._capital()} {verb} so slowly that no exponent can be told: ten times the {self.against} would take "
+            f"it from {self._show(largest)} to {self._show_with_range(ten)}."
+        )
+
     def stated(self, *, floor: Estimate, exponent: Estimate, ten: Estimate, largest: float) -> str:
         """State the law and what ten times the size buys or costs."""
         power = f"{self.against} to the power of {exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f})"

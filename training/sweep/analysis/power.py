@@ -52,7 +52,12 @@ class PowerLaw:
     @property
     def is_open(self) -> bool:
         """Whether the interval of the exponent ends only where the search does."""
-        return self.profile.ends[0] <= RATES[0] or self.profile.ends[1] >= RATES[1]
+        return self.may_creep or self.profile.ends[1] >= RATES[1]
+
+    @property
+    def may_creep(self) -> bool:
+        """Whether it may change as slowly as a logarithm: no exponent is too small."""
+        return self.profile.ends[0] <= RATES[0]
 
     @property
     def floor(self) -> Estimate:

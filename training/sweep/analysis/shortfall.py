@@ -28,10 +28,11 @@ class Shortfall:
     at_most: Floats
 
 
-def bound_shortfall(scores: Sequence[NDArray[np.floating]]) -> Shortfall:
+def bound_shortfall(scores: Sequence[NDArray[np.floating]], *, held_out_again: float = 0.0) -> Shortfall:
     """Bound what each of k shapes lacks to the best of them, all bounds together with 95 % confidence, one-sided.
 
     scores: for each seed (k, m), of the same m held-out rows for every shape; two shapes and two seeds at least.
+    held_out_again: which share of a seed's held-out rows another seed holds out too, in other places.
 
     The best is not known either, so that each shape is compared with each: whichever is the best, the bounds of all
     others against it hold together (Dunnett, 1955), and the highest of a shape's bounds is its own (Hsu, 1984). Two
@@ -42,7 +43,9 @@ def bound_shortfall(scores: Sequence[NDArray[np.floating]]) -> Shortfall:
     found = means.mean(axis=0)
     near = found >= min(found.max() - NEAR, np.sort(found)[-2])
     seed = _seed_variance(means, scores, near=near)
-    variance = _row_covariance(scores) + np.diag(seed.beyond_rows / len(scores))
+    # As if what a row brings were the same whenever it is held out, which it is at most (Nadeau and Bengio, 2003).
+    again = 1 + (len(scores) - 1) * held_out_again
+    variance = again * _row_covariance(scores) + np.diag(seed.beyond_rows / len(scores))
     spread, freedom = _differences(variance, seed, seeds=len(scores))
     behind = found[None, :] - found[:, None]  # (shape, best)
     bounds = behind + _critical(variance, freedom) * spread
