@@ -11,6 +11,8 @@ from service.contract.names import check_name
 LARGEST_BODY = 4 * MIB
 """That the manifests let in: ARCHSCALE_MAX_BODY_BYTES in deploy/kubernetes/base."""
 MEMORY_STEP = 64 * MIB
+FEWEST = 2
+"""Replicas: one answers while the node of the other is emptied or fails, whatever the rate."""
 MOST = 2
 """Times the planned replicas there may be: beyond its rate a plan is made anew."""
 BUSY_PERCENT = (10, 90)
@@ -46,10 +48,11 @@ def size_deployment(plan: FleetPlan, architecture: str | None) -> Sizes:
             "Load-test without --host, to the end."
         )
     least, most = BUSY_PERCENT
+    replicas = max(FEWEST, fleet.replicas)
     return Sizes(
         architecture=fleet.architecture,
-        replicas=fleet.replicas,
-        most_replicas=MOST * fleet.replicas,
+        replicas=replicas,
+        most_replicas=MOST * replicas,
         workers=workers,
         processors=processors,
         memory_bytes=fleet.replica_bytes,

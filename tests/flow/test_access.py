@@ -245,6 +245,8 @@ def test_no_key_is_told_to_anybody(guarded: Guarded) -> None:
     assert lines
     log = guarded.log.read_text()
     assert '"status":401' in log
+    logged = {json.loads(line)["route"] for line in log.splitlines() if line.startswith("{")}
+    assert logged.isdisjoint(ASKED), "a client may ask for any path, as long as a head may be"
     for place in (log, *lines, *guarded.told):
         assert not [name for name, key in guarded.keys.items() if key in place]
 

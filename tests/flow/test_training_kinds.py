@@ -12,6 +12,7 @@ import pytest
 
 from service.contract.card import CARD_FORMAT, ModelCard
 from tests.conftest import QUICK, newest_release, train
+from training.summary import TrainingSummary
 
 ROWS = 400
 CLASSES = ["high", "low", "middle"]
@@ -108,7 +109,9 @@ def test_held_out_rows_are_kept_with_a_prediction_for_each_class(three_classes: 
 
 
 def test_the_summary_shows_classes_calibration_and_baselines(three_classes: Path) -> None:
-    summary = json.loads((three_classes / "summary.json").read_text())
+    text = (three_classes / "summary.json").read_text()
+    summary = json.loads(text)
+    assert TrainingSummary.model_validate_json(text).architectures.keys() == {"tiny"}
     assert summary["data"]["classes"] == CLASSES
     tiny = summary["architectures"]["tiny"]
     assert tiny["test"].keys() == {"loss", "accuracy", "auc", "brier"}

@@ -47,6 +47,13 @@ def test_a_replica_gets_what_its_workers_took_and_what_large_bodies_take() -> No
     assert (usual.workers, usual.processors, usual.replicas, usual.most_replicas) == (1, 1, 5, 10)
 
 
+def test_two_replicas_are_the_fewest_so_that_a_node_can_be_emptied() -> None:
+    plan = plan_fleets(STUDY, Ask(rate=1, headroom=0.3))
+    found = size_deployment(plan, "small")
+    assert [fleet.replicas for fleet in plan.fleets if fleet.architecture == "small"] == [1]
+    assert (found.replicas, found.most_replicas) == (2, 4)
+
+
 @pytest.mark.parametrize(("headroom", "busy"), [(0.3, 70), (0.0, 90), (0.99, 10)])
 def test_replicas_are_added_beyond_the_share_that_is_planned_with(headroom: float, busy: int) -> None:
     assert size(STUDY, headroom=headroom).busy_percent == busy
