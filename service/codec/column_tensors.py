@@ -17,9 +17,11 @@ from service.codec.problems import MOST_FAULTS, SHOWN_CHARACTERS, Fault, Problem
 from service.codec.rows import Input, Rows, check_count, refuse
 from service.codec.tensors import BINARY_SIZE, DATATYPES, Members, none_for_nan, parameters_of, read_json, split_body
 
-BYTES, BOOL, INT64 = "BYTES", "BOOL", "INT64"
+BYTES, BOOL = "BYTES", "BOOL"
 INT64_LIMIT = 2.0**63
-NUMBERS = {"FP64": np.dtype("<f8"), INT64: np.dtype("<i8")}
+WHOLE = {"INT64": np.dtype("<i8"), "INT32": np.dtype("<i4")}
+NUMBERS = {"FP64": np.dtype("<f8"), "FP32": np.dtype("<f4"), **WHOLE}
+"""The types that columns of a data frame have, whatever it was made of."""
 LENGTH = struct.Struct("<I")
 NO_TEXT = frozenset({""})
 """BYTES that say that a value is missing."""
@@ -161,7 +163,7 @@ class ColumnsReader:
         faults = [
             Fault("whole", row, place, name, cell, f"is {kind_of(cell)}")
             for place, (name, values) in enumerate(zip(self._columns.names, cells, strict=True))
-            if tensors[name]["datatype"] == INT64
+            if tensors[name]["datatype"] in WHOLE
             for row, cell in enumerate(values)
             if isinstance(cell, float) and math.isfinite(cell) and not (cell.is_integer() and abs(cell) < INT64_LIMIT)
         ]

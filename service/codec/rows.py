@@ -121,7 +121,7 @@ def _words_of(fault: Fault, expected: Input, *, text: bool) -> tuple[str, str]:
             if gaps
             else "Send numbers, without quotes and without gaps.",
         ),
-        "whole": ("every value of an INT64 tensor must be a whole number of 64 bits", "Send the tensor as FP64."),
+        "whole": ("every value of a tensor of integers must be a whole number of 64 bits", "Send the tensor as FP64."),
         "boolean": ("a yes or no must be written as training has it", _boolean_remedy(fault, expected)),
         "text": ("a category's value must be text", "Send its level, in quotes."),
         "category": (

@@ -87,6 +87,15 @@ def test_columns_come_behind_the_json_in_their_order() -> None:
     np.testing.assert_array_equal(read(mixed, contents["city"][1]), CODED)
 
 
+@pytest.mark.parametrize(("datatype", "dtype"), [("FP32", "<f4"), ("INT64", "<i8"), ("INT32", "<i4")])
+def test_numbers_come_in_the_types_of_data_frames(datatype: str, dtype: str) -> None:
+    content = np.array([52e3, 60e3], dtype).tobytes()
+    in_json = changed("income", datatype=datatype, data=[52000, 60000])
+    behind = [tensor if tensor["name"] != "income" else binary("income", datatype, content) for tensor in inputs()]
+    for tensors, rest in ((in_json, b""), (behind, content)):
+        assert read(tensors, rest)[:, 1].tolist() == [52000, 60000]
+
+
 def test_a_tensor_for_each_column_is_described_and_one_for_numbers_alone() -> None:
     assert [tensor["datatype"] for tensor in describe_inputs(TABLE)] == [
         "FP64",
@@ -157,7 +166,7 @@ def test_in_one_tensor_neither_yes_nor_no_is_refused_with_row_name_and_value(val
         ("city", {"data": ["Rom", 2]}, "text", "is 2"),
         ("member", {"data": ["yes", "ja"]}, "boolean", "text ('ja')"),
         ("member", {"data": ["yes", "ja"], "datatype": "BOOL"}, "boolean", "text ('ja')"),
-        ("age", {"datatype": "FP32"}, "datatype", "FP64 or INT64"),
+        ("age", {"datatype": "FP16"}, "datatype", "FP64 or FP32 or INT64 or INT32"),
         ("member", {"datatype": "FP64"}, "datatype", "BOOL or BYTES"),
         ("city", {"datatype": None}, "datatype", "BYTES"),
         ("city", {"shape": [2, 2]}, "shape", "[rows, 1]"),

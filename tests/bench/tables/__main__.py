@@ -27,7 +27,7 @@ PYTHON = Path(".venv-tables/bin/python")
 def main() -> None:
     """Train, ask, print; exit code 1 where a table was refused or an answer differs."""
     chosen = _choose()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=130)
     with tempfile.TemporaryDirectory(prefix="archscale-tables-") as name:
         folder = Path(name)
         subprocess.run([PYTHON, "-m", "tests.bench.tables.copy_out", folder], check=True)

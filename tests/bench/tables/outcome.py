@@ -51,10 +51,10 @@ def median_lead(results: list[Result]) -> float:
 def tabulate_results(results: list[Result]) -> Table:
     """One row a table."""
     table = Table(title="Held-out AUC (R2 for numbers), and the largest difference over HTTP", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     table.add_column("columns")
     for heading in ("rows", "gaps", "classes", "small", "large", "boosting", "linear", "lead", "HTTP"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         table.add_row(result.table.name, *_cells(result))
     return table
