@@ -122,7 +122,7 @@ bench-overload: setup  ## offer more than a worker can do, and let 3,000 slow cl
 bench-image: setup  ## build the image; size, start, stop, memory and throughput of it
 	$(BIN)/python -m tests.bench.bench_image
 
-bench-tables: setup .venv-tables/.installed  ## train twenty public tables as they are, serve them, compare with boosting: an hour
+bench-tables: setup .venv-tables/.installed  ## train twenty public tables as they are, serve them, compare with boosting: a quarter of an hour
 	$(BIN)/python -m tests.bench.tables
 
 # The packages' data is read and their code is not run: what they depend on is left out.
