@@ -1,6 +1,9 @@
 """Train one architecture in a fresh process, so that its seconds and its peak memory are its own."""
 
 import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +24,9 @@ from training.stream.spill import StreamedRows
 
 if TYPE_CHECKING:  # imports torch
     from training.ranks.group import RankGroup
+
+LOOK_SECONDS = 0.5
+"""Between two looks at whether the parent is still there."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def run_job(job: TrainingJob, *, on_epoch: Callable[[EpochTrace], None]) -> Trai
     """Run ``job`` in a spawned process; ``on_epoch`` hears of each epoch. Raise TrainingError if the process fails."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs,), daemon=True)
+    process = context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
     with interrupts_ignored():
         process.start()
     theirs.close()
@@ -134,8 +140,20 @@ def _listen(connection: Connection, *, on_epoch: Callable[[EpochTrace], None]) -
         on_epoch(message)
 
 
-def _work(connection: Connection) -> None:
+def end_with(parent: int) -> None:
+    """End this process soon after the one that started it, whatever ends that one."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _work(connection: Connection, parent: int) -> None:
     """Body of the fresh process: import, begin to measure, train, answer."""
+    end_with(parent)  # in the middle of an epoch, too
     from training.fitting import train  # imports torch, which is not this architecture's memory
 
     memory = PeakMemory()

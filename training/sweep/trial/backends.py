@@ -17,6 +17,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from training.cost.seconds import count_allowed_processors
 from training.errors import TrainingError, UserError, first_line
+from training.process import end_with
 from training.sweep.options import SweepOptions
 from training.sweep.trial.start import PointFailure, WorkerFacts, describe_worker, run_trial
 
@@ -75,13 +76,7 @@ def _begin_worker(sweep: int) -> None:
     Of itself a worker of loky (joblib 1.6) whose sweep was killed would wait for ever to hand over its result.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(sweep,), daemon=True).start()
-
-
-def _end_with(sweep: int) -> None:
-    while os.getppid() == sweep:
-        time.sleep(LOOK_SECONDS)
-    os._exit(1)
+    end_with(sweep)
 
 
 def _on_cluster(trials: Iterable[Trial[Key]], options: SweepOptions) -> Generator[Ended[Key], None, None]:
