@@ -20,7 +20,7 @@ from service.codec.tensors import BINARY_SIZE, DATATYPES, Members, none_for_nan,
 
 BYTES, BOOL = "BYTES", "BOOL"
 INT64_LIMIT = 2.0**63
-WHOLE = {"INT64": np.dtype("<i8"), "INT32": np.dtype("<i4")}
+WHOLE: dict[str, np.dtype[Any]] = {"INT64": np.dtype("<i8"), "INT32": np.dtype("<i4")}
 NUMBERS: dict[str, np.dtype[Any]] = {"FP64": np.dtype("<f8"), "FP32": np.dtype("<f4"), **WHOLE}
 """The types that columns of a data frame have, whatever it was made of."""
 LENGTH = struct.Struct("<I")
