@@ -59,7 +59,7 @@ def _take(take: Take, summary: StudySummary) -> Recommendation:
     return Recommendation(
         headline=f"Take {take.choice.name}{_provisionally(summary)}.",
         reason=say("Against {}, {}. {}", take.choice.name, join(rates, "; ", "; "), _say_quality(take.choice, summary)),
-        change=f"{changes[0].upper()}{changes[1:]} would change it.",
+        change=f"{changes[0].upper()}{changes[1:]} would change it." if changes else "",
     )
 
 
@@ -95,7 +95,9 @@ def _changes(take: Take, summary: StudySummary) -> Iterator[str]:
         yield "a whole study (without --quick)"
     if any(other.rows_per_second.value is None for other in take.others):
         yield "a looser SLO (--slo-p99-ms)"
-    if summary.best == choice.name:
+    if summary.best not in {choice.name, *(other.name for other in take.others)}:
+        yield "a study with the best on held-out rows"
+    elif summary.best == choice.name:
         yield "other data, on which another architecture is shown to be better,"
     elif not is_shown_worse(choice):
         yield "a quality gain shown with more held-out rows"

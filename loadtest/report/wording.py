@@ -78,7 +78,9 @@ def say(template: str, *values: "str | Written | Words") -> Words:
 
 
 def join(words: Sequence[str | Words], last: str = " and ", between: str = ", ") -> Words:
-    """Write a list: a; a and b; a, b and c."""
+    """Write a list: a; a and b; a, b and c; of nothing, nothing."""
+    if not words:
+        return say("")
     template = f"{between.join(['{}'] * (len(words) - 1))}{last}{{}}" if len(words) > 1 else "{}"
     return say(template, *words)
 

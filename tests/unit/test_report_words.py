@@ -202,6 +202,14 @@ def test_the_cheaper_one_is_taken_where_no_gain_is_shown() -> None:
     assert said.change == "A quality gain shown with more held-out rows would change it."
 
 
+def test_a_study_that_leaves_out_the_best_says_that_one_with_it_could_change_the_choice() -> None:
+    behind = {name: Difference(best="wide", mean=-0.02, low=-0.03, high=-0.01) for name in ("small", "large")}
+    said = recommendation(changed(study(), differences=behind))
+    assert said.headline == "Take small."
+    assert "The best on held-out rows, wide, was not measured." in str(said.reason)
+    assert said.change == "A study with the best on held-out rows would change it."
+
+
 def test_a_shown_gain_is_given_its_price() -> None:
     said = recommendation(shown_gain_study())
     assert said.headline == "It depends on what accuracy is worth: small or large."
