@@ -176,7 +176,8 @@ def say_measured(gate: Gate) -> str:
     if gate.figure is None:
         return NOT_MEASURED[gate.name]
     if gate.name == "answers correct":
-        return ", ".join(f"{count:,.0f} x {reason}" for reason, count in gate.parts.items()) or "all"
+        reasons = ", ".join(f"{count:,.0f} x {reason}" for reason, count in gate.parts.items()) or "all"
+        return f"all but {reasons}, which count as late" if gate.parts and not gate.figure else reasons
     fact = FACTS[gate.name].format(figure=gate.figure, **gate.parts)
     return fact if gate.ok is not None else f"{fact}; not judged: the service was overloaded, which is the result"
 

@@ -177,7 +177,10 @@ def _describe(load: Load, phase: Phase) -> str:
 
 
 def is_dead(trial: Trial) -> bool:
-    """Whether nothing was answered rightly, and not because more was offered than any service stands."""
+    """Whether nothing was answered rightly, and not because more was offered than any service stands.
+
+    One that only refuses is dead: a busy service still answers what it has taken up, a proxy without any says 503.
+    """
     overloaded = trial.load.rate is not None and trial.failures and trial.failures.keys() <= OF_AN_OVERLOAD
     return trial.answered == 0 and not overloaded
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, OK, Samples
+from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, OK, REFUSED, Samples
 from loadtest.record.trials import CDF_LEVELS, Latency, Load, Phase, ServerUse, TimeSplit, Trial, Verdict
 from loadtest.study.gates import Facts, check
 from loadtest.study.slo import judge
@@ -95,8 +95,8 @@ def _judge(late: int, requests: int, backlog: int) -> Verdict:
 
 
 def _latency(kept: Samples) -> Latency | None:
-    """Take quantiles of all requests: those without an answer are later than the latest that had one."""
-    answered = kept.status != NO_ANSWER
+    """Take quantiles of all requests: those without an answer, or refused, are later than the latest that had one."""
+    answered = (kept.status != NO_ANSWER) & ~kept.failed_for(REFUSED)
     if not answered.any():
         return None
     latencies = np.where(answered, kept.latency_ms, kept.latency_ms[answered].max())
@@ -121,6 +121,8 @@ def _facts(samples: Samples, kept: Samples, load: Load, spent: Spent, *, slo_p99
     dropped = kept.failed_for(DROPPED)
     end = _end_of_warm_up(samples, load) + load.seconds if len(samples) else 0.0
     wrong = {reason: n for reason, n in samples.count_failures().items() if reason not in (DROPPED, CUT_OFF)}
+    refused = wrong.pop(REFUSED, 0) if opened else 0  # a closed loop asks the faster the more it is refused
+    unanswered = (samples.status == NO_ANSWER) & ~samples.failed_for(DROPPED)
     return Facts(
         open=opened,
         overloaded=overloaded,
@@ -130,9 +132,10 @@ def _facts(samples: Samples, kept: Samples, load: Load, spent: Spent, *, slo_p99
         dropped=int(dropped.sum()),
         lateness_p99_ms=float(np.quantile(kept.lateness_ms, 0.99)) if opened and len(kept) else None,
         generator_share=samples.generator_share,
-        all_answered=int((samples.status != NO_ANSWER).sum()),
-        all_unanswered=int(((samples.status == NO_ANSWER) & ~samples.failed_for(DROPPED)).sum()),
+        all_answered=int((samples.status != NO_ANSWER).sum()) - refused,
+        all_unanswered=int(unanswered.sum()) + refused,
         wrong=wrong,
+        refused=refused,
         counted=spent.counted,
         cpu_seconds=spent.cpu_seconds,
         waited_seconds=spent.waited_seconds,

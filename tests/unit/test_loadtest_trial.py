@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadtest.record.samples import CUT_OFF, DROPPED, Samples
+from loadtest.record.samples import CUT_OFF, DROPPED, REFUSED, Samples
 from loadtest.record.trials import Load, Phase, TimeSplit, Trial
+from loadtest.study.phases import read_answer
+from loadtest.study.search import Shown
 from loadtest.study.trial_result import conclude as conclude_trial
 from loadtest.target.counters import Counters
 from loadtest.target.server import Use
@@ -127,7 +129,7 @@ def test_whatever_is_not_the_right_answer_in_time_is_late() -> None:
     assert trial.failures == dict.fromkeys(failures.values(), 1)
 
 
-@pytest.mark.parametrize("reason", [CUT_OFF, DROPPED, "no answer: ConnectionResetError"])
+@pytest.mark.parametrize("reason", [CUT_OFF, DROPPED, REFUSED, "no answer: ConnectionResetError"])
 def test_what_was_never_answered_is_later_than_all_that_was(reason: str) -> None:
     """Twelve of a thousand answers are missing: the 99th percentile is at least the longest latency that there is."""
     latencies = np.linspace(10, 20, 1000)
@@ -192,6 +194,26 @@ def test_a_search_that_was_cut_off_stopped_early_and_a_curve_did_not() -> None:
 def test_one_answer_that_never_comes_does_not_fail_a_trial() -> None:
     trial = conclude(make(np.linspace(0, 12, 1200).tolist(), failures={600: CUT_OFF}), phase="search")
     assert trial.verdict == "pass"
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(1, "pass"), (10, "undecided"), (40, "fail")])
+def test_a_busy_services_refusals_are_late_and_the_trial_is_believed(count: int, verdict: str) -> None:
+    samples = make(np.linspace(0, 12, 1200).tolist(), failures=dict.fromkeys(range(300, 300 + count), REFUSED))
+    trial = conclude(samples, phase="search")
+    assert (trial.late, trial.verdict, trial.failures) == (count, verdict, {REFUSED: count})
+    assert gate(trial, "answers correct") is True
+    assert read_answer(trial) == Shown(count / trial.offered, OPEN.seconds)
+
+
+def test_a_closed_loop_that_is_refused_has_no_throughput_to_be_believed() -> None:
+    samples = make(np.linspace(0, 12, 1200).tolist(), failures={300: REFUSED})
+    assert gate(conclude(samples, CLOSED), "answers correct") is False
+
+
+@pytest.mark.parametrize("counted", [4, 5])
+def test_the_service_may_have_counted_what_it_refused_or_a_proxy_did_so(counted: int) -> None:
+    samples = make([0, 2, 3, 4, 5], failures={2: REFUSED})
+    assert gate(conclude(samples, OPEN, reading(10), reading(10 + counted)), "counts agree") is True
 
 
 def test_no_samples_at_all_fail() -> None:
