@@ -34,7 +34,7 @@ class Facts:
     all_unanswered: int
     """Cut off, refused, or without an answer: the service may have counted them or not, or a proxy refused them."""
     wrong: dict[str, int]
-    """Reason -> answers that were wrong, and requests that were never answered."""
+    """Reason -> answers that were wrong, and requests that were never answered; of a closed loop those cut off, too."""
     refused: int
     """Open arrivals that a busy service refused (503): late, which the SLO judges, and no wrong answers."""
     counted: float | None

@@ -14,6 +14,7 @@ from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Settings
 from loadtest.study import phases
 from loadtest.study.deadline import LEAST_SECONDS, LONGEST, SPARE, Deadline, OutOfTimeError
+from loadtest.study.locust_run import CLOSED_START_SECONDS
 from loadtest.study.study import Study, overhead_seconds
 from loadtest.target.connection import accepts_body
 
@@ -61,7 +62,7 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
         return around_trial + phases.search_seconds(settings, rate, repeat=repeat)
 
     def closed(seconds: float) -> float:
-        return len(rates) * (ceil(settings.warm_up_seconds + seconds) + overhead)
+        return len(rates) * (ceil(settings.warm_up_seconds + seconds + CLOSED_START_SECONDS) + overhead)
 
     blocks, seconds = phases.sweep_of(settings)
     if settings.quick:

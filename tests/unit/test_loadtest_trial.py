@@ -108,6 +108,25 @@ def test_a_closed_loop_is_as_fast_as_its_answers_since_the_warm_up_ended() -> No
     assert short.requests_per_second == pytest.approx(1 / 2.5)
 
 
+def test_one_answer_that_lingers_does_not_lower_a_closed_loops_throughput() -> None:
+    """A hundred answers/s for ten seconds are that, although the last one came five seconds later."""
+    latencies = np.full(1300, 10.0)
+    latencies[1299] = 5000
+    trial = conclude(make(np.linspace(0, 12.99, 1300).tolist(), latencies.tolist()), CLOSED)
+    assert trial.requests_per_second == pytest.approx(100, rel=0.002)
+
+
+def test_few_answers_of_a_closed_loop_make_it_no_faster() -> None:
+    """One answer every 3 s: four came within the 10 s after the warm-up, and a fifth 3 s after them."""
+    trial = conclude(make(np.arange(0, 13.5, 3).tolist(), 3000), CLOSED)
+    assert (trial.answered, trial.requests_per_second) == (5, pytest.approx(4 / 10))
+
+
+def test_a_closed_loop_from_which_an_answer_was_cut_off_is_not_believed() -> None:
+    trial = conclude(make(np.linspace(0, 12, 1200).tolist(), failures={1199: CUT_OFF}), CLOSED)
+    assert gate(trial, "answers correct") is False
+
+
 def test_the_warm_up_is_not_left_out_of_failures_nor_of_what_the_service_spent() -> None:
     use = [Use(cpu_seconds=cpu, waited_seconds=0, memory_bytes=77) for cpu in (1.0, 3.5)]
     before, after = (Reading(counters=None, use=used, steal_seconds=0, all_seconds=0) for used in use)
