@@ -217,6 +217,33 @@ def test_a_shown_gain_is_given_its_price() -> None:
     assert "Each point (0.01) of accuracy costs 21,400 rows/s, 3.12 MB of worker memory and" in str(said.reason)
 
 
+def test_a_dearer_one_whose_estimate_is_worse_is_no_choice() -> None:
+    """``large`` is not shown to be worse than the best, and is estimated worse than the cheapest, which is."""
+    behind = {
+        "small": Difference(best="wide", mean=-0.01, low=-0.015, high=-0.005),
+        "large": Difference(best="wide", mean=-0.02, low=-0.05, high=0.01),
+    }
+    results = study(SMALL, replace(LARGE, row_ms=0.0105, accuracy=0.92), replace(WIDE, row_ms=0.013))
+    accuracies = {name: card.test.accuracy for name, card in results.cards.items()}
+    assert accuracies["large"] < accuracies["small"]  # type: ignore[operator]
+    said = recommendation(changed(results, differences=behind))
+    assert said.headline == "It depends on what accuracy is worth: small or wide."
+
+
+def test_what_is_not_shown_to_be_lost_is_no_price() -> None:
+    """As fast, and better: only the memory, which is more, is left as a price."""
+    said = recommendation(shown_gain_study(row_ms=SMALL.row_ms, fixed_ms=SMALL.fixed_ms))
+    assert "rows/s and" not in str(said.reason)
+    assert "Each point (0.01) of accuracy costs 3.12 MB of worker memory (estimates" in str(said.reason)
+
+
+def test_a_better_one_with_which_nothing_is_shown_to_be_lost_is_taken() -> None:
+    said = recommendation(shown_gain_study(row_ms=SMALL.row_ms, fixed_ms=SMALL.fixed_ms, worker_mb=SMALL.worker_mb))
+    assert said.headline == "Take large."
+    assert "buys +0.0141 accuracy [+0.0091, +0.0191] over small, and nothing is shown to be lost." in str(said.reason)
+    assert "costs" not in str(said.reason)
+
+
 def test_a_regressions_price_is_for_a_percent_of_the_squared_error() -> None:
     assert "Each percent off the squared error costs" in str(recommendation(regression_study()).reason)
 
