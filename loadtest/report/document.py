@@ -82,8 +82,13 @@ def _table_notes(summary: StudySummary) -> Iterator[str]:
 
 def _gate_words(summary: StudySummary) -> Iterator[str]:
     failed = [tally for tally in summary.gates if tally.failed]
-    if not failed:
-        yield f"No gate failed in {summary.trials:,} trials." if summary.trials else "No trial was run."
+    if not summary.trials:
+        yield "No trial was run."
+    elif not failed and summary.set_aside_trials:
+        aside = f"{summary.set_aside_trials:,} of {summary.trials:,} were set aside"
+        yield f"No figure rests on a trial that failed a gate ({aside})."
+    elif not failed:
+        yield f"No gate failed in {summary.trials:,} trials."
     for tally in failed:
         rule, fact = say_rule(tally.worst), say_measured(tally.worst)
         count = f"{tally.failed:,} of {tally.trials:,} trials"

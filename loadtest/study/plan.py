@@ -11,7 +11,7 @@ from math import ceil, inf
 
 from loadtest.analysis.forecast import find_capacity
 from loadtest.record.errors import MeasurementError
-from loadtest.record.results import Settings
+from loadtest.record.results import CURVE, Settings
 from loadtest.study import phases
 from loadtest.study.deadline import LEAST_SECONDS, LONGEST, SPARE, Deadline, OutOfTimeError
 from loadtest.study.locust_run import CLOSED_START_SECONDS
@@ -74,7 +74,7 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
         capacities = [_expect_capacity(rate, settings.slo_p99_ms) for rate in rates]
         first = sum(searched(capacity, repeat=False) for capacity in capacities)
         repeats = REPEATED * sum(searched(capacity, repeat=True) for capacity in capacities)
-        curve = sum(opened(capacity * share) for capacity in capacities for share in phases.CURVE)
+        curve = sum(opened(capacity * share) for capacity in capacities for share in CURVE)
         parts = [
             Part(phases.sweep_in_flight, blocks, len(phases.IN_FLIGHT) * closed(seconds)),
             Part(phases.find_capacities, settings.blocks, PROBES * first + repeats, MORE_PROBES * first),

@@ -159,6 +159,14 @@ def test_an_invalid_figure_is_never_a_number_and_has_its_reason(results: Results
     assert gate in " ".join(document(results).gate_words)
 
 
+def test_where_no_figure_rests_on_a_failed_gate_the_trials_that_were_set_aside_are_told() -> None:
+    assert document(study()).gate_words == ("No gate failed in 194 trials.",)
+    replaced = change_trials(spoilt_study(), lambda trial: trial if trial.valid else changed(trial, replaced=True))
+    assert document(replaced).gate_words == (
+        "No figure rests on a trial that failed a gate (4 of 194 were set aside).",
+    )
+
+
 def test_where_the_counts_of_a_host_disagree_a_note_says_what_replicas_need() -> None:
     disagree = Gate(name="counts agree", figure=1, limit=0, parts={"counted": 6164, "answered": 850}, ok=False)
     spoilt = spoilt_study(gate=disagree)
