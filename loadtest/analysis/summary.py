@@ -71,6 +71,11 @@ class StudySummary:
     steal_share: float | None
     """The largest of any trial."""
 
+    @property
+    def is_single_run(self) -> bool:
+        """Whether it is open arrivals of Locust's own command line: of a quick study the closed loop comes first."""
+        return self.settings.quick and self.trials > 0 and all(tally.phase == "curve" for tally in self.requests)
+
 
 def summarise_study(results: Results) -> StudySummary:
     """Compute every figure that is shown."""

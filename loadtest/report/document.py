@@ -42,7 +42,7 @@ class Document:
 def compose(summary: StudySummary) -> Document:
     """Put a study into words and tables."""
     names = [architecture.name for architecture in summary.architectures]
-    kind = "Quick comparison" if summary.settings.quick else "Capacity"
+    kind = "Open load" if summary.is_single_run else "Quick comparison" if summary.settings.quick else "Capacity"
     return Document(
         title=f"{kind} of {join(names) if names else 'nothing'}",
         verdict=say_verdict(summary),

@@ -12,6 +12,7 @@ from loadtest.report.recommendation import Recommendation, recommend
 from service.contract.card import Difference
 from tests.studies import (
     LARGE,
+    LATE,
     SMALL,
     WIDE,
     WRONG,
@@ -26,6 +27,7 @@ from tests.studies import (
     quick_study,
     regression_study,
     shown_gain_study,
+    single_run,
     spoilt_study,
     study,
     undecided_study,
@@ -45,6 +47,7 @@ EVERY_STUDY = {
     "regression": regression_study,
     "hosted": hosted_study,
     "overload": overload_study,
+    "single": single_run,
 }
 
 
@@ -107,7 +110,9 @@ def test_a_generators_limit_is_a_bound_without_a_ratio_and_says_what_would_satur
     assert "small sustains >= 96,100 rows/s (the generator's limit) and large sustains 68,200" in said
     assert ": ratio" not in said
     assert "(--generators 2)" in said
-    assert "(--body npy)" in said
+    assert "a smaller body (--body raw or --body npy)" in said
+    limited = generator_limited_study()
+    assert "smaller body" not in verdict(changed(limited, settings=changed(limited.settings, body="raw")))
 
 
 def test_an_architecture_that_holds_nothing_is_said_to_with_the_lowest_rate_that_was_tried() -> None:
@@ -139,7 +144,9 @@ def test_what_was_measured_once_is_said_to_have_no_interval() -> None:
 
 
 def test_an_undecided_architecture_has_no_figure() -> None:
-    assert "large is undecided" in verdict(undecided_study())
+    assert (
+        "large is undecided (its trials or blocks contradict each other, or those that decide can't be believed)"
+    ) in verdict(undecided_study())
     assert cell(undecided_study(), "sustained rows/s", 1) == "undecided"
 
 
@@ -181,6 +188,22 @@ def test_a_quick_study_says_that_no_capacity_was_searched_for() -> None:
     assert said.startswith("In a closed loop of 16 users (no capacity was searched for), small answers 86,900")
     assert "At a common open rate of 500 requests/s, small's p99 is" in said
     assert "read no capacity from its throughput" in notices(quick_study())
+
+
+def test_a_single_run_of_open_arrivals_begins_with_its_rate_and_speaks_of_no_closed_loop_or_block() -> None:
+    single = single_run()
+    said = document(single)
+    assert str(said.verdict[0]).startswith("At an open rate of 500 requests/s, small's p99 is ")
+    assert "closed loop" not in verdict(single) + notices(single)
+    assert "block" not in notices(single) + " ".join(said.method)
+    assert said.title == "Open load of small"
+
+
+def test_a_single_run_that_failed_a_gate_or_was_not_answered_says_so_first() -> None:
+    late = change_trials(single_run(), lambda trial: changed(trial, gates=[LATE]))
+    assert verdict(late) == "At the open rate that was offered, small is INVALID (gate failed: client lateness)."
+    unanswered = change_trials(single_run(), lambda trial: changed(trial, latency=None))
+    assert verdict(unanswered) == "At an open rate of 500 requests/s, nothing was answered by small."
 
 
 def test_a_partial_study_says_why_and_what_is_missing_and_shows_the_rest() -> None:
@@ -240,13 +263,14 @@ def test_a_dearer_one_whose_estimate_is_worse_is_no_choice() -> None:
 
 def test_what_is_not_shown_to_be_lost_is_no_price() -> None:
     """As fast, and better: only the memory, which is more, is left as a price."""
-    said = recommendation(shown_gain_study(row_ms=SMALL.row_ms, fixed_ms=SMALL.fixed_ms))
+    said = recommendation(shown_gain_study(replace(LARGE, row_ms=SMALL.row_ms, fixed_ms=SMALL.fixed_ms)))
     assert "rows/s and" not in str(said.reason)
     assert "Each point (0.01) of accuracy costs 3.12 MB of worker memory (estimates" in str(said.reason)
 
 
 def test_a_better_one_with_which_nothing_is_shown_to_be_lost_is_taken() -> None:
-    said = recommendation(shown_gain_study(row_ms=SMALL.row_ms, fixed_ms=SMALL.fixed_ms, worker_mb=SMALL.worker_mb))
+    free = replace(LARGE, row_ms=SMALL.row_ms, fixed_ms=SMALL.fixed_ms, worker_mb=SMALL.worker_mb)
+    said = recommendation(shown_gain_study(free))
     assert said.headline == "Take large."
     assert "buys +0.0141 accuracy [+0.0091, +0.0191] over small, and nothing is shown to be lost." in str(said.reason)
     assert "costs" not in str(said.reason)
