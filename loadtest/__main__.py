@@ -25,6 +25,7 @@ from loadtest.study.study import open_study
 from loadtest.target.connection import authorize
 
 DONE, FAILED, INPUT_WRONG = 0, 1, 2
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BY_SIGNAL = 128
 """Added to a signal's number: the exit code of what it ended, as shells count."""
 LINE_SECONDS = 20.0
@@ -53,19 +54,24 @@ def interrupted_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end what runs meanwhile as Ctrl-C does: it stops its service, and keeps what it has."""
 
     def interrupt(number: int, _: object) -> None:
-        for each in before:  # a terminal that goes sends SIGHUP more than once: the end must not be cut short
-            signal.signal(each, signal.SIG_IGN)
+        ignore_signals()  # a terminal that goes sends SIGHUP more than once: the end must not be cut short
         raise KeyboardInterrupt(signal.Signals(number))
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in before.items():
-        if handler != signal.SIG_IGN:  # so nohup leaves SIGHUP
+        if handler != signal.SIG_IGN and number != signal.SIGINT:  # so nohup leaves SIGHUP; Python has Ctrl-C itself
             signal.signal(number, interrupt)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ignore_signals() -> None:
+    """Let nothing cut short what comes now: a service that ends and a report that is written, a few seconds in all."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _explain(interruption: KeyboardInterrupt) -> tuple[str, int]:
@@ -130,6 +136,7 @@ def measure_study(options: Options) -> tuple[Results, int]:
                 partial = f"stopped by {how}"
             else:
                 partial, code = str(error), FAILED
+        ignore_signals()
         return study.results(partial=partial), code
 
 

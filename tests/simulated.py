@@ -203,6 +203,7 @@ def _facts(requests: int, offered: int, *, open: bool, overloaded: bool) -> Fact
         all_answered=requests,
         all_unanswered=offered - requests,
         wrong={},
+        refused=0,
         counted=float(requests),
         cpu_seconds=4.0,
         waited_seconds=0.1,

@@ -87,6 +87,15 @@ def quick_study() -> Results:
     return changed(whole, settings=changed(whole.settings, quick=True), trials=saturation + common, capacities=[])
 
 
+def single_run() -> Results:
+    """What ``locust --report`` writes: one trial of open arrivals."""
+    quick = quick_study()
+    (trial, *_) = (trial for trial in quick.trials if trial.phase == "curve")
+    settings = changed(quick.settings, architectures=["small"], blocks=1, host="http://10.0.0.7:3000")
+    cards = {"small": quick.cards["small"]}
+    return changed(quick, settings=settings, cards=cards, differences={}, trials=[trial], alone={})
+
+
 def _with_capacities(results: Results, architecture: str, **update: object) -> Results:
     return changed(
         results,
@@ -168,10 +177,10 @@ def begun_study() -> Results:
     return changed(partial_study(), trials=[], capacities=[])
 
 
-def shown_gain_study() -> Results:
+def shown_gain_study(large: Profile = LARGE) -> Results:
     """``large`` is shown to be more accurate."""
     gap = Difference(best="large", mean=-0.0141, low=-0.0191, high=-0.0091)
-    whole = study()
+    whole = study(SMALL, large)
     card = changed(whole.cards["large"], test=changed(whole.cards["large"].test, accuracy=0.9373 + 0.0141))
     return changed(whole, differences={"small": gap}, cards={**whole.cards, "large": card})
 

@@ -23,19 +23,31 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Take:
-    """One architecture is the cheapest and not shown to be worse than the best that could be taken."""
+    """One architecture is the cheapest and not shown to be worse than the best that could be taken.
+
+    over: where it is the better one instead, the cheapest, against which nothing is shown to be lost.
+    """
 
     choice: ArchitectureFigures
     others: tuple[ArchitectureFigures, ...]
+    over: ArchitectureFigures | None = None
 
 
 @dataclass(frozen=True)
 class Price:
-    """What one unit of quality costs: rows/s lost, bytes of worker memory, and money for a million predictions."""
+    """What one unit of quality costs: rows/s lost, bytes of worker memory, and money for a million predictions.
+
+    None where that is not known, or no loss. A loss of rows/s, and with it of money, has to be shown.
+    """
 
     rows_per_second: float | None
     worker_bytes: float | None
     cost: float | None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing is known to be lost."""
+        return self.rows_per_second is None and self.worker_bytes is None and self.cost is None
 
 
 @dataclass(frozen=True)
@@ -58,12 +70,22 @@ def decide(summary: StudySummary) -> Nothing | Take | Weigh:
     holding = [architecture for architecture in summary.architectures if architecture.rows_per_second.value is not None]
     cheapest = find_cheapest(holding)
     adequate = [architecture for architecture in holding if not is_shown_worse(architecture)]
-    if cheapest in adequate or not adequate:
-        return Take(
-            cheapest, tuple(architecture for architecture in summary.architectures if architecture is not cheapest)
-        )
-    better = find_cheapest(adequate)
-    return Weigh(better, cheapest, _find_price(better, cheapest))
+    gaining = [architecture for architecture in adequate if cheapest not in adequate and _gains(architecture, cheapest)]
+    if not gaining:
+        return Take(cheapest, _others(summary, cheapest))
+    better = find_cheapest(gaining)
+    price = _find_price(better, cheapest)
+    return Take(better, _others(summary, better), cheapest) if price.is_nothing else Weigh(better, cheapest, price)
+
+
+def _others(summary: StudySummary, choice: ArchitectureFigures) -> tuple[ArchitectureFigures, ...]:
+    return tuple(architecture for architecture in summary.architectures if architecture is not choice)
+
+
+def _gains(better: ArchitectureFigures, cheapest: ArchitectureFigures) -> bool:
+    """Whether quality is gained by the estimate: one not shown to be worse than the best may be worse than both."""
+    gained = better.gains[cheapest.name]
+    return gained is not None and gained.estimate > 0
 
 
 def _find_obstacle(summary: StudySummary) -> Nothing | None:
@@ -110,11 +132,15 @@ def is_shown_worse(architecture: ArchitectureFigures) -> bool:
 
 
 def _find_price(better: ArchitectureFigures, cheapest: ArchitectureFigures) -> Price:
-    units = _count_units(better, cheapest)
+    units, rate = _count_units(better, cheapest), compare_rates(better, cheapest)
     lost = _difference(cheapest.rows_per_second, better.rows_per_second)
     memory = _difference(better.worker_bytes, cheapest.worker_bytes)
     cost = _difference(better.cost, cheapest.cost)
-    return Price(*(None if more is None or units is None else more / units for more in (lost, memory, cost)))
+    if rate is not None and rate.low is not None and not rate.excludes(1):
+        lost = cost = None  # a million predictions cost the processors' time
+    return Price(
+        *(None if more is None or more <= 0 or units is None else more / units for more in (lost, memory, cost))
+    )
 
 
 def _count_units(better: ArchitectureFigures, cheapest: ArchitectureFigures) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtest.analysis.figures import find_worst
-from loadtest.record.results import SWEEP_BLOCKS, Results
+from loadtest.record.results import CURVE, SWEEP_BLOCKS, Results
 from loadtest.record.trials import Gate, Phase, Trial
 
 WHOLE: tuple[Phase, ...] = ("in flight", "search", "curve", "rows")
@@ -126,7 +126,16 @@ def find_missing(results: Results) -> tuple[MissingPhase, ...]:
 
 
 def _count_blocks(results: Results, phase: Phase, architecture: str) -> int:
+    """Return the blocks that are whole: in which every load of the phase was measured."""
     if phase == "search":
         return sum(capacity.architecture == architecture for capacity in results.capacities)
-    trials = (trial for trial in results.trials if trial.phase == phase and trial.load.architecture == architecture)
-    return len({trial.block for trial in trials})
+    loads: dict[tuple[str, int], set[tuple[float | None, int | None, int]]] = {}
+    for trial in results.trials:
+        if trial.phase == phase:
+            load = trial.load
+            loads.setdefault((load.architecture, trial.block), set()).add((load.rate, load.in_flight, load.rows))
+    # A sweep over rows ends where the service takes no more of them: its fullest block knows.
+    whole = max(map(len, loads.values()), default=1)
+    if phase == "curve" and not results.settings.quick:
+        whole = len(CURVE)
+    return sum(name == architecture and len(found) >= whole for (name, _), found in loads.items())

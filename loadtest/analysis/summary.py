@@ -66,8 +66,15 @@ class StudySummary:
     trials: int
     invalid_trials: int
     """That a figure rests on and that failed a gate."""
+    set_aside_trials: int
+    """That failed a gate and that no figure rests on."""
     steal_share: float | None
     """The largest of any trial."""
+
+    @property
+    def is_single_run(self) -> bool:
+        """Whether it is open arrivals of Locust's own command line: of a quick study the closed loop comes first."""
+        return self.settings.quick and self.trials > 0 and all(tally.phase == "curve" for tally in self.requests)
 
 
 def summarise_study(results: Results) -> StudySummary:
@@ -88,6 +95,7 @@ def summarise_study(results: Results) -> StudySummary:
         failures=tally_failures(results.trials),
         trials=len(results.trials),
         invalid_trials=sum(results.rests_on(trial) and not trial.valid for trial in results.trials),
+        set_aside_trials=sum(not results.rests_on(trial) and not trial.valid for trial in results.trials),
         steal_share=max((share for trial in results.trials if (share := trial.steal_share) is not None), default=None),
     )
 

@@ -12,7 +12,7 @@ from gevent.pool import Group
 POLL_SECONDS = 0.01
 """How often the end of the last calls is looked for."""
 
-Call = tuple[Callable[..., None], tuple[object, ...]]
+Call = tuple[Callable[..., object], tuple[object, ...]]
 
 
 class Crew:
@@ -26,14 +26,14 @@ class Crew:
     def __len__(self) -> int:
         return len(self._all) - len(self._idle)
 
-    def call(self, function: Callable[..., None], *arguments: object) -> None:
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
         """Call ``function`` as soon as the greenlet that runs now waits for something."""
         if self._idle:
             self._hub.loop.run_callback(self._idle.pop().switch, (function, arguments))
         else:
             self._all.spawn(self._work, function, arguments)
 
-    def _work(self, function: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    def _work(self, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
         while True:
             function(*arguments)
             self._idle.append(gevent.getcurrent())

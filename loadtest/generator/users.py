@@ -28,7 +28,7 @@ from loadtest.generator.roster import tell_unable
 from loadtest.generator.stopping import tell_finished
 from loadtest.generator.timer import Alarm
 from loadtest.record.errors import InputError
-from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, UNTIMED, SampleRecorder
+from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, REFUSED, UNTIMED, SampleRecorder
 from loadtest.target.payloads import find_mistake, parse_timing
 from service.contract.routes import RELEASE_HEADER
 
@@ -93,16 +93,20 @@ class PredictionUser(locust.User):
         """Close the connections."""
         self.client.close()
 
-    def ask(self, number: int, due: float | None = None) -> None:
-        """Send request ``number``, check the answer and keep the sample. due: when it was scheduled, or now."""
+    def ask(self, number: int, due: float | None = None) -> str | None:
+        """Send request ``number``, check the answer and keep the sample; return why it failed, None where it did not.
+
+        due: when it was scheduled, or now.
+        """
         place = number % len(self.requests)
         sent = time.perf_counter()
         scheduled = sent if due is None else due
         try:
             answer = self.client.ask(self.requests[place][1])
         except ClientError as error:
-            self.keep(scheduled, sent, time.perf_counter(), failure=str(error))
-            return
+            failure: str | None = str(error)
+            self.keep(scheduled, sent, time.perf_counter(), failure=failure)
+            return failure
         except gevent.GreenletExit:  # raised again: a closed loop would go on for ever
             self.keep(scheduled, sent, time.perf_counter(), failure=CUT_OFF, tell=self.gives_up)
             raise
@@ -110,6 +114,7 @@ class PredictionUser(locust.User):
         failure = self._find_failure(place, answer)
         timing = parse_timing(answer.headers.get(TIMING_KEY, b""))
         self.keep(scheduled, sent, done, status=answer.status, failure=failure, timing=timing, length=len(answer.body))
+        return failure
 
     def _find_failure(self, place: int, answer: HttpAnswer) -> str | None:
         if answer.status != 200:
@@ -241,5 +246,5 @@ class OpenUser(PredictionUser):
             self.under_way.call(self._ask_and_judge, number, due)
 
     def _ask_and_judge(self, number: int, due: float) -> None:
-        self.ask(number, due)
-        self.late += time.perf_counter() - due > self.slo_seconds
+        refused = self.ask(number, due) == REFUSED
+        self.late += refused or time.perf_counter() - due > self.slo_seconds

@@ -17,6 +17,8 @@ ROUNDING = 1 + 1e-9
 """A rate that was computed twice is the same rate."""
 OPERATING_SHARE = 0.7
 """Of the capacity: the rate at which latencies are compared."""
+CURVE = (0.25, 0.5, OPERATING_SHARE, 0.85, 1.0)
+"""Shares of the capacity at which latencies are measured."""
 
 
 class Settings(Frozen):

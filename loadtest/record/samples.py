@@ -20,6 +20,8 @@ NO_ANSWER = 0
 """Status of a request that was not answered, or was never sent."""
 DROPPED = "dropped: too many under way"
 CUT_OFF = "cut off: the test ended"
+REFUSED = "status 503"
+"""What a service answers that has more to do than time or memory for it, or is not ready."""
 UNTIMED = (float("nan"),) * 3
 
 

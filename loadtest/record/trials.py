@@ -76,8 +76,8 @@ class Gate(Frozen):
 class Latency(Frozen):
     """From the scheduled instant (open arrivals) or from sending (closed loop) to the whole answer.
 
-    A request that was dropped, cut off or never answered is later than all others. A quantile among those is not
-    known: it is at least the longest latency of an answer, which then stands in its place.
+    A request that was dropped, cut off, refused (503) or never answered is later than all others. A quantile among
+    those is not known: it is at least the longest latency of an answer, which then stands in its place.
     """
 
     p50_ms: float
@@ -128,7 +128,7 @@ class Trial(Frozen):
     answered: int
     """Requests with the right answer."""
     late: int
-    """Requests over the SLO, dropped, failed or cut off."""
+    """Requests over the SLO, dropped, refused, failed or cut off."""
     backlog: int
     """Requests under way at the end, less those at the end of the warm-up; 0 for a closed loop."""
     failures: dict[str, int]

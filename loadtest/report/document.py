@@ -42,7 +42,7 @@ class Document:
 def compose(summary: StudySummary) -> Document:
     """Put a study into words and tables."""
     names = [architecture.name for architecture in summary.architectures]
-    kind = "Quick comparison" if summary.settings.quick else "Capacity"
+    kind = "Open load" if summary.is_single_run else "Quick comparison" if summary.settings.quick else "Capacity"
     return Document(
         title=f"{kind} of {join(names) if names else 'nothing'}",
         verdict=say_verdict(summary),
@@ -82,8 +82,13 @@ def _table_notes(summary: StudySummary) -> Iterator[str]:
 
 def _gate_words(summary: StudySummary) -> Iterator[str]:
     failed = [tally for tally in summary.gates if tally.failed]
-    if not failed:
-        yield f"No gate failed in {summary.trials:,} trials." if summary.trials else "No trial was run."
+    if not summary.trials:
+        yield "No trial was run."
+    elif not failed and summary.set_aside_trials:
+        aside = f"{summary.set_aside_trials:,} of {summary.trials:,} were set aside"
+        yield f"No figure rests on a trial that failed a gate ({aside})."
+    elif not failed:
+        yield f"No gate failed in {summary.trials:,} trials."
     for tally in failed:
         rule, fact = say_rule(tally.worst), say_measured(tally.worst)
         count = f"{tally.failed:,} of {tally.trials:,} trials"

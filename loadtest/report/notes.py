@@ -92,7 +92,7 @@ def _figures(architecture: ArchitectureFigures, summary: StudySummary) -> Mappin
 
 def _notes(summary: StudySummary) -> Iterator[str]:
     settings = summary.settings
-    if settings.quick:
+    if settings.quick and not summary.is_single_run:
         yield (
             "this was a quick study: no capacity was searched for. In a closed loop each user waits for its answer, so "
             "that a slow architecture is asked less often: read no capacity from its throughput."
@@ -108,7 +108,7 @@ def _notes(summary: StudySummary) -> Iterator[str]:
         yield "No cost is stated: the service had no processors to itself."
     if summary.best is None and len(summary.architectures) > 1:
         yield "Differences in quality have no interval: the release's evaluation is not in this machine's model store."
-    if settings.blocks < FEWEST and not summary.partial:
+    if settings.blocks < FEWEST and not summary.partial and not summary.is_single_run:
         yield f"No interval: they need at least {FEWEST} blocks (--blocks)."
 
 
@@ -123,7 +123,7 @@ class Fact:
 def say_method(summary: StudySummary) -> tuple[str, ...]:
     """Say how it was measured."""
     settings = summary.settings
-    return (
+    of_one_trial = (
         f"Arrivals are open: {settings.arrivals} arrivals are scheduled before a trial begins (seed {settings.seed}) "
         "and wait for no answer, so that a slow service can't slow down what it is asked; sweeps and saturation are "
         "closed loops, in which each user waits for its answer.",
@@ -131,6 +131,11 @@ def say_method(summary: StudySummary) -> tuple[str, ...]:
         "was never answered counts as later than all that was: a quantile there is at least (>=) the longest latency.",
         f"A trial lasts {settings.seconds:g} s, or as long as its p99 takes to judge, after a warm-up of "
         f"{settings.warm_up_seconds:g} s; what was scheduled in the warm-up is left out.",
+    )
+    if summary.is_single_run:
+        return of_one_trial
+    return (
+        *of_one_trial,
         f"Measurements are repeated in {settings.blocks} blocks in which the architectures take turns (A B, B A), so "
         "that a machine that drifts disturbs all of them alike.",
         "A capacity lies between a rate that held the SLO and one, at most 5 % higher, that did not; figures are "

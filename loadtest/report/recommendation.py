@@ -58,8 +58,14 @@ def _take(take: Take, summary: StudySummary) -> Recommendation:
     changes = str(join(list(_changes(take, summary)), " or "))
     return Recommendation(
         headline=f"Take {take.choice.name}{_provisionally(summary)}.",
-        reason=say("Against {}, {}. {}", take.choice.name, join(rates, "; ", "; "), _say_quality(take.choice, summary)),
-        change=f"{changes[0].upper()}{changes[1:]} would change it.",
+        reason=say(
+            "Against {}, {}. {}{}",
+            take.choice.name,
+            join(rates, "; ", "; "),
+            "" if take.over is None else _say_free(take.choice, take.over),
+            _say_quality(take.choice, summary),
+        ),
+        change=f"{changes[0].upper()}{changes[1:]} would change it." if changes else "",
     )
 
 
@@ -89,13 +95,21 @@ def _say_quality(choice: ArchitectureFigures, summary: StudySummary) -> Words:
     return say("The best on held-out rows, {}, {} over it.", best.name, say_gain(best, choice))
 
 
+def _say_free(better: ArchitectureFigures, cheapest: ArchitectureFigures) -> Words:
+    return say(
+        "{} {} over {}, and nothing is shown to be lost. ", better.name, say_gain(better, cheapest), cheapest.name
+    )
+
+
 def _changes(take: Take, summary: StudySummary) -> Iterator[str]:
     choice = take.choice
     if summary.settings.quick:
         yield "a whole study (without --quick)"
     if any(other.rows_per_second.value is None for other in take.others):
         yield "a looser SLO (--slo-p99-ms)"
-    if summary.best == choice.name:
+    if summary.best not in {choice.name, *(other.name for other in take.others)}:
+        yield "a study with the best on held-out rows"
+    elif summary.best == choice.name:
         yield "other data, on which another architecture is shown to be better,"
     elif not is_shown_worse(choice):
         yield "a quality gain shown with more held-out rows"
@@ -111,9 +125,8 @@ def _weigh(weigh: Weigh, summary: StudySummary) -> Recommendation:
     unit = "Each percent off the squared error" if regression else "Each point (0.01) of accuracy"
     rate = compare_rates(better, cheapest)
     times = "" if rate is None else say(" at {} times the rows/s", say_rate_ratio(rate))
-    price = list(_say_price(weigh.price))
     # A quotient of estimates, of which the memory is measured once.
-    costs = f"{unit} costs {join(price)} (estimates without an interval)." if price else ""
+    costs = f"{unit} costs {join(list(_say_price(weigh.price)))} (estimates without an interval)."
     return Recommendation(
         headline=f"It depends on what {worth} is worth: {cheapest.name} or {better.name}{_provisionally(summary)}.",
         reason=say("Against {}, {} {}{}. {}", cheapest.name, better.name, say_gain(better, cheapest), times, costs),

@@ -13,8 +13,21 @@ def say_verdict(summary: StudySummary) -> tuple[Words, ...]:
     """Say what each architecture sustains, what the dearer ones buy, and what was in the way of more."""
     if not summary.architectures:
         return (say("Nothing was measured."),)
+    if summary.is_single_run:
+        return tuple(map(_say_open_rate, summary.architectures))
     common_rate = _say_common_rate(summary) if summary.settings.quick else ()
     return (_say_rates(summary), *common_rate, *_say_gains(summary), *_say_limits(summary))
+
+
+def _say_open_rate(architecture: ArchitectureFigures) -> Words:
+    found = architecture.operating
+    if found.rate.value is None:
+        return say("At the open rate that was offered, {} {}.", architecture.name, _say_invalid(found.p99_ms))
+    rate = brief(found.rate.value.estimate)
+    if found.p99_ms.value is None:
+        return say("At an open rate of {} requests/s, nothing was answered by {}.", rate, architecture.name)
+    p99 = write_figure(found.p99_ms)
+    return say("At an open rate of {} requests/s, {}'s p99 is {} ms.", rate, architecture.name, p99)
 
 
 def _say_rates(summary: StudySummary) -> Words:
@@ -57,7 +70,9 @@ def _say_sustained(architecture: ArchitectureFigures) -> Words:
         case "none":
             words = say("holds it at no rate that was tried{}", _say_lowest(architecture.sustained.lowest))
         case "undecided":
-            words = say("is undecided (repeats at its boundary contradict each other)")
+            words = say(
+                "is undecided (its trials or blocks contradict each other, or those that decide can't be believed)"
+            )
         case "invalid":
             words = _say_invalid(architecture.sustained.requests)
         case "missing":
@@ -120,6 +135,6 @@ def _say_limits(summary: StudySummary) -> Iterator[Words]:
     if any(architecture.rows_per_second.bound is not None for architecture in summary.architectures):
         generators = summary.settings.processes + 1
         remedies = [f"more generators where there are processors (--generators {generators})"]
-        if summary.settings.body != "npy":
-            remedies.append("a smaller body (--body npy)")
+        if summary.settings.body == "json":
+            remedies.append("a smaller body (--body raw or --body npy)")
         yield say("No ratio is claimed from a bound; {} would saturate the service.", join(remedies, " or "))

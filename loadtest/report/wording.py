@@ -78,7 +78,9 @@ def say(template: str, *values: "str | Written | Words") -> Words:
 
 
 def join(words: Sequence[str | Words], last: str = " and ", between: str = ", ") -> Words:
-    """Write a list: a; a and b; a, b and c."""
+    """Write a list: a; a and b; a, b and c; of nothing, nothing."""
+    if not words:
+        return say("")
     template = f"{between.join(['{}'] * (len(words) - 1))}{last}{{}}" if len(words) > 1 else "{}"
     return say(template, *words)
 
@@ -174,7 +176,8 @@ def say_measured(gate: Gate) -> str:
     if gate.figure is None:
         return NOT_MEASURED[gate.name]
     if gate.name == "answers correct":
-        return ", ".join(f"{count:,.0f} x {reason}" for reason, count in gate.parts.items()) or "all"
+        reasons = ", ".join(f"{count:,.0f} x {reason}" for reason, count in gate.parts.items()) or "all"
+        return f"all but {reasons}, which count as late" if gate.parts and not gate.figure else reasons
     fact = FACTS[gate.name].format(figure=gate.figure, **gate.parts)
     return fact if gate.ok is not None else f"{fact}; not judged: the service was overloaded, which is the result"
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from loadtest.record.samples import REFUSED
 from loadtest.record.trials import Gate
 
 LATENESS_SHARE = 0.10
@@ -29,11 +30,13 @@ class Facts:
     lateness_p99_ms: float | None
     generator_share: float
     all_answered: int
-    """By any status."""
+    """By any status, but for what was refused."""
     all_unanswered: int
-    """Cut off, or without an answer: the service may have counted them or not."""
+    """Cut off, refused, or without an answer: the service may have counted them or not, or a proxy refused them."""
     wrong: dict[str, int]
-    """Reason -> answers that were wrong, and requests that were never answered."""
+    """Reason -> answers that were wrong, and requests that were never answered; of a closed loop those cut off, too."""
+    refused: int
+    """Open arrivals that a busy service refused (503): late, which the SLO judges, and no wrong answers."""
     counted: float | None
     """By the service, over the trial; None where it does not say."""
     cpu_seconds: float | None
@@ -94,5 +97,7 @@ def _generator(facts: Facts) -> Gate:
 
 
 def _correct(facts: Facts) -> Gate:
-    wrong = sum(facts.wrong.values())
-    return Gate(name="answers correct", figure=wrong, limit=0, parts=dict(facts.wrong), ok=wrong == 0)
+    wrong, parts = sum(facts.wrong.values()), dict(facts.wrong)
+    if facts.refused:
+        parts[REFUSED] = facts.refused
+    return Gate(name="answers correct", figure=wrong, limit=0, parts=parts, ok=wrong == 0)

@@ -18,6 +18,8 @@ LOCUSTFILE = PROJECT / "loadtest" / "locustfile.py"
 START_SECONDS = 60.0
 """What Locust may take for its start and its end, over the seconds of the load."""
 CLOSED_STOP_SECONDS = "5"
+CLOSED_START_SECONDS = 1.0
+"""From where Locust counts its run time until its users have read what to ask, 0.2 s as a rule, and begin."""
 
 
 def run_locust(
@@ -76,13 +78,17 @@ def _command(load: Load, host: str, processes: int) -> list[str]:
     command += ["--architecture", load.architecture, "--body", load.body, "--rows", str(load.rows)]
     if load.rate is None:
         users = str(load.in_flight)
-        # Locust 2.47 takes whole seconds alone.
-        length = ["--run-time", f"{math.ceil(whole)}s", "--stop-timeout", CLOSED_STOP_SECONDS]
+        length = ["--run-time", f"{run_seconds(load)}s", "--stop-timeout", CLOSED_STOP_SECONDS]
         return [*command, "ArchitectureUser", "--users", users, "--spawn-rate", users, *length]
     # Each process is one source, with its share of the rate.
     sources = ["OpenArchitectureUser", "--users", str(processes), "--spawn-rate", str(processes)]
     rate = ["--rate", f"{load.rate / processes:.6g}", "--arrivals", load.arrivals, "--seed", str(load.seed)]
     return [*command, *sources, *rate, "--seconds", f"{whole:g}", "--warm-up", f"{load.warm_up_seconds:g}"]
+
+
+def run_seconds(load: Load) -> int:
+    """Return how long a closed loop runs: its users' start is over the load. Locust 2.47 takes whole seconds alone."""
+    return math.ceil(load.warm_up_seconds + load.seconds + CLOSED_START_SECONDS)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

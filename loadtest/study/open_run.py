@@ -28,6 +28,11 @@ def check_report(options: Namespace, open_users: list[bool]) -> None:
             "--report must judge a steady rate over more --seconds than --warm-up, however: "
             f"--shape {options.shape} --seconds {options.seconds:g} --warm-up {options.warm_up:g}. Correct them."
         )
+    if options.stop_after_late:
+        raise InputError(
+            "--report must judge all arrivals that were planned, however: --stop-after-late "
+            f"{options.stop_after_late} breaks off before them. Leave it out."
+        )
     if (options.spawn_rate or 1) < (options.num_users or 1):
         raise InputError(
             "--report must judge sources that begin together, however: --spawn-rate is less than --users. Give as much."

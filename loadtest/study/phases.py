@@ -4,7 +4,7 @@ import itertools
 
 from loadtest.record.errors import MeasurementError
 from loadtest.record.intervals import median
-from loadtest.record.results import OPERATING_SHARE, SWEEP_BLOCKS, Alone, Capacity, Settings
+from loadtest.record.results import CURVE, SWEEP_BLOCKS, Alone, Capacity, Settings
 from loadtest.record.samples import CUT_OFF, OK
 from loadtest.record.trials import SATURATION_USERS, Load, Trial
 from loadtest.study.search import REPEAT_LONGER, Answer, Shown, dither, search
@@ -20,8 +20,6 @@ IN_FLIGHT = (1, 2, 4, 8, 16, 32, 64)
 ROWS = (1, 4, 16, 64, 256, 1024, 4096)
 ROWS_IN_FLIGHT = 4
 """Enough to keep one worker busy, and few enough for 4,096 rows of each to fit into memory."""
-CURVE = (0.25, 0.5, OPERATING_SHARE, 0.85, 1.0)
-"""Shares of the capacity at which latencies are measured."""
 FIRST_STEP, LATER_STEP = 2.0, 1.1
 """Factors between rates: while nothing is known, and where another block has found the capacity already."""
 START_SHARE = 0.7

@@ -11,9 +11,10 @@ from math import ceil, inf
 
 from loadtest.analysis.forecast import find_capacity
 from loadtest.record.errors import MeasurementError
-from loadtest.record.results import Settings
+from loadtest.record.results import CURVE, Settings
 from loadtest.study import phases
 from loadtest.study.deadline import LEAST_SECONDS, LONGEST, SPARE, Deadline, OutOfTimeError
+from loadtest.study.locust_run import CLOSED_START_SECONDS
 from loadtest.study.study import Study, overhead_seconds
 from loadtest.target.connection import accepts_body
 
@@ -61,7 +62,7 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
         return around_trial + phases.search_seconds(settings, rate, repeat=repeat)
 
     def closed(seconds: float) -> float:
-        return len(rates) * (ceil(settings.warm_up_seconds + seconds) + overhead)
+        return len(rates) * (ceil(settings.warm_up_seconds + seconds + CLOSED_START_SECONDS) + overhead)
 
     blocks, seconds = phases.sweep_of(settings)
     if settings.quick:
@@ -73,7 +74,7 @@ def make_plan(settings: Settings, rates: Sequence[float]) -> Plan:
         capacities = [_expect_capacity(rate, settings.slo_p99_ms) for rate in rates]
         first = sum(searched(capacity, repeat=False) for capacity in capacities)
         repeats = REPEATED * sum(searched(capacity, repeat=True) for capacity in capacities)
-        curve = sum(opened(capacity * share) for capacity in capacities for share in phases.CURVE)
+        curve = sum(opened(capacity * share) for capacity in capacities for share in CURVE)
         parts = [
             Part(phases.sweep_in_flight, blocks, len(phases.IN_FLIGHT) * closed(seconds)),
             Part(phases.find_capacities, settings.blocks, PROBES * first + repeats, MORE_PROBES * first),

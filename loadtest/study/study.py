@@ -1,6 +1,5 @@
 """A study under way: it runs trials one after the other, keeps each at once, and runs a disturbed one again."""
 
-import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from loadtest.record.results_file import make_folder, save_results
 from loadtest.record.samples import CUT_OFF, DROPPED
 from loadtest.record.trials import Load, Phase, Trial
 from loadtest.study.deadline import Deadline
+from loadtest.study.locust_run import run_seconds
 from loadtest.study.machine import available, check_generators, describe, on, share
 from loadtest.study.trial import Bench, measure_trial
 from loadtest.target.catalogue import ServedModels, read_catalogue
@@ -161,9 +161,9 @@ class Study:
 
 
 def expect_seconds(load: Load, generators: int) -> float:
-    """Return how long a trial of ``load`` takes; Locust takes whole seconds alone for a closed loop."""
-    seconds = load.warm_up_seconds + load.seconds
-    return (math.ceil(seconds) if load.rate is None else seconds) + overhead_seconds(generators)
+    """Return how long a trial of ``load`` takes."""
+    seconds = run_seconds(load) if load.rate is None else load.warm_up_seconds + load.seconds
+    return seconds + overhead_seconds(generators)
 
 
 def overhead_seconds(generators: int) -> float:
@@ -177,7 +177,10 @@ def _describe(load: Load, phase: Phase) -> str:
 
 
 def is_dead(trial: Trial) -> bool:
-    """Whether nothing was answered rightly, and not because more was offered than any service stands."""
+    """Whether nothing was answered rightly, and not because more was offered than any service stands.
+
+    One that only refuses is dead: a busy service still answers what it has taken up, a proxy without any says 503.
+    """
     overloaded = trial.load.rate is not None and trial.failures and trial.failures.keys() <= OF_AN_OVERLOAD
     return trial.answered == 0 and not overloaded
 

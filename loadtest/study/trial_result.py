@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, OK, Samples
+from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, OK, REFUSED, Samples
 from loadtest.record.trials import CDF_LEVELS, Latency, Load, Phase, ServerUse, TimeSplit, Trial, Verdict
 from loadtest.study.gates import Facts, check
 from loadtest.study.slo import judge
@@ -43,7 +43,7 @@ def conclude(
         late=late,
         backlog=backlog,
         failures=samples.count_failures(),
-        requests_per_second=len(right) / _seconds(samples, kept, load),
+        requests_per_second=_throughput(samples, kept, load),
         latency=_latency(kept),
         split=_split(right) if opened else None,
         lateness_p99_ms=facts.lateness_p99_ms,
@@ -68,11 +68,17 @@ def _end_of_warm_up(samples: Samples, load: Load) -> float:
     return float(samples.scheduled.min()) + load.warm_up_seconds
 
 
-def _seconds(samples: Samples, kept: Samples, load: Load) -> float:
-    """Open arrivals: of the schedule; closed loop: from the warm-up's end to the last answer."""
+def _throughput(samples: Samples, kept: Samples, load: Load) -> float:
+    """Return right answers/s: of open arrivals all; of a closed loop those that came within its seconds.
+
+    A window that ended with an answer would be too short by chance, and one that waited for the last far too long.
+    """
+    right = kept.failure == OK
     if load.rate is not None or not len(kept):
-        return load.seconds
-    return float(kept.done.max()) - _end_of_warm_up(samples, load) or load.seconds
+        return float(right.sum()) / load.seconds
+    came = kept.done - _end_of_warm_up(samples, load)
+    seconds = min(load.seconds, float(came.max())) or load.seconds  # less where Locust ended it before its time
+    return float((right & (came <= seconds)).sum()) / seconds
 
 
 def _grow(samples: Samples, load: Load) -> int:
@@ -95,8 +101,8 @@ def _judge(late: int, requests: int, backlog: int) -> Verdict:
 
 
 def _latency(kept: Samples) -> Latency | None:
-    """Take quantiles of all requests: those without an answer are later than the latest that had one."""
-    answered = kept.status != NO_ANSWER
+    """Take quantiles of all requests: those without an answer, or refused, are later than the latest that had one."""
+    answered = (kept.status != NO_ANSWER) & ~kept.failed_for(REFUSED)
     if not answered.any():
         return None
     latencies = np.where(answered, kept.latency_ms, kept.latency_ms[answered].max())
@@ -120,7 +126,10 @@ def _facts(samples: Samples, kept: Samples, load: Load, spent: Spent, *, slo_p99
     opened = load.rate is not None
     dropped = kept.failed_for(DROPPED)
     end = _end_of_warm_up(samples, load) + load.seconds if len(samples) else 0.0
-    wrong = {reason: n for reason, n in samples.count_failures().items() if reason not in (DROPPED, CUT_OFF)}
+    late = (DROPPED, CUT_OFF) if opened else ()  # a closed loop waits 5 s for its last answers: then one is lost
+    wrong = {reason: n for reason, n in samples.count_failures().items() if reason not in late}
+    refused = wrong.pop(REFUSED, 0) if opened else 0  # a closed loop asks the faster the more it is refused
+    unanswered = (samples.status == NO_ANSWER) & ~samples.failed_for(DROPPED)
     return Facts(
         open=opened,
         overloaded=overloaded,
@@ -130,9 +139,10 @@ def _facts(samples: Samples, kept: Samples, load: Load, spent: Spent, *, slo_p99
         dropped=int(dropped.sum()),
         lateness_p99_ms=float(np.quantile(kept.lateness_ms, 0.99)) if opened and len(kept) else None,
         generator_share=samples.generator_share,
-        all_answered=int((samples.status != NO_ANSWER).sum()),
-        all_unanswered=int(((samples.status == NO_ANSWER) & ~samples.failed_for(DROPPED)).sum()),
+        all_answered=int((samples.status != NO_ANSWER).sum()) - refused,
+        all_unanswered=int(unanswered.sum()) + refused,
         wrong=wrong,
+        refused=refused,
         counted=spent.counted,
         cpu_seconds=spent.cpu_seconds,
         waited_seconds=spent.waited_seconds,

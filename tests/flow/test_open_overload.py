@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 
 from loadtest.generator.arrivals import Schedule
-from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, Samples, load_samples
+from loadtest.record.samples import CUT_OFF, DROPPED, NO_ANSWER, REFUSED, Samples, load_samples
 from loadtest.target.server import Server
-from tests.flow.loads import LOCUSTFILE, SERVICE_SECONDS, OneAtATime, locust, pretend
+from tests.flow.loads import LOCUSTFILE, SERVICE_SECONDS, OneAtATime, Pretender, locust, pretend
 
 RATE, SECONDS, SEED = 40, 1.0, 3
 """Twice as many as can be answered."""
@@ -32,6 +32,13 @@ class Counting(OneAtATime):
         finally:
             with self.counting:
                 Counting.now -= 1
+
+
+class Busy(Pretender):
+    """Refuses at once, as a service does that has too much to do."""
+
+    def predict(self) -> None:
+        self.answer(503, b"{}")
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +110,10 @@ def test_a_dropped_arrival_is_late(slow: str, tmp_path: Path) -> None:
     limits = ("--slo-p99-ms", "29999", "--stop-after-late", "2", "--most-under-way", "1")
     samples, code, _ = overload(slow, tmp_path / "samples.npz", *limits, seconds=3600)
     assert (code, samples.count_failures()[DROPPED]) == (1, 2)
+
+
+def test_a_refused_arrival_is_late(service: Server, tmp_path: Path) -> None:
+    with pretend(Busy, service.url) as busy:
+        samples, code, _ = overload(busy.url, tmp_path / "samples.npz", "--stop-after-late", "3", seconds=3600)
+    assert code == 1
+    assert 3 <= samples.count_failures()[REFUSED] < RATE * 60

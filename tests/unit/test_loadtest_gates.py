@@ -20,6 +20,7 @@ GOOD = Facts(
     all_answered=1200,
     all_unanswered=0,
     wrong={},
+    refused=0,
     counted=1200,
     cpu_seconds=2.0,
     waited_seconds=0.0,
@@ -97,6 +98,13 @@ def test_an_overload_excuses_what_was_dropped_or_not_sent_and_nothing_else() -> 
 
 def test_an_overload_that_dropped_nothing_is_known_to_have_dropped_nothing() -> None:
     assert all(gate.ok for gate in gates(overloaded=True).values())
+
+
+def test_a_refusal_fails_no_gate_and_hides_no_wrong_answer() -> None:
+    refused = gates(refused=3)["answers correct"]
+    assert (refused.ok, say_measured(refused)) == (True, "all but 3 x status 503, which count as late")
+    both = gates(refused=3, wrong={"wrong value": 1})["answers correct"]
+    assert (both.ok, both.figure, say_measured(both)) == (False, 1, "1 x wrong value, 3 x status 503")
 
 
 def test_what_can_not_be_measured_is_unknown_and_says_so() -> None:

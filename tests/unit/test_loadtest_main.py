@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from loadtest.__main__ import LINE_SECONDS, Teller
 from loadtest.record.errors import InputError, MeasurementError
 from loadtest.record.results import Results
 from loadtest.record.results_file import load_results
+from loadtest.report.outputs import save_report
 from loadtest.study.plan import Plan
 from tests import studies
 
@@ -113,6 +115,27 @@ def test_a_signal_to_end_keeps_what_was_measured_as_ctrl_c_does(
     assert study_with(end) == 128 + number
     assert load_results(tmp_path).partial == f"stopped by {number.name}"
     assert (tmp_path / "report.html").exists()
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_was_measured_is_written_whatever_signals_come_meanwhile(
+    number: signal.Signals,
+    study_with: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = signal.getsignal(number)
+
+    def interrupted(*arguments: Any) -> list[Path]:
+        signal.raise_signal(number)
+        return save_report(*arguments)
+
+    monkeypatch.setattr(command, "save_report", interrupted)
+    assert study_with(lambda *_: None) == 0
+    assert (tmp_path / "report.html").exists()
+    assert "before anything was measured" not in capsys.readouterr().err
     assert signal.getsignal(number) == before
 
 

@@ -12,13 +12,22 @@ from loadtest.study.machine import check_generators
 from loadtest.study.open_run import check_report
 from tests import studies
 
-ASKED = {"headless": True, "seconds": 60.0, "warm_up": 10.0, "shape": "constant", "num_users": 2, "spawn_rate": 2}
+ASKED = {
+    "headless": True,
+    "seconds": 60.0,
+    "warm_up": 10.0,
+    "shape": "constant",
+    "num_users": 2,
+    "spawn_rate": 2,
+    "stop_after_late": 0,
+}
 REFUSED = {
     "in the web page": ({"headless": False}, [True], "--report must judge open arrivals of one user class, headless"),
     "a closed loop": ({}, [False], "Give --headless and, for example, OpenSmallUser."),
     "two classes": ({}, [True, True], "--report must judge open arrivals of one user class"),
     "without an end": ({"seconds": 0.0}, [True], "--seconds 0 --warm-up 10. Correct them."),
     "a ramp": ({"shape": "ramp"}, [True], "however: --shape ramp"),
+    "broken off": ({"stop_after_late": 5}, [True], "--stop-after-late 5 breaks off before them. Leave it out."),
     "one after the other": ({"spawn_rate": None}, [True], "--spawn-rate is less than --users. Give as much."),
 }
 

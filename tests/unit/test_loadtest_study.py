@@ -9,7 +9,7 @@ import pytest
 from loadtest.record.errors import MeasurementError
 from loadtest.record.results import Settings
 from loadtest.record.results_file import load_results
-from loadtest.record.samples import CUT_OFF, DROPPED
+from loadtest.record.samples import CUT_OFF, DROPPED, REFUSED
 from loadtest.record.trials import Gate, Load, Trial
 from loadtest.study import study as module
 from loadtest.study.deadline import Deadline
@@ -209,6 +209,7 @@ LIVES = {
     "more than it stands": (100.0, DROPPED_ALL, 0, False),
     "more than it stands, and a failure": (100.0, {**DROPPED_ALL, "status 500": 1}, 0, True),
     "refused": (100.0, REFUSED_ALL, 0, True),
+    "refused by a proxy": (100.0, {REFUSED: 30}, 0, True),
     "nothing sent": (100.0, {}, 0, True),
     "a closed loop that waits in vain": (None, {CUT_OFF: 4}, 0, True),
     "one right answer": (100.0, REFUSED_ALL, 1, False),

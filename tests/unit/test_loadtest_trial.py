@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loadtest.record.samples import CUT_OFF, DROPPED, Samples
+from loadtest.record.samples import CUT_OFF, DROPPED, REFUSED, Samples
 from loadtest.record.trials import Load, Phase, TimeSplit, Trial
+from loadtest.study.phases import read_answer
+from loadtest.study.search import Shown
 from loadtest.study.trial_result import conclude as conclude_trial
 from loadtest.target.counters import Counters
 from loadtest.target.server import Use
@@ -106,6 +108,26 @@ def test_a_closed_loop_is_as_fast_as_its_answers_since_the_warm_up_ended() -> No
     assert short.requests_per_second == pytest.approx(1 / 2.5)
 
 
+def test_one_answer_that_lingers_does_not_lower_a_closed_loops_throughput() -> None:
+    """A hundred answers/s for ten seconds are that, although the last one came five seconds later."""
+    latencies = np.full(1300, 10.0)
+    latencies[1299] = 5000
+    trial = conclude(make(np.linspace(0, 12.99, 1300).tolist(), latencies.tolist()), CLOSED)
+    assert trial.requests_per_second == pytest.approx(100, rel=0.002)
+
+
+def test_few_answers_of_a_closed_loop_make_it_no_faster() -> None:
+    """One answer every 3 s: four came within the 10 s after the warm-up, and a fifth 3 s after them."""
+    trial = conclude(make(np.arange(0, 13.5, 3).tolist(), 3000), CLOSED)
+    assert trial.answered == 5
+    assert trial.requests_per_second == pytest.approx(4 / 10)
+
+
+def test_a_closed_loop_from_which_an_answer_was_cut_off_is_not_believed() -> None:
+    trial = conclude(make(np.linspace(0, 12, 1200).tolist(), failures={1199: CUT_OFF}), CLOSED)
+    assert gate(trial, "answers correct") is False
+
+
 def test_the_warm_up_is_not_left_out_of_failures_nor_of_what_the_service_spent() -> None:
     use = [Use(cpu_seconds=cpu, waited_seconds=0, memory_bytes=77) for cpu in (1.0, 3.5)]
     before, after = (Reading(counters=None, use=used, steal_seconds=0, all_seconds=0) for used in use)
@@ -127,7 +149,7 @@ def test_whatever_is_not_the_right_answer_in_time_is_late() -> None:
     assert trial.failures == dict.fromkeys(failures.values(), 1)
 
 
-@pytest.mark.parametrize("reason", [CUT_OFF, DROPPED, "no answer: ConnectionResetError"])
+@pytest.mark.parametrize("reason", [CUT_OFF, DROPPED, REFUSED, "no answer: ConnectionResetError"])
 def test_what_was_never_answered_is_later_than_all_that_was(reason: str) -> None:
     """Twelve of a thousand answers are missing: the 99th percentile is at least the longest latency that there is."""
     latencies = np.linspace(10, 20, 1000)
@@ -192,6 +214,26 @@ def test_a_search_that_was_cut_off_stopped_early_and_a_curve_did_not() -> None:
 def test_one_answer_that_never_comes_does_not_fail_a_trial() -> None:
     trial = conclude(make(np.linspace(0, 12, 1200).tolist(), failures={600: CUT_OFF}), phase="search")
     assert trial.verdict == "pass"
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(1, "pass"), (10, "undecided"), (40, "fail")])
+def test_a_busy_services_refusals_are_late_and_the_trial_is_believed(count: int, verdict: str) -> None:
+    samples = make(np.linspace(0, 12, 1200).tolist(), failures=dict.fromkeys(range(300, 300 + count), REFUSED))
+    trial = conclude(samples, phase="search")
+    assert (trial.late, trial.verdict, trial.failures) == (count, verdict, {REFUSED: count})
+    assert gate(trial, "answers correct") is True
+    assert read_answer(trial) == Shown(count / trial.offered, OPEN.seconds)
+
+
+def test_a_closed_loop_that_is_refused_has_no_throughput_to_be_believed() -> None:
+    samples = make(np.linspace(0, 12, 1200).tolist(), failures={300: REFUSED})
+    assert gate(conclude(samples, CLOSED), "answers correct") is False
+
+
+@pytest.mark.parametrize("counted", [4, 5])
+def test_the_service_may_have_counted_what_it_refused_or_a_proxy_did_so(counted: int) -> None:
+    samples = make([0, 2, 3, 4, 5], failures={2: REFUSED})
+    assert gate(conclude(samples, OPEN, reading(10), reading(10 + counted)), "counts agree") is True
 
 
 def test_no_samples_at_all_fail() -> None:

@@ -256,3 +256,12 @@ def test_a_partial_study_names_what_is_missing() -> None:
         MissingPhase(None, blocks=1, asked=1),
     )
     assert summarise_study(study(SMALL)).missing == ()
+
+
+@pytest.mark.parametrize("phase", ["curve", "rows", "in flight"])
+def test_a_block_of_which_a_load_is_missing_is_not_whole(phase: str) -> None:
+    whole = study(blocks=3)
+    last = [trial for trial in whole.trials if trial.phase == phase and trial.block == 3][-1]
+    cut = changed(whole, trials=[trial for trial in whole.trials if trial is not last], partial="stopped by Ctrl-C")
+    (missing,) = summarise_study(cut).missing
+    assert (missing.phase, missing.blocks, missing.asked) == (phase, 1, 3)

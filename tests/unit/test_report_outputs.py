@@ -27,6 +27,7 @@ from tests.studies import (
     WIDE,
     begun_study,
     changed,
+    generator_limited_study,
     hosted_study,
     hostile_study,
     overload_study,
@@ -255,6 +256,13 @@ def test_what_is_written_is_within_half_a_percent(estimate: float, below: float,
 def test_a_withheld_architecture_is_named_beside_the_charts_that_it_is_missing_from(tmp_path: Path) -> None:
     page, _ = save_report(spoilt_study("search", "large"), tmp_path)
     assert page.read_text().count("large withheld: a trial that this rests on failed a gate.") == 2
+
+
+def test_beyond_a_bound_no_queue_is_said_to_grow(tmp_path: Path) -> None:
+    page, _ = save_report(study(), tmp_path)
+    assert "; beyond, the queue grows." in page.read_text()
+    page, _ = save_report(generator_limited_study(), tmp_path)
+    assert "; beyond, the queue of large grows." in page.read_text()
 
 
 def test_a_sweep_of_one_load_is_said_as_one(tmp_path: Path) -> None:

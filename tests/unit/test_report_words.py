@@ -1,4 +1,4 @@
-"""What the report says: the verdict, the recommendation, and what it warns of."""
+"""What the report says: the verdict, and what it warns of."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ from loadtest.record.results import Results
 from loadtest.record.trials import Gate
 from loadtest.report.document import Document, compose
 from loadtest.report.recommendation import Recommendation, recommend
-from service.contract.card import Difference
 from tests.studies import (
     LARGE,
+    LATE,
     SMALL,
     WIDE,
     WRONG,
@@ -26,6 +26,7 @@ from tests.studies import (
     quick_study,
     regression_study,
     shown_gain_study,
+    single_run,
     spoilt_study,
     study,
     undecided_study,
@@ -45,6 +46,7 @@ EVERY_STUDY = {
     "regression": regression_study,
     "hosted": hosted_study,
     "overload": overload_study,
+    "single": single_run,
 }
 
 
@@ -107,7 +109,9 @@ def test_a_generators_limit_is_a_bound_without_a_ratio_and_says_what_would_satur
     assert "small sustains >= 96,100 rows/s (the generator's limit) and large sustains 68,200" in said
     assert ": ratio" not in said
     assert "(--generators 2)" in said
-    assert "(--body npy)" in said
+    assert "a smaller body (--body raw or --body npy)" in said
+    limited = generator_limited_study()
+    assert "smaller body" not in verdict(changed(limited, settings=changed(limited.settings, body="raw")))
 
 
 def test_an_architecture_that_holds_nothing_is_said_to_with_the_lowest_rate_that_was_tried() -> None:
@@ -139,7 +143,9 @@ def test_what_was_measured_once_is_said_to_have_no_interval() -> None:
 
 
 def test_an_undecided_architecture_has_no_figure() -> None:
-    assert "large is undecided" in verdict(undecided_study())
+    assert (
+        "large is undecided (its trials or blocks contradict each other, or those that decide can't be believed)"
+    ) in verdict(undecided_study())
     assert cell(undecided_study(), "sustained rows/s", 1) == "undecided"
 
 
@@ -159,6 +165,14 @@ def test_an_invalid_figure_is_never_a_number_and_has_its_reason(results: Results
     assert gate in " ".join(document(results).gate_words)
 
 
+def test_where_no_figure_rests_on_a_failed_gate_the_trials_that_were_set_aside_are_told() -> None:
+    assert document(study()).gate_words == ("No gate failed in 194 trials.",)
+    replaced = change_trials(spoilt_study(), lambda trial: trial if trial.valid else changed(trial, replaced=True))
+    assert document(replaced).gate_words == (
+        "No figure rests on a trial that failed a gate (4 of 194 were set aside).",
+    )
+
+
 def test_where_the_counts_of_a_host_disagree_a_note_says_what_replicas_need() -> None:
     disagree = Gate(name="counts agree", figure=1, limit=0, parts={"counted": 6164, "answered": 850}, ok=False)
     spoilt = spoilt_study(gate=disagree)
@@ -173,6 +187,22 @@ def test_a_quick_study_says_that_no_capacity_was_searched_for() -> None:
     assert said.startswith("In a closed loop of 16 users (no capacity was searched for), small answers 86,900")
     assert "At a common open rate of 500 requests/s, small's p99 is" in said
     assert "read no capacity from its throughput" in notices(quick_study())
+
+
+def test_a_single_run_of_open_arrivals_begins_with_its_rate_and_speaks_of_no_closed_loop_or_block() -> None:
+    single = single_run()
+    said = document(single)
+    assert str(said.verdict[0]).startswith("At an open rate of 500 requests/s, small's p99 is ")
+    assert "closed loop" not in verdict(single) + notices(single)
+    assert "block" not in notices(single) + " ".join(said.method)
+    assert said.title == "Open load of small"
+
+
+def test_a_single_run_that_failed_a_gate_or_was_not_answered_says_so_first() -> None:
+    late = change_trials(single_run(), lambda trial: changed(trial, gates=[LATE]))
+    assert verdict(late) == "At the open rate that was offered, small is INVALID (gate failed: client lateness)."
+    unanswered = change_trials(single_run(), lambda trial: changed(trial, latency=None))
+    assert verdict(unanswered) == "At an open rate of 500 requests/s, nothing was answered by small."
 
 
 def test_a_partial_study_says_why_and_what_is_missing_and_shows_the_rest() -> None:
@@ -193,73 +223,6 @@ def test_a_regression_speaks_of_squared_error() -> None:
     assert "large takes 248 [118, 378] off the squared error for" in verdict(regression_study())
     assert cell(regression_study(), "squared error", 2) == "-248 [-378, -118]"
     assert cell(regression_study(), "R2", 2) == "+0.0410"
-
-
-def test_the_cheaper_one_is_taken_where_no_gain_is_shown() -> None:
-    said = recommendation(study())
-    assert said.headline == "Take small."
-    assert "large sustains 0.69 [0.68, 0.71] times the rows/s" in str(said.reason)
-    assert said.change == "A quality gain shown with more held-out rows would change it."
-
-
-def test_a_shown_gain_is_given_its_price() -> None:
-    said = recommendation(shown_gain_study())
-    assert said.headline == "It depends on what accuracy is worth: small or large."
-    # 30,200 rows/s, 4.4 MB and 0.00005 for 1.41 points
-    assert "Each point (0.01) of accuracy costs 21,400 rows/s, 3.12 MB of worker memory and" in str(said.reason)
-
-
-def test_a_regressions_price_is_for_a_percent_of_the_squared_error() -> None:
-    assert "Each percent off the squared error costs" in str(recommendation(regression_study()).reason)
-
-
-def test_the_cheaper_one_that_is_shown_to_be_better_is_taken() -> None:
-    better = changed(study(), differences={"large": Difference(best="small", mean=-0.02, low=-0.03, high=-0.01)})
-    said = recommendation(better)
-    assert said.headline == "Take small."
-    assert "small is also the best on held-out rows." in str(said.reason)
-
-
-def test_the_one_of_fewest_weights_is_the_cheaper_where_rates_do_not_differ() -> None:
-    twin = replace(SMALL, name="twin", parameters=2 * SMALL.parameters)
-    said = recommendation(study(twin, SMALL))
-    assert said.headline == "Take small."
-    assert "(no difference shown) times the rows/s with 2.0 times the weights" in str(said.reason)
-    assert "more blocks" in said.change
-
-
-def test_a_smaller_one_that_is_slower_is_not_the_cheaper() -> None:
-    slow = replace(SMALL, name="slow", parameters=10, row_ms=0.02)
-    assert recommendation(study(slow, SMALL)).headline == "Take small."
-
-
-def test_only_what_holds_the_slo_is_taken() -> None:
-    said = recommendation(hopeless_study())
-    assert said.headline == "Take small."
-    assert "large holds the SLO at no rate that was tried" in str(said.reason)
-    assert "looser SLO" in said.change
-
-
-def test_a_quick_study_recommends_provisionally() -> None:
-    assert recommendation(quick_study()).headline == "Take small, provisionally."
-    assert "A whole study (without --quick)" in recommendation(quick_study()).change
-
-
-@pytest.mark.parametrize(
-    ("results", "reason"),
-    [
-        (spoilt_study(), "The rate of large is INVALID."),
-        (undecided_study(), "The rate of large is undecided or was not measured."),
-        (generator_limited_study(), "Of small the load generator's limit is known, not the service's."),
-        (partial_study(), "The study is not whole: stopped by Ctrl-C."),
-        (study(SMALL), "There is nothing to choose between."),
-        (changed(study(), differences={}), "Whether one is more accurate is not known"),
-    ],
-    ids=["invalid", "undecided", "generator", "partial", "one", "no evaluation"],
-)
-def test_nothing_is_recommended_from_what_is_not_known(results: Results, reason: str) -> None:
-    assert recommendation(results).headline == "None yet."
-    assert str(recommendation(results).reason).startswith(reason)
 
 
 @pytest.mark.parametrize("make", EVERY_STUDY.values(), ids=EVERY_STUDY)

@@ -112,15 +112,16 @@ def _knees(summary: StudySummary) -> Iterator[go.Scatter]:
 
 
 def _say_knees(summary: StudySummary) -> Words:
-    clauses = [
-        say("{} up to {} requests/s", found.name, write_figure(found.sustained.requests))
-        for found in summary.architectures
-        if found.sustained.requests.value is not None
-    ]
+    known = [found for found in summary.architectures if found.sustained.requests.value is not None]
+    clauses = [say("{} up to {} requests/s", found.name, write_figure(found.sustained.requests)) for found in known]
     if not clauses:
         return say("No capacity is known: latencies are shown at the rates that were offered.")
     slo = f"{summary.settings.slo_p99_ms:g}"
-    return say("p99 stays within {} ms for {}; beyond, the queue grows.", slo, join(clauses))
+    ends = [found.name for found in known if found.sustained.requests.bound is None]
+    beyond: str | Words = "; beyond, the queue grows"
+    if len(ends) < len(known):  # beyond a bound nothing is known
+        beyond = say("; beyond, the queue of {} grows", join(ends)) if ends else ""
+    return say("p99 stays within {} ms for {}{}.", slo, join(clauses), beyond)
 
 
 def latency_distribution(results: Results, summary: StudySummary) -> Chart | None:
