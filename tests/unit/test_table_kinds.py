@@ -105,6 +105,15 @@ def test_so_is_one_among_numbers_with_a_decimal_comma(word: str, what: str) -> N
     assert f"column 'x' must be numeric, however: line 5 holds {word!r}, {what}. " in line
 
 
+@pytest.mark.parametrize("word", ["1.870.880", "-12.345.678.901"])
+def test_points_between_thousands_are_no_reason_to_take_the_others_as_decimals(word: str) -> None:
+    line = refusal(lambda row: word if row == 3 else f"{row + 1}.627")
+    assert f"line 5 holds '{word}', a number whose points part thousands. Write all numbers of the column with" in line
+    assert "--drop 'x'" in line
+    assert "--missing" not in line
+    assert "--numeric" not in line
+
+
 def test_a_column_of_nothing_but_thousands_is_refused_too() -> None:
     for decimal, mark in ((",", "."), (".", ",")):
         line = refusal(lambda row, by=f"{mark}234{decimal}5": f"{row % 7}{by}", decimal=decimal)  # type: ignore[misc]

@@ -12,6 +12,7 @@ from training.columns.digits import check_digits, check_long_numbers
 from training.columns.words import (
     DATE,
     DURATION,
+    POINTED,
     ColumnWords,
     look_like,
     odd_patterns,
@@ -122,10 +123,13 @@ def check_no_mixture(
     found = {what: words.first_row(which) for what, which in odd.items() if which.any()}
     if found:
         what, row = min(found.items(), key=lambda entry: entry[1])
+        remedy = f"Write plain numbers, or give {_remedies(name, [words.text(row)], otherwise=otherwise)}"
+        if POINTED in found:  # --missing and --numeric would leave 1.234 beside it a thousandth of what it is
+            what, row = POINTED, found[POINTED]
+            remedy = f"Write all numbers of the column without such points, or give {otherwise}"
         raise UserError(
             f"{table.source}: column {quoted(name)} must be numeric, however: {table.place(row)} holds "
-            f"{quoted(words.text(row))}, {what}. Write plain numbers, or give "
-            f"{_remedies(name, [words.text(row)], otherwise=otherwise)}."
+            f"{quoted(words.text(row))}, {what}. {remedy}."
         )
     _refuse_words(name, words, wordy=~plain, table=table, otherwise=otherwise)
 

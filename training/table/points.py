@@ -1,4 +1,4 @@
-"""Points that may part thousands: 1.234 in a file whose cells are separated by ';', as decimal commas ask for."""
+"""Points that may part thousands: 1.234 in a file whose cells no comma separates, as decimal commas ask for."""
 
 import numpy as np
 import pyarrow.compute as pc
@@ -11,7 +11,8 @@ from training.table.open import TableFile
 from training.table.table_files import TableFiles
 from training.table.values import ColumnValues
 
-DOUBTFUL_SEPARATOR = ";"
+DOUBTFUL_SEPARATORS = frozenset(";\t|")
+"""Those that leave the comma to numbers."""
 THOUSANDS = rf"^[{BLANKS}]*[+-]?[1-9][0-9]{{0,2}}\.[0-9]{{3}}[{BLANKS}]*$"
 NEARLY_WHOLE = 1e-6
 
@@ -51,7 +52,7 @@ def check_points(files: TableFiles, columns: dict[int, ColumnValues]) -> None:
 
 
 def _is_in_doubt(file: TableFile) -> bool:
-    return isinstance(file, CsvFile) and file.look.separator == DOUBTFUL_SEPARATOR and not file.decimal_given
+    return isinstance(file, CsvFile) and file.look.separator in DOUBTFUL_SEPARATORS and not file.decimal_given
 
 
 def _holds_fraction(numbers: NDArray[np.float64] | None) -> bool:

@@ -154,6 +154,13 @@ def test_points_that_may_part_thousands_are_not_guessed(table: Read, refusal: Re
     assert columns(table(content.replace(";", ",")))["b"][-2:] == [float(cell), None]
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_points_are_in_doubt_wherever_no_comma_separates(table: Read, refusal: Refusal, separator: str) -> None:
+    content = "a;b\n1;2.627\n2;107\n3;361\n4;16.244\n".replace(";", separator)
+    assert "column 'b' holds '2.627' in line 2" in refusal(content)
+    assert columns(table(content, decimal="."))["b"] == [2.627, 107, 361, 16.244]
+
+
 @pytest.mark.parametrize("clear", ["0.5", "1.23", "1.2345", "1234.567", "0.123", "7.", "1.5e3", "1.230"])
 def test_one_number_with_a_clear_decimal_point_is_enough(table: Read, refusal: Refusal, clear: str) -> None:
     content = f"a;b\n1.234;{clear}\n2.000;8\n"
