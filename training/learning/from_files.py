@@ -78,7 +78,7 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: Exit
             test_rows=len(parts.test),
             seed=options.seed,
             rows_without_target=counts.without_target,
-            missing_spellings=list(options.read.missing),
+            missing_spellings=options.read.kept_missing,
             left_out=table.left_out,
             sampled_rows=sum(len(part) for part in (parts.train, parts.validation, parts.test)),
         ),

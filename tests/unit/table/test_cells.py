@@ -14,6 +14,7 @@ from service.contract.policies import MISSING_SPELLINGS
 from tests.raw_columns import INCOME
 from tests.read_tables import MANY_ROWS, Read, Refusal, columns
 from training.table.cells import CellRules
+from training.table.values import ReadOptions
 
 
 @pytest.mark.parametrize("spelling", MISSING_SPELLINGS)
@@ -66,6 +67,18 @@ def test_a_cell_is_missing_here_where_the_service_takes_it_for_missing(cell: str
     coded = columns_of_service.columns[0].code_text(cell, columns_of_service.missing)
     here = CellRules(missing=tuple(missing)).words(pa.array([cell])).null_count == 1
     assert here == (isinstance(coded, float) and math.isnan(coded))
+
+
+@pytest.mark.parametrize("given", ["-9,9", "-9.9"])
+def test_a_missing_number_may_have_a_point_and_the_service_knows_it(table: Read, given: str) -> None:
+    strings = pa.table({"a": ["-9,90", "1,5"], "b": [-9.9, 1.5]})
+    for content in ("a;b\n-9,90;-9,9\n1,5;1,5\n", strings):
+        assert columns(table(content, decimal=",", missing=(given,)))["b"] == [None, 1.5]
+        assert columns(table(content, decimal=",", missing=(given,)))["a"] in ([None, 1.5], [None, "1,5"])
+    kept = ReadOptions(decimal=",", missing=(given, "?")).kept_missing
+    assert set(kept) == {given, "?", "-9.9"}
+    service = Columns([INCOME], missing=(*MISSING_SPELLINGS, *kept))
+    assert math.isnan(float(str(service.columns[0].code_text("-9.9", service.missing))))
 
 
 def test_a_missing_number_has_the_decimal_sign_of_its_file(table: Read) -> None:

@@ -18,7 +18,7 @@ import pyarrow.csv
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted, write_option
 from training.table.cells import CellRules, contains
-from training.table.csv.charset import undecodable
+from training.table.csv.charset import LATIN_1, refuse_control_characters, undecodable
 from training.table.csv.lines import Record, number_records
 from training.table.csv.look import Look, separator_name
 from training.table.formats import HEAD_BYTES, open_bytes, unreadable
@@ -127,6 +127,8 @@ class CsvFile:
         """Return the cells as words, null where they are missing. Raise UserError for quotes out of place."""
         encoded = cells.dictionary_encode()
         self._check_quoting(encoded.dictionary)
+        if self.look.encoding == LATIN_1:
+            refuse_control_characters(self.look.path, encoded.dictionary.to_pylist(), self.look.encoding)
         return self.rules.words(encoded.dictionary).take(encoded.indices).dictionary_encode()
 
     def check(self, column: ColumnValues, *, source: str, place: Callable[[int], str]) -> None:
