@@ -49,7 +49,12 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: Exit
         files=learnt.files,
         stamps=learnt.stamps,
         features=decided.features,
-        target=TargetCoder(decided.target.name, decided.target.classes, decimal=decided.table.decimal),
+        target=TargetCoder(
+            decided.target.name,
+            decided.target.classes,
+            decimal=decided.table.decimal,
+            numeric=decided.target.name in options.columns.numeric,
+        ),
         words=looked.words,
         split=learnt.split,
     )
