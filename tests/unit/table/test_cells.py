@@ -183,6 +183,15 @@ def test_one_number_with_a_clear_decimal_point_is_enough(table: Read, refusal: R
         assert columns(table(content))["a"] == [1.234, 2]
 
 
+def test_decimal_commas_of_a_parquet_file_are_asked_about_too(table: Read, refusal: Refusal) -> None:
+    content = pa.table({"a": ["1,5", "2,5", "3"], "b": [1, 2, 3]})
+    line = refusal(content)
+    assert "column 'a' holds '1,5' in row 1. Give --decimal , and --numeric 'a' where that comma is the" in line
+    for decimal in (",", "."):
+        assert columns(table(content, decimal=decimal))["a"] == ["1,5", "2,5", "3"]
+    assert columns(table(content, text=("a",)))["a"] == ["1,5", "2,5", "3"]
+
+
 def test_words_with_a_comma_here_and_there_are_words(table: Read) -> None:
     assert columns(table('a,b\n1,"x, y"\n2,z\n3,"1,5"\n'))["b"] == ["x, y", "z", "1,5"]
 
