@@ -18,8 +18,10 @@ Line = list[str]
 def decode_table(body: bytes, columns: Columns, expected: Input) -> Rows:
     """CSV in UTF-8, separated by commas, with a header -> (n, d) float64. Raises Problem 400 or 422."""
     lines = _read_lines(body)
-    header = [name.strip(BLANKS) for name in next(lines, [])]
+    header = [name.strip(BLANKS) for name in next((line for line in lines if not _is_blank(line)), [])]
     _check_header(header, columns)
+    if len(header) > 1:
+        lines = (line for line in lines if not _is_blank(line))
     rows = list(itertools.islice(lines, expected.max_rows))
     check_count(len(rows) + sum(1 for _ in lines), expected)
     order = [header.index(name) for name in columns.names]
@@ -27,7 +29,7 @@ def decode_table(body: bytes, columns: Columns, expected: Input) -> Rows:
 
 
 def _read_lines(body: bytes) -> Iterator[Line]:
-    """Yield the lines that are not blank."""
+    """Yield the lines that hold something: of one column the blank cell is a row, an empty line is none."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -37,13 +39,17 @@ def _read_lines(body: bytes) -> Iterator[Line]:
         ) from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        yield from (line for line in reader if len(line) > 1 or any(cell.strip(BLANKS) for cell in line))
+        yield from (line for line in reader if line)
     except csv.Error as error:
         raise malformed(
             f"the body must be CSV (RFC 4180), however: line {reader.line_num}: {error}. Quote a cell that holds a "
             "comma, a quote or a line break, and double the quotes in it.",
             rule="csv",
         ) from None
+
+
+def _is_blank(line: Line) -> bool:
+    return len(line) == 1 and not line[0].strip(BLANKS)
 
 
 def _check_header(header: Line, columns: Columns) -> None:

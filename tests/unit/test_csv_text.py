@@ -47,6 +47,15 @@ def test_a_line_of_blanks_is_no_row() -> None:
     assert len(decode_csv(f"{HEADER}  \nRom,30,1,yes,1,pro\n \t\n".encode(), TABLE)) == 1
 
 
+def test_of_one_column_a_blank_cell_is_a_row_and_an_empty_line_is_none() -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows([["income"], [30], [None], [18.5]])
+    assert text.getvalue().split() == ["income", "30", '""', "18.5"]
+    one = raw_input(Columns([INCOME]), max_rows=4)
+    for body in (text.getvalue(), "\n \nincome\n30\n\n  \n18.5\n\n"):
+        np.testing.assert_array_equal(decode_csv(body.encode(), one), [[30], [NAN], [18.5]])
+
+
 @pytest.mark.parametrize("blank", ["\u00a0", "\u2007", "\u202f", "\u200b", "\ufeff"])
 def test_blanks_beyond_ascii_are_stripped_as_in_training(blank: str) -> None:
     text = (

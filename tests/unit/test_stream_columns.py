@@ -186,6 +186,20 @@ def test_small_classes_have_their_shares_of_all_training_rows(tmp_path: Path) ->
     assert len(ours) == 3
 
 
+def test_classes_that_are_numbers_beside_words_are_found_however_they_are_written(tmp_path: Path) -> None:
+    cells = make_cells()
+    cells["y"] = ["?" if row % 50 == 0 else f"{row % 3 % 2}.0" for row in range(ROWS)]
+    path = write(tmp_path / "data", cells, "csv")
+    given = options(path, "--numeric", "y")
+    learnt = learn_columns(open_files(given), given)
+    assert learnt.decided.whole is not None
+    assert learnt.decided.counts.without_target == ROWS / 50
+    assert sum(learnt.decided.whole.class_counts) == learnt.decided.counts.train
+    with ExitStack() as kept:
+        learning = learn_from_files(learnt, given, kept)
+        assert (learning.count, learning.prepared.target.classes) == (learnt.decided.counts.train, ["0", "1"])
+
+
 def test_rows_are_drawn_of_those_with_a_target(tmp_path: Path) -> None:
     cells = make_cells()
     cells["y"] = [value if row % 12 == 5 else None for row, value in enumerate(cells["y"])]

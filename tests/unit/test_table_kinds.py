@@ -105,6 +105,15 @@ def test_so_is_one_among_numbers_with_a_decimal_comma(word: str, what: str) -> N
     assert f"column 'x' must be numeric, however: line 5 holds {word!r}, {what}. " in line
 
 
+@pytest.mark.parametrize("word", ["1.870.880", "-12.345.678.901"])
+def test_points_between_thousands_are_no_reason_to_take_the_others_as_decimals(word: str) -> None:
+    line = refusal(lambda row: word if row == 3 else f"{row + 1}.627")
+    assert f"line 5 holds '{word}', a number whose points part thousands. Write all numbers of the column with" in line
+    assert "--drop 'x'" in line
+    assert "--missing" not in line
+    assert "--numeric" not in line
+
+
 def test_a_column_of_nothing_but_thousands_is_refused_too() -> None:
     for decimal, mark in ((",", "."), (".", ",")):
         line = refusal(lambda row, by=f"{mark}234{decimal}5": f"{row % 7}{by}", decimal=decimal)  # type: ignore[misc]
@@ -199,6 +208,16 @@ def test_a_word_in_the_first_row_alone_may_be_the_header() -> None:
         decide(table, "age")
 
 
+def test_a_word_among_dates_leaves_them_dates() -> None:
+    def make(row: int) -> str:
+        return f"2024-01-{row % 19 + 10}" if row % 20 else "pending"
+
+    line = refusal(make)
+    assert "it holds dates or times (line 3: '2024-01-11')" in line
+    assert "--missing 'pending' where that means no value, --drop 'x'" in line
+    assert kind_of(lambda row: "pending" if row % 5 < 3 else f"2024-01-1{row % 5}") == "category"
+
+
 def test_free_text_and_ids_are_refused() -> None:
     line = refusal(lambda row: f"Braund, Mr. Owen {row}")
     assert "of its 42 training values stand in one row alone, as free text and ids do" in line
@@ -208,6 +227,22 @@ def test_free_text_and_ids_are_refused() -> None:
 
 def test_text_of_which_half_comes_again_is_a_category() -> None:
     assert kind_of(lambda row: f"own {row}" if row % 3 == 0 else "shared") == "category"
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        *((name, True) for name in ("id", "ID", "Id", "CUSTOMER_ID", "Customer ID", "Order Id", "userId", "userID")),
+        *((name, False) for name in ("acid", "GRID", "VALID", "Covid", "x")),
+    ],
+)
+def test_ids_are_known_by_their_names(name: str, *, refused: bool) -> None:
+    table = read_table({"a": [row % 7 for row in range(ROWS)], name: [1000 + 7 * row for row in range(ROWS)]})
+    if refused:
+        with pytest.raises(UserError, match="as an id does"):
+            decide(table)
+    else:
+        assert len(decide(table).features) == 2
 
 
 def test_numbers_that_call_themselves_an_id_and_all_differ_are_refused() -> None:

@@ -1,10 +1,12 @@
 """Columns that are left out, and what a reader is warned of."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import MinMaxScaler
 
 from tests.read_tables import Value, decide, read_table
 from training.columns.decided import DecidedTable
@@ -60,6 +62,16 @@ def test_a_row_number_that_is_asked_for_is_kept() -> None:
     assert len(decide(read_table({"t": range(2, ROWS + 2), "noise": NOISE, "y": CLASSES}), "y").features) == 2
 
 
+@pytest.mark.parametrize(("size", "warned"), [(1e-17, True), (1e-14, False)])
+def test_a_range_that_scaling_takes_for_none_is_warned_of(size: float, *, warned: bool) -> None:
+    values = [size * amount for amount in AMOUNTS]
+    suspects = decided_with("x", values).suspects
+    assert [suspect.kind for suspect in suspects] == ["narrow"] * warned
+    assert all("so that nothing is learnt from it: multiply it by" in suspect.sentence for suspect in suspects)
+    scaler = MinMaxScaler().fit(np.reshape(values, (-1, 1)))
+    assert (float(scaler.scale_[0]) == 1) == warned
+
+
 @pytest.mark.parametrize(("value", "shown"), [(3.5, "3.5"), ("here", "here"), (0, "0")])
 def test_a_column_that_never_changes_is_left_out(value: Value, shown: str) -> None:
     suspect = only_suspect("x", [value] * ROWS)
@@ -98,6 +110,10 @@ def test_a_column_that_comes_again_is_left_out() -> None:
         ([None if label == "yes" else noise**2 for label, noise in zip(CLASSES, NOISE, strict=True)], CLASSES),
         (AMOUNTS, AMOUNTS),
         ([5 - 3 * amount for amount in AMOUNTS], AMOUNTS),
+        ([float(row % 2) if label == "yes" else None for row, label in enumerate(CLASSES)], CLASSES),
+        ([row % 2 * 3 + 1 if label == "no" else row % 2 + 2 for row, label in enumerate(CLASSES)], CLASSES),
+        ([math.exp(amount) for amount in AMOUNTS], AMOUNTS),
+        ([-(amount**3) for amount in AMOUNTS], AMOUNTS),
         ([row % 3 + 0.001 * noise for row, noise in enumerate(NOISE)], ["a", "b", "c"] * (ROWS // 3) + ["a"]),
     ],
 )

@@ -68,6 +68,13 @@ def as_words(column: ColumnValues) -> pa.DictionaryArray:
     return pc.take(texts, pa.array(positions)).dictionary_encode()
 
 
+def class_words(column: ColumnValues, *, numeric: bool, decimal: str) -> pa.DictionaryArray:
+    """Return a target's values as its classes are named. numeric: whether words among them are no classes."""
+    if numeric and column.words is not None:
+        return as_words(ColumnValues(column.name, numbers=as_numbers(column, decimal=decimal)))
+    return as_words(column)
+
+
 def write_number(value: float) -> str:
     """Return the shortest text that reads as ``value``: 1 rather than 1.0."""
     return str(int(value)) if value == int(value) and abs(value) < WHOLE_AS_WRITTEN else repr(float(value))

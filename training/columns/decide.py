@@ -24,6 +24,7 @@ from training.columns.suspects.suspect import (
     RepeatedRows,
     Suspect,
     canonical,
+    find_narrow,
     find_nothing,
     find_outlier,
     find_small_classes,
@@ -170,7 +171,8 @@ class _Columns:
         """Return warnings of a column that is kept. codes: (m,) of all rows with a target."""
         train = self.split.train
         gaps, unknown = self.facts.count_unseen(feature, codes)
-        found = [find_outlier(feature, codes[train]), find_unseen(feature, gaps=gaps, unknown=unknown)]
+        found = [find_narrow(feature), find_outlier(feature, codes[train])]
+        found.append(find_unseen(feature, gaps=gaps, unknown=unknown))
         if feature.kind == "category":
             found += find_odd_levels(
                 feature.name,

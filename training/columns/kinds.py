@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.contract.card import ColumnKind
@@ -12,6 +11,7 @@ from training.columns.digits import check_digits, check_long_numbers
 from training.columns.words import (
     DATE,
     DURATION,
+    POINTED,
     ColumnWords,
     look_like,
     odd_patterns,
@@ -26,10 +26,12 @@ MOST_LEVELS = 10_000
 """Of a category: the card lists them all."""
 NUMERIC_SHARE = 0.5
 """A column of which so many values look like numbers is one of numbers, and its words are mistakes."""
+DATED_SHARE = 0.5
+"""A column of which so many values are dates is one of dates, whatever stands for those that are unknown."""
 UNIQUE_SHARE = 0.5
 """Text of which more values than these stand in no other row is free text, or names the row."""
 SHOWN_WORDS = 3
-ID_NAME = re.compile(r"(?:.*[_ .-])?id|.*[a-z]I[dD]", re.DOTALL)
+ID_NAME = re.compile(r"(?:.*[_ .-])?(?:id|ID|Id)|.*[a-z]I[dD]", re.DOTALL)
 FEWEST_IDS = 20
 """Fewer whole numbers may all differ by chance."""
 
@@ -122,19 +124,22 @@ def check_no_mixture(
     found = {what: words.first_row(which) for what, which in odd.items() if which.any()}
     if found:
         what, row = min(found.items(), key=lambda entry: entry[1])
+        remedy = f"Write plain numbers, or give {_remedies(name, [words.text(row)], otherwise=otherwise)}"
+        if POINTED in found:  # --missing and --numeric would leave 1.234 beside it a thousandth of what it is
+            what, row = POINTED, found[POINTED]
+            remedy = f"Write all numbers of the column without such points, or give {otherwise}"
         raise UserError(
             f"{table.source}: column {quoted(name)} must be numeric, however: {table.place(row)} holds "
-            f"{quoted(words.text(row))}, {what}. Write plain numbers, or give "
-            f"{_remedies(name, [words.text(row)], otherwise=otherwise)}."
+            f"{quoted(words.text(row))}, {what}. {remedy}."
         )
     _refuse_words(name, words, wordy=~plain, table=table, otherwise=otherwise)
 
 
 def _refuse_words(name: str, words: ColumnWords, *, wordy: NDArray[np.bool_], table: ReadTable, otherwise: str) -> None:
     counts = words.count()
-    common = [int(place) for place in np.argsort(-(counts * wordy), kind="stable")[:SHOWN_WORDS] if wordy[place]]
-    shown = [str(words.distinct[place]) for place in common if counts[place]]
-    places = sorted(int(np.argmax(words.positions == place)) for place in common if counts[place])
+    common = _commonest(words, wordy)
+    shown = [str(words.distinct[place]) for place in common]
+    places = sorted(int(np.argmax(words.positions == place)) for place in common)
     holding = ", ".join(f"{table.place(row)} holds {quoted(words.text(row))}" for row in places)
     title = (
         f" Or delete what stands above {table.place(0)} if that is the header."
@@ -146,6 +151,12 @@ def _refuse_words(name: str, words: ColumnWords, *, wordy: NDArray[np.bool_], ta
         f"({counts[wordy].sum():,} of {counts.sum():,} values{table.among} are words). Give "
         f"{_remedies(name, shown, otherwise=otherwise)}.{title}"
     )
+
+
+def _commonest(words: ColumnWords, chosen: NDArray[np.bool_]) -> list[int]:
+    """Return the places of the words among the ``chosen`` that most rows hold."""
+    counts = words.count() * chosen
+    return [int(place) for place in np.argsort(-counts, kind="stable")[:SHOWN_WORDS] if counts[place]]
 
 
 def _remedies(name: str, words: list[str], *, otherwise: str) -> str:
@@ -193,16 +204,21 @@ def _check_some_number(name: str, words: ColumnWords, numbers: NDArray[np.float6
 
 
 def _check_no_dates(name: str, words: ColumnWords, *, table: ReadTable) -> None:
-    used = words.distinct.filter(pa.array(words.count() > 0))
+    counts = words.count()
     found = {"dates or times": (DATE, "year, month, hour"), "durations": (DURATION, "seconds")}
     for what, (pattern, parts) in found.items():
-        if not look_like(used, pattern).all():
+        such = look_like(words.distinct, pattern)
+        if counts[such].sum() < DATED_SHARE * counts.sum():
             continue
-        row = int(np.argmax(words.positions >= 0))
+        row = words.first_row(such & (counts > 0))
+        others = [str(words.distinct[place]) for place in _commonest(words, ~such)]
+        missing = "".join(f"{write_option('--missing', word)} " for word in others)
+        no_value = f"{missing}where that means no value, " if missing else ""
         raise UserError(
             f"{table.source}: column {quoted(name)} must hold numbers or levels, however: it holds {what} "
             f"({table.place(row)}: {quoted(words.text(row))}). Write what matters of them as numbers ({parts}), give "
-            f"{write_option('--drop', name)}, or {write_option('--category', name)} to take each one as a level."
+            f"{no_value}{write_option('--drop', name)}, or {write_option('--category', name)} to take each one as a "
+            "level."
         )
 
 

@@ -27,6 +27,11 @@ DURATION = r"-?[0-9]+ (?:s|ms|us|ns)"
 DATE = rf"(?:(?:{'|'.join(DAYS)})(?:[T ]{TIME}{ZONE})?|{TIME})"
 
 
+POINTED_THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}"
+"""Where the decimal sign is a point: a number that can have no other meaning than that its points part thousands."""
+POINTED = "a number whose points part thousands"
+
+
 @dataclass(frozen=True)
 class ColumnWords:
     """A column's distinct words. positions: (n,) int64, each row's place in ``distinct``, -1 where it is missing."""
@@ -64,7 +69,8 @@ def odd_patterns(decimal: str) -> dict[str, str]:
     """Return what a number in another dress is -> how it looks. It counts as none: it can be read in several ways."""
     mark = "," if decimal == "." else "."
     digits = cells.digits_pattern(decimal)
-    return {
+    pointed = {POINTED: POINTED_THOUSANDS} if decimal == "." else {}
+    return pointed | {
         "a percentage": rf"[+-]?{digits} ?%",
         "an amount with its currency": rf"[+-]?(?:{CURRENCY} ?[0-9][0-9.,']*|[0-9][0-9.,']* ?{CURRENCY})",
         "a number in brackets": rf"\({CURRENCY}?[0-9][0-9.,]*\)",

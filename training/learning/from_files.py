@@ -49,7 +49,12 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: Exit
         files=learnt.files,
         stamps=learnt.stamps,
         features=decided.features,
-        target=TargetCoder(decided.target.name, decided.target.classes, decimal=decided.table.decimal),
+        target=TargetCoder(
+            decided.target.name,
+            decided.target.classes,
+            decimal=decided.table.decimal,
+            numeric=decided.target.name in options.columns.numeric,
+        ),
         words=looked.words,
         split=learnt.split,
     )
@@ -78,7 +83,7 @@ def learn_from_files(learnt: LearntColumns, options: TrainingOptions, kept: Exit
             test_rows=len(parts.test),
             seed=options.seed,
             rows_without_target=counts.without_target,
-            missing_spellings=list(options.read.missing),
+            missing_spellings=options.read.kept_missing,
             left_out=table.left_out,
             sampled_rows=sum(len(part) for part in (parts.train, parts.validation, parts.test)),
         ),

@@ -37,7 +37,7 @@ def learn_in_memory(table: DataTable, parts: SplitRows, options: TrainingOptions
             seed=options.seed,
             best_possible_accuracy=best_possible_accuracy(table),
             rows_without_target=table.rows_without_target,
-            missing_spellings=list(options.read.missing),
+            missing_spellings=options.read.kept_missing,
             left_out=table.left_out,
         ),
         target=target,

@@ -32,7 +32,8 @@ class CellRules:
     """What cells mean.
 
     missing: spellings of no value, beside ``MISSING_SPELLINGS``; a number among them is one however it is written:
-    -999.0 where -999 is given. ``Column.code_text`` of the service has the same rule.
+    -999.0 where -999 is given, and where commas are decimal signs -9.9 is -9,9. ``Column.code_text`` of the
+    service has the same rule.
     """
 
     decimal: DecimalSign = "."
@@ -80,8 +81,14 @@ class CellRules:
 
     @cached_property
     def _missing_numbers(self) -> pa.Array:
-        numbers = [word for word in self.missing if self.is_number(word) or INFINITE.fullmatch(word)]
-        return pa.array([float(word.replace(self.decimal, ".")) + 0.0 for word in numbers], pa.float64())
+        pointed = [word for word in map(self.with_point, self.missing) if word is not None]
+        return pa.array([float(word) + 0.0 for word in pointed], pa.float64())
+
+    def with_point(self, word: str) -> str | None:
+        """Return a number as the service writes it, None for what is none. A point is a decimal sign in it anyhow."""
+        if INFINITE.fullmatch(word) or CellRules().is_number(word):
+            return word
+        return word.replace(self.decimal, ".") if self.is_number(word) else None
 
     @cached_property
     def _spellings(self) -> pa.Array:

@@ -22,14 +22,14 @@ def open_file(path: Path, options: ReadOptions) -> TableFile:
     """Look at ``path``. Raise UserError for a file, or for names of columns, that can't be read or are in doubt."""
     if options.decimal not in {None, ".", ","}:
         raise UserError(f"--decimal must be '.' or ',', however: {quoted(str(options.decimal))}. Give one of these.")
+    rules = CellRules("," if options.decimal == "," else ".", options.missing)
     head = recognise(path)
     if head.parquet:
-        file = open_parquet(path, options, CellRules(missing=options.missing))
+        file = open_parquet(path, options, rules)
         return replace(file, names=_name_columns(path, file.names, options))
     looked = look(path, head, options)
     names = _name_columns(path, looked.names, options)
     dropped = [column for column, name in enumerate(names) if name and not options.wants(name)]
-    rules = CellRules("," if options.decimal == "," else ".", options.missing)
     return CsvFile(looked, names, rules, dropped=dropped, decimal_given=options.decimal is not None)
 
 

@@ -29,6 +29,8 @@ class ParquetFile:
     path: Path
     names: list[str]
     rules: CellRules
+    decimal_given: bool
+    """Whether the decimal sign of numbers among words is the user's word."""
     found: str = "Parquet"
 
     def blocks(self, columns: list[int]) -> Iterator[pa.RecordBatch]:
@@ -100,7 +102,8 @@ def open_parquet(path: Path, options: ReadOptions, rules: CellRules) -> ParquetF
                 f"{path.name}: a column must hold numbers, words, or true and false, however: {quoted(name)} is "
                 f"of type {quoted(str(field.type))}. Give {write_option('--drop', name)}, or spread it over columns."
             )
-    return ParquetFile(path, [name.strip(BLANKS) for name in schema.names], rules)
+    names = [name.strip(BLANKS) for name in schema.names]
+    return ParquetFile(path, names, rules, decimal_given=options.decimal is not None)
 
 
 def _decoded(cells: pa.Array) -> pa.Array:

@@ -1,19 +1,58 @@
-"""Points that may part thousands: 1.234 in a file whose cells are separated by ';', as decimal commas ask for."""
+"""The decimal sign, where it is in doubt: commas in numbers, and points that may part thousands.
+
+These are 1.234 in a file whose cells no comma separates, as decimal commas ask for.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from service.contract.policies import BLANKS
-from training.errors import UserError, quoted
+from training.errors import UserError, quoted, write_option
 from training.table.csv.csv_file import CsvFile
 from training.table.open import TableFile
 from training.table.table_files import TableFiles
 from training.table.values import ColumnValues
 
-DOUBTFUL_SEPARATOR = ";"
+DOUBTFUL_SEPARATORS = frozenset(";\t|")
+"""Those that leave the comma to numbers."""
 THOUSANDS = rf"^[{BLANKS}]*[+-]?[1-9][0-9]{{0,2}}\.[0-9]{{3}}[{BLANKS}]*$"
 NEARLY_WHOLE = 1e-6
+OTHER_DECIMAL = {
+    ".": r"^[+-]?([0-9][0-9.]*)?,[0-9]+([eE][+-]?[0-9]+)?$",
+    ",": r"^[+-]?([0-9][0-9,]*)?\.[0-9]+([eE][+-]?[0-9]+)?$",
+}
+"""Patterns of numbers that have the other decimal sign, by the one that is read."""
+
+
+def check_decimal_sign(files: TableFiles, column: ColumnValues, place: Callable[[int], str]) -> None:
+    """Raise UserError where a column of words seems to hold numbers of the other decimal sign. place: names its rows.
+
+    Of Parquet files, whose types tell numbers, only where the user does not say which sign they have.
+    """
+    file, decimal = files.first, files.first.rules.decimal
+    if column.words is None or (file.decimal_given and (decimal == "." or not files.is_csv)):
+        return
+    distinct = column.words.dictionary
+    other = pc.match_substring_regex(distinct, OTHER_DECIMAL[decimal])
+    count = pc.sum(other).as_py() or 0
+    whole = pc.sum(pc.match_substring_regex(distinct, "^[+-]?[0-9]+$")).as_py() or 0
+    if not count or (count + whole) * 2 < len(distinct):
+        return
+    code = pc.index(other, value=True).as_py()
+    row = pc.index(column.words.indices, value=code).as_py()
+    numeric = "" if files.is_csv else f"and {write_option('--numeric', column.name)} "
+    remedy = (
+        f"Give --decimal , {numeric}where that comma is the decimal sign, or --decimal . where it is not."
+        if decimal == "."
+        else f"Leave --decimal out, write such numbers with a comma, or give {write_option('--drop', column.name)}."
+    )
+    raise UserError(
+        f"{files.name}: the decimal sign must be clear, however: column {quoted(column.name)} holds "
+        f"{quoted(distinct[code].as_py())} in {place(row)}. {remedy}"
+    )
 
 
 def check_points(files: TableFiles, columns: dict[int, ColumnValues]) -> None:
@@ -51,7 +90,7 @@ def check_points(files: TableFiles, columns: dict[int, ColumnValues]) -> None:
 
 
 def _is_in_doubt(file: TableFile) -> bool:
-    return isinstance(file, CsvFile) and file.look.separator == DOUBTFUL_SEPARATOR and not file.decimal_given
+    return isinstance(file, CsvFile) and file.look.separator in DOUBTFUL_SEPARATORS and not file.decimal_given
 
 
 def _holds_fraction(numbers: NDArray[np.float64] | None) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from training.errors import UserError, quoted
 from training.table.cells import CellRules
 from training.table.csv.csv_file import CsvFile
-from training.table.points import check_points
+from training.table.points import check_decimal_sign, check_points
 from training.table.table_files import TableFiles, open_table
 from training.table.values import ColumnValues, ReadOptions, ReadTable
 
@@ -79,8 +79,8 @@ def assemble_table(
         if not name:
             _refuse_unnamed(files.name, values, place)
             continue
-        if isinstance(files.first, CsvFile) and name not in options.text:
-            files.first.check(values, source=files.name, place=place)
+        if name not in options.text:
+            check_decimal_sign(files, values, place)
         columns[column] = values
     if isinstance(files.first, CsvFile):
         if files.first.look.header:

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from training.table.cells import CellRules
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -24,6 +26,13 @@ class ReadOptions:
     """Columns of a CSV file whose digits are no numbers: codes, whose zeros in front count."""
     only: tuple[str, ...] | None = None
     """Columns that are wanted, where not all but those of ``drop`` are."""
+
+    @property
+    def kept_missing(self) -> list[str]:
+        """``missing`` as a card keeps it: a number with a decimal comma with a point as well, as the service has it."""
+        rules = CellRules("," if self.decimal == "," else ".")
+        pointed = [word for word in map(rules.with_point, self.missing) if word is not None]
+        return list(dict.fromkeys((*self.missing, *pointed)))
 
     def wants(self, name: str) -> bool:
         """Whether a column is wanted."""

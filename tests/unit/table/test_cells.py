@@ -14,6 +14,7 @@ from service.contract.policies import MISSING_SPELLINGS
 from tests.raw_columns import INCOME
 from tests.read_tables import MANY_ROWS, Read, Refusal, columns
 from training.table.cells import CellRules
+from training.table.values import ReadOptions
 
 
 @pytest.mark.parametrize("spelling", MISSING_SPELLINGS)
@@ -66,6 +67,18 @@ def test_a_cell_is_missing_here_where_the_service_takes_it_for_missing(cell: str
     coded = columns_of_service.columns[0].code_text(cell, columns_of_service.missing)
     here = CellRules(missing=tuple(missing)).words(pa.array([cell])).null_count == 1
     assert here == (isinstance(coded, float) and math.isnan(coded))
+
+
+@pytest.mark.parametrize("given", ["-9,9", "-9.9"])
+def test_a_missing_number_may_have_a_point_and_the_service_knows_it(table: Read, given: str) -> None:
+    strings = pa.table({"a": ["-9,90", "1,5"], "b": [-9.9, 1.5]})
+    for content in ("a;b\n-9,90;-9,9\n1,5;1,5\n", strings):
+        assert columns(table(content, decimal=",", missing=(given,)))["b"] == [None, 1.5]
+        assert columns(table(content, decimal=",", missing=(given,)))["a"] in ([None, 1.5], [None, "1,5"])
+    kept = ReadOptions(decimal=",", missing=(given, "?")).kept_missing
+    assert set(kept) == {given, "?", "-9.9"}
+    service = Columns([INCOME], missing=(*MISSING_SPELLINGS, *kept))
+    assert math.isnan(float(str(service.columns[0].code_text("-9.9", service.missing))))
 
 
 def test_a_missing_number_has_the_decimal_sign_of_its_file(table: Read) -> None:
@@ -154,6 +167,13 @@ def test_points_that_may_part_thousands_are_not_guessed(table: Read, refusal: Re
     assert columns(table(content.replace(";", ",")))["b"][-2:] == [float(cell), None]
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_points_are_in_doubt_wherever_no_comma_separates(table: Read, refusal: Refusal, separator: str) -> None:
+    content = "a;b\n1;2.627\n2;107\n3;361\n4;16.244\n".replace(";", separator)
+    assert "column 'b' holds '2.627' in line 2" in refusal(content)
+    assert columns(table(content, decimal="."))["b"] == [2.627, 107, 361, 16.244]
+
+
 @pytest.mark.parametrize("clear", ["0.5", "1.23", "1.2345", "1234.567", "0.123", "7.", "1.5e3", "1.230"])
 def test_one_number_with_a_clear_decimal_point_is_enough(table: Read, refusal: Refusal, clear: str) -> None:
     content = f"a;b\n1.234;{clear}\n2.000;8\n"
@@ -161,6 +181,15 @@ def test_one_number_with_a_clear_decimal_point_is_enough(table: Read, refusal: R
         assert "'1.234' in line 2" in refusal(content)
     else:
         assert columns(table(content))["a"] == [1.234, 2]
+
+
+def test_decimal_commas_of_a_parquet_file_are_asked_about_too(table: Read, refusal: Refusal) -> None:
+    content = pa.table({"a": ["1,5", "2,5", "3"], "b": [1, 2, 3]})
+    line = refusal(content)
+    assert "column 'a' holds '1,5' in row 1. Give --decimal , and --numeric 'a' where that comma is the" in line
+    for decimal in (",", "."):
+        assert columns(table(content, decimal=decimal))["a"] == ["1,5", "2,5", "3"]
+    assert columns(table(content, text=("a",)))["a"] == ["1,5", "2,5", "3"]
 
 
 def test_words_with_a_comma_here_and_there_are_words(table: Read) -> None:

@@ -185,7 +185,7 @@ def test_names_that_count_on_are_a_header(table: Read, header: str) -> None:
 def test_bytes_that_are_not_utf_8_are_named_and_latin_1_is_proposed(refusal: Refusal, table: Read) -> None:
     content = "a,b\n1,café\n".encode("latin-1")
     line = refusal(content)
-    assert "line 2 holds the byte 0xe9, latin-1 for '1,café'. Give --encoding latin-1" in line
+    assert "line 2 holds the byte 0xe9, cp1252 or latin-1 for '1,café'. Give --encoding cp1252" in line
     looked = table(content, encoding="latin-1")
     assert looked.found.startswith("CSV, Latin-1")
     assert looked.columns[1].words is not None
@@ -197,7 +197,22 @@ def test_a_header_that_is_not_utf_8_is_named(refusal: Refusal) -> None:
 
 
 def test_a_byte_that_latin_1_does_not_print_is_one_of_windows(refusal: Refusal) -> None:
-    assert "Give --encoding cp1252" in refusal("a,b\n1,„x“\n".encode("cp1252"))
+    assert "0x84, cp1252 for '1,„x“'. Give --encoding cp1252" in refusal("a,b\n1,„x“\n".encode("cp1252"))
+
+
+def test_what_is_proposed_reads_the_rest_of_the_file_too(refusal: Refusal, table: Read) -> None:
+    content = "a,b\n1,café\n2,ab€\n".encode("cp1252")
+    assert "Give --encoding cp1252" in refusal(content)
+    words = table(content, encoding="cp1252").columns[1].words
+    assert words is not None
+    assert words.to_pylist() == ["café", "ab€"]
+    assert "Give --encoding latin-1" in refusal(b"a,b\n1,caf\xe9\n2,\x81\n")
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,ab€\n", "a,ab€\n1,x\n"])
+def test_control_characters_that_latin_1_makes_are_refused(refusal: Refusal, content: str) -> None:
+    line = refusal(content.encode("cp1252"), encoding="latin-1")
+    assert "latin-1 has but control characters for a part of 'ab€'. Give --encoding cp1252" in line
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

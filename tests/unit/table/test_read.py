@@ -61,7 +61,8 @@ def test_a_row_begins_where_its_quoted_lines_do(table: Read) -> None:
 def test_a_byte_that_is_not_utf_8_in_a_late_row_is_named_by_its_line(refusal: Refusal) -> None:
     line = refusal(("a,b,c\n" + MANY_ROWS + "1,2,café\n").encode("latin-1"))
     assert "line 302 holds the byte 0xe9" in line
-    assert "--encoding latin-1" in line
+    assert "0xe9, cp1252 or latin-1 for" in line
+    assert "Give --encoding cp1252" in line
 
 
 @pytest.mark.usefixtures("small_blocks")

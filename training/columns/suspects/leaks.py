@@ -36,8 +36,11 @@ def find_leak(
     elif feature.kind == "number":
         found = _say_order(codes[there], target[there], classes=len(classes))
         found = found or _say_levels(there.astype(np.int64), target, classes=len(classes))
+        distinct, levels = np.unique(codes, return_inverse=True)  # NaN once
+        if not found and len(distinct) * ROWS_PER_LEVEL <= len(codes):
+            found = _say_levels(levels, target, classes=len(classes))
     else:
-        levels = np.where(there, codes, len(feature.levels)).astype(np.int64)
+        levels = np.where(there, codes, max(len(feature.levels), 2)).astype(np.int64)  # behind 0 and 1 without words
         found = _say_levels(levels, target, classes=len(classes))
     text = f"{found}: if it is not known before the target is, give {write_option('--drop', feature.name)}"
     return Suspect(feature.name, "predicts", text) if found else None
@@ -52,7 +55,17 @@ def _say_correlation(codes: NDArray[np.float64], target: NDArray[np.float64]) ->
         correlation = float(np.corrcoef(codes, target)[0, 1])
     if abs(correlation) >= SURE_CORRELATION:
         return f"predicts the target alone (correlation {correlation:.6f})"
+    correlation = float(np.corrcoef(_rank(codes), _rank(target))[0, 1])
+    if abs(correlation) >= SURE_CORRELATION:
+        return f"predicts the order of the target alone (rank correlation {correlation:.6f})"
     return None
+
+
+def _rank(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each value's place in their order, the mean of its places where it comes again (Spearman, 1904)."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return ranks
 
 
 def _say_order(codes: NDArray[np.float64], target: NDArray[np.float64], *, classes: int) -> str | None:

@@ -14,7 +14,7 @@ from training.table.values import ColumnValues
 
 SuspectKind = Literal[
     "row number", "no value", "constant", "rare levels", "duplicate",
-    "predicts", "repeated rows", "small class", "rounded", "outlier", "unseen", "words", "padded", "case",
+    "predicts", "repeated rows", "small class", "rounded", "outlier", "narrow", "unseen", "words", "padded", "case",
     "spellings", "numbers among levels", "numbers as text",
 ]  # fmt: skip
 LEFT_OUT = frozenset[SuspectKind](["row number", "no value", "constant", "rare levels", "duplicate"])
@@ -23,6 +23,8 @@ INDEX_NAME = re.compile(r"Unnamed: 0(\.\d+)?|rownames|__index_level_\d+__")
 INNER_QUANTILES = (0.01, 0.99)
 FLATTENED_SHARE = 0.001
 """A range whose inner 98 % are a smaller part of it than this is one of outliers: the others all lie beside 0."""
+NARROWEST_RANGE = 10 * float(np.finfo(np.float64).eps)
+"""MinMaxScaler takes a narrower range for none, and leaves it as it is (scikit-learn 1.9, _handle_zeros_in_scale)."""
 SHOWN_LEVELS = 3
 
 
@@ -146,6 +148,17 @@ def find_outlier(feature: RawFeature, codes: NDArray[np.float64]) -> Suspect | N
         f"{high:.6g}: scaled to 0..1 these are nearly equal. Take the outliers out, or its logarithm"
     )
     return Suspect(feature.name, "outlier", text)
+
+
+def find_narrow(feature: RawFeature) -> Suspect | None:
+    """Look for a range that scaling takes for none, so that nothing of the column is seen."""
+    if feature.kind != "number" or not 0 < feature.maximum - feature.minimum < NARROWEST_RANGE:
+        return None
+    text = (
+        f"reaches from {feature.minimum!r} to {feature.maximum!r}, a range below {NARROWEST_RANGE:.1e}, which is not "
+        "scaled, so that nothing is learnt from it: multiply it by a power of ten"
+    )
+    return Suspect(feature.name, "narrow", text)
 
 
 def find_unseen(feature: RawFeature, *, gaps: int, unknown: int) -> Suspect | None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.contract.policies import MOST_CLASSES
-from training.columns.codes import as_numbers, as_words
+from training.columns.codes import as_numbers, class_words
 from training.stream.first_pass.column_facts import MOST_WORDS, Block, NumberFacts, Shown, TargetFacts, WordFacts
 from training.stream.first_pass.sample import Sample
 from training.stream.places import TRAIN, PlaceSplit
@@ -149,7 +149,9 @@ class FirstPass:
         if values.words is not None or (levels_matter and not (counts.words and counts.words.overflows)):
             classes_alone = values.words is None and name == self.target
             counts.words = counts.words or WordFacts(most=MOST_CLASSES + 1 if classes_alone else MOST_WORDS)
-            shown += counts.words.add(as_words(values), block, decimal=self._decimal)
+            numeric = name == self.target and name in self.options.numeric
+            words = class_words(values, numeric=numeric, decimal=self._decimal)
+            shown += counts.words.add(words, block, decimal=self._decimal)
         return shown
 
     @property

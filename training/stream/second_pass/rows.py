@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from service.contract.card import RawFeature
-from training.columns.codes import as_numbers, as_words, code_column
+from training.columns.codes import as_numbers, class_words, code_column
 from training.columns.words import read_words
 from training.errors import TrainingError
 from training.stream.places import TRAIN, PlaceSplit
@@ -20,17 +20,21 @@ from training.table.values import ColumnValues
 
 @dataclass(frozen=True)
 class TargetCoder:
-    """classes: by the numbers that stand for them; None: a number, as it is. decimal: the sign in numbers."""
+    """classes: by the numbers that stand for them; None: a number, as it is. decimal: the sign in numbers.
+
+    numeric: whether the user says that words are no classes.
+    """
 
     name: str
     classes: tuple[str, ...] | None
     decimal: str
+    numeric: bool = False
 
     def code(self, column: ColumnValues) -> NDArray[np.float64]:
         """Return (n,) float64; NaN where a row has no target."""
         if self.classes is None:
             return as_numbers(column, decimal=self.decimal)
-        words = read_words(as_words(column))
+        words = read_words(class_words(column, numeric=self.numeric, decimal=self.decimal))
         codes = {label: float(place) for place, label in enumerate(self.classes)}
         code_of = [codes.get(str(word), np.nan) for word in words.distinct]
         return np.array([*code_of, np.nan])[words.positions]

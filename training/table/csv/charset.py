@@ -1,6 +1,7 @@
 """How a text is encoded, and the bytes in it that are no text."""
 
 import codecs
+from collections.abc import Iterable
 from pathlib import Path
 
 from training.errors import UserError, quoted
@@ -10,15 +11,20 @@ MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_
 """Bytes that a text may begin with to say how it is encoded."""
 SAME_ENCODING = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}
 """Names of encodings that would read or write such a mark themselves."""
-ENCODING_NAMES = {"iso8859-1": "Latin-1", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
+LATIN_1 = "iso8859-1"
+"""As Python names it."""
+ENCODING_NAMES = {LATIN_1: "Latin-1", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
 WIDE_ENCODINGS = ("utf-16", "utf-32")
 """Those whose characters hold bytes of zero."""
 BYTES_AROUND_ZERO = 100
 """Looked at where one is zero: in UTF-16 nearly all at even, or all at odd places are."""
 SHOWN_BYTES = 20
 LINE_END = b"\n"
-PRINTED_BY_CP1252 = range(0x80, 0xA0)
+UNKNOWN_TO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
+PRINTED_BY_CP1252 = frozenset(range(0x80, 0xA0)) - UNKNOWN_TO_CP1252
 """Latin-1 has control characters there, which no text holds; Windows' has quotes, dashes and the euro."""
+BOTH_NAMES = {"cp1252": "cp1252 or latin-1"}
+"""Of a byte that both read alike: further ones may be cp1252's alone."""
 
 
 def encoding_name(encoding: str) -> str:
@@ -73,6 +79,19 @@ def decode(path: Path, head: Head, encoding: str, mark_bytes: int) -> str:
         raise undecodable(path, error, lines_before=0) from error
 
 
+def refuse_control_characters(path: Path, texts: Iterable[str], encoding: str) -> None:
+    """Raise UserError where Latin-1 makes control characters of what Windows' code page has quotes and dashes for."""
+    if encoding != LATIN_1:
+        return
+    for text in texts:
+        codes = set(map(ord, text))
+        if codes & PRINTED_BY_CP1252 and not codes & UNKNOWN_TO_CP1252:
+            raise UserError(
+                f"{path.name}: --encoding must fit the file, however: latin-1 has but control characters for a part of "
+                f"{quoted(text.encode(encoding).decode('cp1252'))}. Give --encoding cp1252."
+            )
+
+
 def encoded_length(path: Path, head: Head, text: str, encoding: str, mark_bytes: int) -> int:
     """Return the bytes of the first characters of a head. Raise UserError for an encoding that has no such number."""
     encoded = text.encode(encoding)
@@ -88,10 +107,11 @@ def undecodable(path: Path, error: UnicodeDecodeError, *, lines_before: int) -> 
     """Return the error for bytes that are no text. lines_before: those in front of the bytes that were decoded."""
     before, behind = error.object[: error.start], error.object[error.start : error.start + SHOWN_BYTES]
     byte, line = behind[0], lines_before + before.count(LINE_END) + 1
-    likely = "cp1252" if byte in PRINTED_BY_CP1252 else "latin-1"
+    likely = "latin-1" if UNKNOWN_TO_CP1252.intersection(error.object[error.start :]) else "cp1252"
+    name = likely if byte in PRINTED_BY_CP1252 else BOTH_NAMES.get(likely, likely)
     shown = (before.splitlines() or [b""])[-1][-SHOWN_BYTES:] * (not before.endswith(LINE_END)) + behind.splitlines()[0]
     quoted_bytes = quoted(shown.decode(likely, "replace"))
     return UserError(
         f"{path.name}: a text must be {encoding_name(error.encoding)}, however: line {line} holds the byte "
-        f"0x{byte:02x}, {likely} for {quoted_bytes}. Give --encoding {likely}, or save the file as UTF-8."
+        f"0x{byte:02x}, {name} for {quoted_bytes}. Give --encoding {likely}, or save the file as UTF-8."
     )

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import TextIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
 from service.contract.policies import BLANKS
-from training.errors import UserError, quoted, write_option
+from training.errors import UserError, quoted
 from training.table.cells import CellRules, contains
-from training.table.csv.charset import undecodable
+from training.table.csv.charset import LATIN_1, refuse_control_characters, undecodable
 from training.table.csv.lines import Record, number_records
 from training.table.csv.look import Look, separator_name
 from training.table.formats import HEAD_BYTES, open_bytes, unreadable
-from training.table.values import ColumnValues
 
 BLOCK_BYTES = 2**20
 """Read at a time. A row must fit; twice as much reads no faster and takes more memory."""
@@ -36,12 +34,6 @@ INVALID_TEXT = "invalid UTF8 data"
 """pyarrow's words where bytes are no text."""
 NEVER_CLOSED = "unexpected end of data"
 """The csv module's words where a quote is open at the end of the file."""
-
-OTHER_DECIMAL = {
-    ".": r"^[+-]?([0-9][0-9.]*)?,[0-9]+([eE][+-]?[0-9]+)?$",
-    ",": r"^[+-]?([0-9][0-9,]*)?\.[0-9]+([eE][+-]?[0-9]+)?$",
-}
-"""Patterns of numbers that have the other decimal sign, by the one that is read."""
 
 
 @dataclass(frozen=True)
@@ -127,32 +119,9 @@ class CsvFile:
         """Return the cells as words, null where they are missing. Raise UserError for quotes out of place."""
         encoded = cells.dictionary_encode()
         self._check_quoting(encoded.dictionary)
+        if self.look.encoding == LATIN_1:
+            refuse_control_characters(self.look.path, encoded.dictionary.to_pylist(), self.look.encoding)
         return self.rules.words(encoded.dictionary).take(encoded.indices).dictionary_encode()
-
-    def check(self, column: ColumnValues, *, source: str, place: Callable[[int], str]) -> None:
-        """Raise UserError where a column of words seems to hold numbers of the other decimal sign.
-
-        The column may be that of several files, a table whose name is ``source``; place: names its rows.
-        """
-        if column.words is None or (self.decimal_given and self.rules.decimal == "."):
-            return
-        distinct = column.words.dictionary
-        other = pc.match_substring_regex(distinct, OTHER_DECIMAL[self.rules.decimal])
-        count = pc.sum(other).as_py() or 0
-        whole = pc.sum(pc.match_substring_regex(distinct, "^[+-]?[0-9]+$")).as_py() or 0
-        if not count or (count + whole) * 2 < len(distinct):
-            return
-        code = pc.index(other, value=True).as_py()
-        row = pc.index(column.words.indices, value=code).as_py()
-        remedy = (
-            "Give --decimal , where that comma is the decimal sign, or --decimal . where it is not."
-            if self.rules.decimal == "."
-            else f"Leave --decimal out, write such numbers with a comma, or give {write_option('--drop', column.name)}."
-        )
-        raise UserError(
-            f"{source}: the decimal sign must be clear, however: column {quoted(column.name)} holds "
-            f"{quoted(distinct[code].as_py())} in {place(row)}. {remedy}"
-        )
 
     def place(self, row: int) -> str:
         """Name the line on which a row, counted from 0, begins."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.contract.policies import BLANKS
 from training.errors import UserError, quoted
-from training.table.csv.charset import decode, encoded_length, encoding_name, find_encoding
+from training.table.csv.charset import decode, encoded_length, encoding_name, find_encoding, refuse_control_characters
 from training.table.csv.header import refuse_data_as_header, refuse_lines_above, usual_width
 from training.table.csv.lines import Record, read_records
 from training.table.formats import Compression, Head, refuse_foreign_text
@@ -97,6 +97,7 @@ def look(path: Path, head: Head, options: ReadOptions) -> Look:
     refuse_lines_above(path, records, lines, separator_name(separator))
     refuse_data_as_header(path, records)
     header = records[0]
+    refuse_control_characters(path, header.cells, encoding)
     header_bytes = encoded_length(path, head, text[: header.end], encoding, mark_bytes)
     return replace(
         found,
