@@ -30,7 +30,9 @@ def open_file(path: Path, options: ReadOptions) -> TableFile:
     looked = look(path, head, options)
     names = _name_columns(path, looked.names, options)
     dropped = [column for column, name in enumerate(names) if name and not options.wants(name)]
-    return CsvFile(looked, names, rules, dropped=dropped, decimal_given=options.decimal is not None)
+    csv_file = CsvFile(looked, names, rules, dropped=dropped, decimal_given=options.decimal is not None)
+    csv_file.check_head()
+    return csv_file
 
 
 def _name_columns(path: Path, names: list[str], options: ReadOptions) -> list[str]:

@@ -89,6 +89,30 @@ def test_a_quote_that_closes_within_a_later_cell_merges_no_rows(refusal: Refusal
     assert "opened in line 2 or below is closed within a cell" in refusal('a,b\n1,"x\n5,x\n7,"y z"\n8,9\n')
 
 
+LATE = "".join(f"{row},w{row % 3}\n" for row in range(60_000))
+"""More than a head."""
+
+
+@pytest.mark.parametrize("rows", ["", LATE])
+def test_a_quote_that_a_backslash_is_to_keep_is_refused_wherever_it_stands(refusal: Refusal, rows: str) -> None:
+    line = refusal("a,b\n" + rows + '7,"12\\" pipe"\n')
+    number = rows.count("\n") + 2
+    assert f"quotes must stand around whole cells, however: one that is opened in line {number} or below" in line
+
+
+@pytest.mark.parametrize("cell", ['"abc"def', '"1"2', '"1" 2'])
+def test_a_quote_within_a_cell_is_refused_in_the_first_rows_though_it_leaves_no_trace(
+    refusal: Refusal, cell: str
+) -> None:
+    assert "one that is opened in line 3 or below is closed within a cell" in refusal(f"a,b\n1,2\n3,{cell}\n")
+
+
+def test_quotes_in_their_places_are_read(table: Read) -> None:
+    read_in = columns(table('a,b\n"x" ,"12"" pipe"\n"y, "\t,5" pipe\n z,"" \n' + LATE))
+    assert read_in["a"][:3] == ["x", "y,", "z"]
+    assert read_in["b"][:3] == ['12" pipe', '5" pipe', None]
+
+
 def test_a_quote_behind_a_blank_is_refused(refusal: Refusal) -> None:
     assert "a quote must directly follow ',', however: a cell is ' \"x\"'" in refusal('a, b\n1, "x"\n2, "y"\n')
 

@@ -3,7 +3,8 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,6 +124,13 @@ class CsvFile:
             refuse_control_characters(self.look.path, encoded.dictionary.to_pylist(), self.look.encoding)
         return self.rules.words(encoded.dictionary).take(encoded.indices).dictionary_encode()
 
+    def check_head(self) -> None:
+        """Raise UserError for a quote out of place in the first rows, where it may leave no trace in what is read."""
+        with self._text() as text:
+            head = io.StringIO(text.read(HEAD_BYTES), newline="")
+        if self.look.quote in head.getvalue() and (fault := self._find_quote_fault(head, whole=False)):
+            raise fault
+
     def place(self, row: int) -> str:
         """Name the line on which a row, counted from 0, begins."""
         with self._text() as text:
@@ -145,7 +153,7 @@ class CsvFile:
             stream.read(self.look.skipped_bytes)
             yield io.TextIOWrapper(stream, self.look.encoding, errors="replace", newline="")
 
-    def _rows(self, text: TextIO, *, strict: bool = False) -> Iterator[Record]:
+    def _rows(self, text: Iterable[str], *, strict: bool = False) -> Iterator[Record]:
         records = number_records(
             text,
             separator=self.look.separator,
@@ -157,26 +165,40 @@ class CsvFile:
 
     def _check_quoting(self, cells: pa.Array) -> None:
         """Raise UserError where a quote that is out of place has made a cell of several, or a part of one."""
-        if (contains(cells, "\n") or contains(cells, "\r")) and self._quote_fault:
+        quote = self.look.quote
+        if any(contains(cells, sign) for sign in ("\n", "\r", quote)) and self._quote_fault:
             raise self._quote_fault
-        if contains(cells, " " + self.look.quote):
+        if contains(cells, " " + quote):
             self._check_blanks_before_quotes(cells)
 
     @cached_property
     def _quote_fault(self) -> UserError | None:
         """The error for a quote that does not stand around a whole cell, where there is one. It takes a second pass."""
-        line = self.look.skipped_lines + 1
         with self._text() as text:
-            try:
-                for record in self._rows(text, strict=True):
-                    line = record.last_line + 1
-            except csv.Error as error:
-                fact = "is not closed" if str(error) == NEVER_CLOSED else "is closed within a cell"
+            return self._find_quote_fault(text)
+
+    def _find_quote_fault(self, text: TextIO, *, whole: bool = True) -> UserError | None:
+        """Look for it in a text. whole: whether the text ends where the file does."""
+        line = self.look.skipped_lines + 1
+        try:
+            for record in self._rows(self._without_blanks_behind_quotes(text), strict=True):
+                line = record.last_line + 1
+        except csv.Error as error:
+            never_closed = str(error) == NEVER_CLOSED
+            fact = "is not closed" if never_closed else "is closed within a cell"
+            if whole or not never_closed:
                 return UserError(
                     f"{self.look.path.name}: quotes must stand around whole cells, however: one that is opened in line "
                     f"{line} or below {fact}. Close it behind its cell, or double a quote that belongs to the cell."
                 )
         return None
+
+    def _without_blanks_behind_quotes(self, text: TextIO) -> Iterator[str]:
+        """Yield the lines; blanks between a closing quote and what follows the cell change no value."""
+        quote, separator = re.escape(self.look.quote), re.escape(self.look.separator)
+        inner = "".join(sign for sign in BLANKS if sign not in {"\r", "\n", self.look.separator})
+        blanks = re.compile(rf"(?<={quote})[{inner}]+(?={separator}|[\r\n]|$)")
+        return (blanks.sub("", line) for line in text)
 
     def _check_blanks_before_quotes(self, cells: pa.Array) -> None:
         for cell in cells.to_pylist():
