@@ -1,4 +1,4 @@
-"""Whether a plan is right. Run: python -m tests.bench.bench_plan. Needs two processors and Linux; some ten minutes.
+"""Whether a plan is right. Run: python -m tests.bench.bench_plan. Needs two processors and Linux; a quarter of an hour.
 
 The capacity of a server of known speed is measured, and of two such beside each other. A plan from the first says how
 many hold a share of what two are measured to sustain; so many, beside each other, are then asked at that rate, and have
