@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from training.columns.decide import decide_table, split_at_random
 from training.columns.decided import DecidedTable
+from training.errors import UserError
 from training.options import TaskChoice
 from training.table.values import ColumnOptions, ColumnValues, ReadTable
 
 Value = float | str | None
+ROWS = 60
 Read = Callable[..., ReadTable]
 """A file's content, its name and the options of reading -> its table."""
 Refusal = Callable[..., str]
@@ -54,3 +57,27 @@ def decide(
     """Decide with the split of ``--seed 0``."""
     splitter = split_at_random(source=table.source, test_fraction=0.2, seed=0)
     return decide_table(table, target=target, task=task, options=options or ColumnOptions(), split_rows=splitter)
+
+
+def table_with(make: Callable[[int], Value], *, decimal: str = ".") -> ReadTable:
+    """Make a column 'x' beside one of numbers."""
+    return read_table(
+        {"a": [row * 0.5 for row in range(ROWS)], "x": [make(row) for row in range(ROWS)]}, decimal=decimal
+    )
+
+
+def kind_of(make: Callable[[int], Value], options: ColumnOptions | None = None) -> str:
+    """What the column 'x' of ``table_with`` is taken for."""
+    features = {feature.name: feature for feature in decide(table_with(make), options=options).features}
+    return features["x"].kind
+
+
+def refusal(make: Callable[[int], Value], options: ColumnOptions | None = None, *, decimal: str = ".") -> str:
+    """Return the line that refuses it."""
+    with pytest.raises(UserError) as caught:
+        decide(table_with(make, decimal=decimal), options=options)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert caught.value.exit_code == 2
+    assert line.startswith(("data.csv: ", "--"))
+    return line
