@@ -25,8 +25,6 @@ DAYS = (
 DURATION = r"-?[0-9]+ (?:s|ms|us|ns)"
 """As the reader writes one of a Parquet file."""
 DATE = rf"(?:(?:{'|'.join(DAYS)})(?:[T ]{TIME}{ZONE})?|{TIME})"
-
-
 POINTED_THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}"
 """Where the decimal sign is a point: a number that can have no other meaning than that its points part thousands."""
 POINTED = "a number whose points part thousands"
@@ -87,5 +85,5 @@ def odd_patterns(decimal: str) -> dict[str, str]:
 
 def plain_numbers(distinct: pa.Array, *, decimal: str) -> NDArray[np.float64]:
     """Return each word's number, NaN for a word that is none or that float64 can't hold. (k,) -> (k,) float64."""
-    numbers: NDArray[np.float64] = cells.plain_numbers(distinct, decimal).to_numpy(zero_copy_only=False)
+    numbers: NDArray[np.float64] = cells.parse_plain(distinct, decimal).to_numpy(zero_copy_only=False)
     return np.where(np.isinf(numbers), np.nan, numbers)

@@ -54,7 +54,7 @@ class CellRules:
         words = self._blanked(strip(cells))
         if not self._missing_numbers:
             return words
-        return pc.if_else(self._is_missing_number(plain_numbers(words, self.decimal)), None, words)
+        return pc.if_else(self._is_missing_number(parse_plain(words, self.decimal)), None, words)
 
     def is_number(self, cell: str) -> bool:
         """Whether ``numbers`` takes this cell for a number."""
@@ -132,7 +132,7 @@ def plain_pattern(decimal: str) -> str:
     return rf"[+-]?{digits_pattern(decimal)}(?:[eE][+-]?[0-9]+)?"
 
 
-def plain_numbers(cells: pa.Array, decimal: str) -> pa.Array:
+def parse_plain(cells: pa.Array, decimal: str) -> pa.Array:
     """Return text as float64, null for what is no plain number, infinite for one that float64 can't hold."""
     plain = pc.if_else(matches(cells, plain_pattern(decimal)), cells, None)
     return pc.cast(pc.replace_substring(plain, decimal, "."), pa.float64())
