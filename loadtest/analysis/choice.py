@@ -70,7 +70,8 @@ def decide(summary: StudySummary) -> Nothing | Take | Weigh:
     holding = [architecture for architecture in summary.architectures if architecture.rows_per_second.value is not None]
     cheapest = find_cheapest(holding)
     adequate = [architecture for architecture in holding if not is_shown_worse(architecture)]
-    gaining = [architecture for architecture in adequate if cheapest not in adequate and _gains(architecture, cheapest)]
+    rivals = [] if cheapest in adequate else adequate
+    gaining = [architecture for architecture in rivals if _gains(architecture, cheapest)]
     if not gaining:
         return Take(cheapest, _others(summary, cheapest))
     better = find_cheapest(gaining)

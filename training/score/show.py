@@ -148,7 +148,7 @@ def _show_shifts(console: Console, summary: ScoreSummary) -> None:
     moved = [shift for shift in summary.shifts if shift.moved]
     unknown = len(summary.card.raw_features) - len(summary.shifts)
     if unknown:  # a release of an earlier version
-        console.print(f"Whether {unknown:,} columns have moved is not known: the card has no shares of their values.")
+        console.print(f"Columns that may have moved or not, for the card has no shares of their values: {unknown:,}.")
     if not summary.shifts:
         return
     if not moved:
