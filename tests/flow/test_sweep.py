@@ -176,9 +176,11 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             begun.append(programs.enter_context(started([*worker, address, "--name", name, *options], **found)))
         waits = f"from distributed import Client; Client({address!r}, timeout=600).wait_for_workers(2)"
         waiting = programs.enter_context(started([sys.executable, "-c", waits]))
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while waiting.poll() is None:
             ended = [program for program in begun if program.poll() is not None]
             assert not ended, ended[0].communicate()
+            assert time.monotonic() < deadline
             time.sleep(0.1)
         assert waiting.returncode == 0, waiting.communicate()
         yield Cluster(address, begun[0])
