@@ -1,6 +1,7 @@
 """The ONNX graphs of a release: preprocessing in float64, products and network in float32."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import onnx
 from onnx import TensorProto, helper
@@ -10,19 +11,15 @@ from service.contract.names import FEATURES, RAW, Task, count_features
 from training.graph.encoding import add_encoding
 from training.graph.layers import AffineLayer, add_network, features_info, prediction_info
 from training.graph.nodes import Graph
-from training.graph.products import ORDERED_COLUMNS, RolledProducts, add_ordered_products
+from training.graph.products import RolledProducts, add_ordered_products
 
 
 def pipeline_graph(preprocessing: Pipeline, layers: Sequence[AffineLayer], *, task: Task) -> bytes:
     """``raw`` (n, d) float64, coded, NaN where a value is missing -> ``prediction`` as ``network_graph`` gives it."""
     graph = Graph()
     value, affine = add_encoding(graph, preprocessing)
-    if affine.is_scaling() and affine.columns <= ORDERED_COLUMNS:
-        add_network(graph, add_ordered_products(graph, value, affine), layers, task=task, turned=True)
-    else:
-        products = RolledProducts(affine.columns)
-        first = AffineLayer(products.arrange(layers[0].weight), layers[0].bias)
-        add_network(graph, products.add(graph, value, affine), [first, *layers[1:]], task=task)
+    add_first = partial(RolledProducts(affine.columns).add_layer, graph, value, affine)
+    add_network(graph, layers, task=task, add_first=add_first)
     return graph.model(source=_raw(preprocessing), targets=[prediction_info(layers)])
 
 

@@ -3,8 +3,9 @@
 Takes neither scikit-learn nor PyTorch: a process that trains one point of a sweep starts a second sooner without.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import onnx
@@ -43,14 +44,14 @@ def fold(state: Mapping[str, NDArray[np.float32]], *, target: TargetScale) -> li
 def network_graph(layers: Sequence[AffineLayer], *, task: Task) -> bytes:
     """``features`` (n, features) float32 -> ``prediction`` (n,) float32, (n, k) for k > 2 classes."""
     graph = Graph()
-    add_network(graph, FEATURES, layers, task=task)
+    add_network(graph, layers, task=task, add_first=partial(add_layer, graph, FEATURES))
     return graph.model(source=features_info(layers[0].weight.shape[1]), targets=[prediction_info(layers)])
 
 
 def trace_graph(layers: Sequence[AffineLayer], *, task: Task) -> bytes:
     """``features`` -> ``hidden_1`` .. ``hidden_<depth>`` (n, width) float32 after ReLU, and ``prediction``."""
     graph = Graph()
-    add_network(graph, FEATURES, layers, task=task)
+    add_network(graph, layers, task=task, add_first=partial(add_layer, graph, FEATURES))
     hidden = [
         helper.make_tensor_value_info(hidden_output(number), TensorProto.FLOAT, ["n", len(layer.bias)])
         for number, layer in enumerate(layers[:-1], start=1)
@@ -59,35 +60,36 @@ def trace_graph(layers: Sequence[AffineLayer], *, task: Task) -> bytes:
 
 
 def add_network(
-    graph: Graph, features: str, layers: Sequence[AffineLayer], *, task: Task, turned: bool = False
+    graph: Graph, layers: Sequence[AffineLayer], *, task: Task, add_first: Callable[[AffineLayer], str]
 ) -> None:
-    """Add all layers; the last gives ``prediction``. features: (n, features), or (features, n) where ``turned``."""
-    value = features
+    """Add all layers; the last gives ``prediction``.
+
+    add_first: adds the layer that reads the features, and returns its output, (n, outputs).
+    """
+    add, last = add_first, layers[-1]
     for number, layer in enumerate(layers[:-1], start=1):
-        turn = turned and number == 1
-        value = graph.add("Relu", _add_layer(graph, value, layer, turned=turn), output=hidden_output(number))
-    last, turn = layers[-1], turned and len(layers) == 1
+        value = graph.add("Relu", add(layer), output=hidden_output(number))
+        add = partial(add_layer, graph, value)
     if len(last.bias) > 1:
         # Unlike its Sigmoid, the Softmax of ONNX Runtime 1.32 is right in the tails: to 4e-6 relative, down to 1e-30.
-        graph.add("Softmax", _add_layer(graph, value, last, turned=turn), axis=-1, output=PREDICTION)
+        graph.add("Softmax", add(last), axis=-1, output=PREDICTION)
         return
-    add_last = _add_sigmoid if task == "classification" else _add_layer
-    value = add_last(graph, value, last, turned=turn)
-    graph.add("Squeeze", value, graph.constant(np.array([1])), output=PREDICTION)
+    output = _add_sigmoid(graph, last, add) if task == "classification" else add(last)
+    graph.add("Squeeze", output, graph.constant(np.array([1])), output=PREDICTION)
 
 
-def _add_layer(graph: Graph, value: str, layer: AffineLayer, *, turned: bool) -> str:
+def add_layer(graph: Graph, value: str, layer: AffineLayer) -> str:
+    """Take (n, inputs); return (n, outputs)."""
     weight, bias = (graph.constant(part.astype(np.float32)) for part in (layer.weight.T, layer.bias))
-    return graph.add("Gemm", value, weight, bias, transA=1) if turned else graph.add("Gemm", value, weight, bias)
+    return graph.add("Gemm", value, weight, bias)
 
 
-def _add_sigmoid(graph: Graph, value: str, layer: AffineLayer, *, turned: bool) -> str:
+def _add_sigmoid(graph: Graph, layer: AffineLayer, add: Callable[[AffineLayer], str]) -> str:
     """1 / (1 + exp(-x)): the ``Sigmoid`` of ONNX Runtime 1.32 is off by 2e-3 relative at logits of 10.
 
     The minus is that of the last layer's weights.
     """
-    negative = AffineLayer(-layer.weight, -layer.bias)
-    exponential = graph.add("Exp", _add_layer(graph, value, negative, turned=turned))
+    exponential = graph.add("Exp", add(AffineLayer(-layer.weight, -layer.bias)))
     unit = graph.constant(np.array(1, dtype=np.float32))
     return graph.add("Reciprocal", graph.add("Add", exponential, unit))
 

@@ -36,10 +36,10 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def first_columns(self, value: str, count: int) -> str:
-        """Return the first ``count`` columns of a matrix."""
-        start, end, axis = (self.constant(np.array([number])) for number in (0, count, 1))
-        return self.add("Slice", value, start, end, axis)
+    def columns(self, value: str, start: int, stop: int) -> str:
+        """Return some columns of a matrix."""
+        first, end, axis = (self.constant(np.array([number])) for number in (start, stop, 1))
+        return self.add("Slice", value, first, end, axis)
 
     def model(self, *, source: onnx.ValueInfoProto, targets: Sequence[onnx.ValueInfoProto]) -> bytes:
         """Check the graph and return the file's bytes."""

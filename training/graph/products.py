@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from training.graph.layers import AffineLayer, add_layer
 from training.graph.nodes import Graph
 
-ORDERED_COLUMNS = 20
-"""Up to so many columns of numbers have their products in scikit-learn's order in the raw graph too: it then rounds its
-sums as the network's graph does, at 1.6 times the network's time as well."""
 MULTIPLIED_COLUMNS = 100
 """Up to so many, columns of numbers are scaled by a matrix product too: fewer nodes, half a microsecond each."""
 BROADCAST_COLUMNS = 150
-"""From so many on, 64 rows of products fill the cache: they are written once, and one factor is broadcast."""
+"""From so many on, 64 rows of products fill the cache: they are written once, one factor is broadcast, and the first
+layer takes them in pieces."""
+PIECE = 10_000
+"""Products: 64 rows of these are 2.6 MB. In smaller pieces 64 rows are quicker, but one row slower: more nodes."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def add_ordered_products(graph: Graph, value: str, affine: Affine) -> str:
 class RolledProducts:
     """All products of ``columns`` columns and a column of ones, by two periods.
 
-    The D columns are written again and again, and beside them the D + 1 columns x1 .. xD, x1 again and again. With
-    every D + 1 places the two have moved by one column against each other: after D // 2 + 1 such rounds each column
-    has met each other one, and itself. Whoever reads the products must have weights in the same order: ``arrange``.
+    The D columns and the ones are written again and again, and beside them the D + 2 columns x1 .. xD, 1, x1 again and
+    again. With every D + 2 places the two have moved by one column against each other: after D // 2 + 1 such rounds
+    each column has met each other one, and itself. Whoever reads the products must have weights in the same order.
     """
 
     columns: int
@@ -83,19 +84,43 @@ class RolledProducts:
         """Number of products, of which some stand there twice."""
         return self.rounds * (self.period + 1)
 
-    def add(self, graph: Graph, value: str, affine: Affine) -> str:
-        """``value`` (n, inputs) float64 -> (n, size) float32."""
+    def add_layer(self, graph: Graph, value: str, affine: Affine, layer: AffineLayer) -> str:
+        """``value`` (n, inputs) float64 -> (n, outputs) float32: the layer that reads all features.
+
+        layer: its weights in scikit-learn's order.
+        """
         columns = self._add_columns(graph, value, affine)
-        copies, rest = divmod(self.size, self.period)
+        weight = self.arrange(layer.weight)
         if self.columns < BROADCAST_COLUMNS:
-            written = graph.add("Tile", columns, graph.constant(np.array([1, copies + 1])))
-            short = graph.first_columns(written, self.size)
-            long = graph.first_columns(short, self.period + 1)
-            return graph.add("Mul", short, graph.add("Tile", long, graph.constant(np.array([1, self.rounds]))))
-        short = graph.add("Concat", *[columns] * copies, graph.first_columns(columns, rest), axis=1)
-        rounds = graph.add("Reshape", short, graph.constant(np.array([-1, self.rounds, self.period + 1])))
-        products = graph.add("Mul", rounds, graph.first_columns(rounds, 1))
-        return graph.add("Reshape", products, graph.constant(np.array([-1, self.size])))
+            return add_layer(graph, self._add_products(graph, columns), AffineLayer(weight, layer.bias))
+        twice = graph.add("Concat", columns, columns, axis=1)
+        long = graph.add("Unsqueeze", graph.columns(twice, 0, self.period + 1), graph.constant(np.array([1])))
+        total = graph.constant(layer.bias.astype(np.float32))
+        for rounds in np.array_split(np.arange(self.rounds), -(-self.size // PIECE)):
+            start, stop = int(rounds[0]), int(rounds[-1]) + 1
+            products = self._add_piece(graph, twice, long, start=start, rounds=stop - start)
+            part = weight[:, start * (self.period + 1) : stop * (self.period + 1)]
+            total = graph.add("Gemm", products, graph.constant(part.T.astype(np.float32)), total)
+        return total
+
+    def _add_products(self, graph: Graph, columns: str) -> str:
+        """(n, columns + 1) -> (n, size)."""
+        written = graph.add("Tile", columns, graph.constant(np.array([1, self.size // self.period + 1])))
+        short = graph.columns(written, 0, self.size)
+        long = graph.columns(short, 0, self.period + 1)
+        return graph.add("Mul", short, graph.add("Tile", long, graph.constant(np.array([1, self.rounds]))))
+
+    def _add_piece(self, graph: Graph, twice: str, long: str, *, start: int, rounds: int) -> str:
+        """Products of some rounds, which begin with the column at ``start``: (n, rounds (columns + 2)).
+
+        twice: (n, 2 (columns + 1)), all columns two times; long: (n, 1, columns + 2).
+        """
+        size = rounds * (self.period + 1)
+        copies, rest = divmod(size, self.period)
+        columns = graph.columns(twice, start, start + self.period)
+        short = graph.add("Concat", *[columns] * copies, graph.columns(columns, 0, rest), axis=1)
+        parts = graph.add("Reshape", short, graph.constant(np.array([-1, rounds, self.period + 1])))
+        return graph.add("Reshape", graph.add("Mul", parts, long), graph.constant(np.array([-1, size])))
 
     def _add_columns(self, graph: Graph, value: str, affine: Affine) -> str:
         """``value`` -> (n, columns + 1) float32, the last column all ones."""
