@@ -121,8 +121,8 @@ class _Archscale:
     def prove() -> None:
         """Once, before any worker: prove the golden rows, and hold every worker to the release that was proven."""
         # The parent's own: a worker imports this module too.
-        from service.http.tested import UntestedError, check_uvicorn
         from service.web import parent
+        from service.web.tested import UntestedError, check_uvicorn
 
         try:
             check_exporter()

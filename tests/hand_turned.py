@@ -70,6 +70,7 @@ class Client:
         self._writing_is_paused = False
         self._waiting = bytearray()
         self.protocol = service.make_protocol(self)
+        self._reader: asyncio.Protocol | asyncio.BufferedProtocol = self.protocol
         self.protocol.connection_made(self)
 
     # --- what a client does
@@ -81,7 +82,7 @@ class Client:
 
     def end(self) -> None:
         """Say that no more comes."""
-        if not self.is_closed and not self.protocol.eof_received():
+        if not self.is_closed and not self._reader.eof_received():
             self.close()
 
     def leave(self) -> None:
@@ -100,9 +101,20 @@ class Client:
 
     def _deliver(self) -> None:
         while self._waiting and not self.is_paused and not self._closing:
-            piece = bytes(self._waiting[:PIECE])
-            del self._waiting[:PIECE]
-            self.protocol.data_received(piece)
+            if isinstance(self._reader, asyncio.BufferedProtocol):
+                self._fill(self._reader)
+            else:
+                piece = bytes(self._waiting[:PIECE])
+                del self._waiting[:PIECE]
+                self.protocol.data_received(piece)
+
+    def _fill(self, reader: asyncio.BufferedProtocol) -> None:
+        # Held until the call is over, as uvloop does.
+        with memoryview(reader.get_buffer(-1)) as buffer:
+            count = min(len(buffer), len(self._waiting))
+            buffer[:count] = self._waiting[:count]
+            del self._waiting[:count]
+            reader.buffer_updated(count)
 
     def _flush(self) -> None:
         if not self.reads:
@@ -111,14 +123,14 @@ class Client:
         self.unread.clear()
         if self._writing_is_paused:
             self._writing_is_paused = False
-            self.protocol.resume_writing()
+            self._reader.resume_writing()
         if self._closing:
             self._lose()
 
     def _lose(self, error: Exception | None = None) -> None:
         if not self.is_closed:
             self.is_closed = True
-            self._loop.call_soon(self.protocol.connection_lost, error)
+            self._loop.call_soon(self._reader.connection_lost, error)
 
     # --- what the protocol asks of its transport
 
@@ -131,7 +143,7 @@ class Client:
         self._flush()
         if self.get_write_buffer_size() > HIGH_WATER and not self._writing_is_paused:
             self._writing_is_paused = True
-            self.protocol.pause_writing()
+            self._reader.pause_writing()
 
     def writelines(self, parts: Any) -> None:
         """Take bytes for the client."""
@@ -163,6 +175,10 @@ class Client:
         """End the connection."""
         self._closing = True
         self._lose(ConnectionResetError())
+
+    def set_protocol(self, protocol: asyncio.BufferedProtocol) -> None:
+        """Let another one take what comes."""
+        self._reader = protocol
 
     def pause_reading(self) -> None:
         """Take nothing from the client."""

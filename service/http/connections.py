@@ -14,6 +14,7 @@ from service.answers.routes import Route
 from service.http.accepting import Acceptor
 from service.http.heads import Heads
 from service.http.known_heads import KnownHeads
+from service.http.long_bodies import Room
 from service.http.metrics import CONNECTIONS, ENDED, WAITING
 from service.http.turn import SHORT_BYTES, Turn
 from service.settings import BODY_BYTES_PER_SECOND, PREFIX, ServiceSettings
@@ -50,6 +51,7 @@ class Connections:
         self.release = responder.release
         self.heads = Heads(responder.release)
         self.known_heads = KnownHeads()
+        self.room = Room()
         self.max_body_bytes = int(settings.max_body_bytes)
         self.uncounted_bytes = min(SHORT_BYTES, self.max_body_bytes)
         """Of each body that arrives: so nothing is asked of a short one that comes in one piece."""

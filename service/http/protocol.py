@@ -23,6 +23,7 @@ from service.answers.routes import Route
 from service.codec.problems import Problem
 from service.http import refusals
 from service.http.connections import BODY, HEAD, IDLE, Connections
+from service.http.long_bodies import LongBodies
 from service.http.pipeline import Flow, Pipeline
 from service.http.refusals import MOST_HEAD_BYTES
 from service.http.request_head import length_of, without_upgrade
@@ -30,6 +31,7 @@ from service.http.turn import SHORT_BYTES
 
 NAMES_OF_AGE = frozenset({b"connection", b"expect"})
 """Headers that HTTP/1.0 and HTTP/1.1 take in different ways."""
+KEEPS = b"keep-alive"
 LAST_SECONDS = 1.0
 """So long an idle connection of a server that stops is answered what still comes."""
 
@@ -47,7 +49,8 @@ class ServiceProtocol(HttpToolsProtocol):
         self.stage = IDLE
         self.since = 0.0
         """Time of the loop at which the stage began."""
-        self.body_bytes = 0
+        self.body_bytes = self._size = 0
+        """Bytes of the body that have come, and that its head claims."""
         self._first_bytes = 0
         """Of the piece in which a head or a part of a body came last."""
         self._unread_bytes = 0
@@ -59,6 +62,8 @@ class ServiceProtocol(HttpToolsProtocol):
         """What came last, if nothing of a request had come before it."""
         self._route: Route | None = None
         self._body: bytes | io.BytesIO = b""
+        self._long_bodies: LongBodies | None = None
+        """What reads the connection since a long body came."""
 
     # --- the transport's calls
 
@@ -89,6 +94,8 @@ class ServiceProtocol(HttpToolsProtocol):
         self._began = False
         self._feed(data)
         self._piece = b""  # an idle connection holds on to nothing
+        if self.stage == BODY:
+            self._read_rest()
         if self._began:
             self._first_bytes = len(data)
         elif self.stage != IDLE:
@@ -218,7 +225,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._is_old = is_old
         method = parser.get_method().decode("ascii")
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
-        size = int(headers.get(b"content-length", 0))
+        size = self._size = int(headers.get(b"content-length", 0))
         self._is_hopeless = size > SHORT_BYTES and self.shared.turn.is_hopeless(size, patience)
         self._keeps_body = route.takes_body and not self._is_hopeless
         if size > self.shared.max_body_bytes:
@@ -272,20 +279,59 @@ class ServiceProtocol(HttpToolsProtocol):
         else:
             self._body = _grow(self._body or io.BytesIO(), part)
 
+    def _read_rest(self) -> None:
+        """Let a long body of which a part has come be read to where it is kept, behind which no parser need look."""
+        left = self._size - self.body_bytes
+        if left <= SHORT_BYTES or self._deaf or self._route is None or self.scheme != "http":
+            return
+        if self.parser.get_http_version() != "1.1" or self._request.headers.get(b"connection", KEEPS) != KEEPS:
+            return
+        if self._keeps_body and not self._route.computes:
+            self._keeps_body = False
+            self._let_go_of_body()
+        if self._long_bodies is None:
+            self._long_bodies = LongBodies(self, self.shared.room)
+            self.transport.set_protocol(self._long_bodies)
+        if self._long_bodies.begin(self._body if self._keeps_body else None, self._size, left=left):
+            self._body = b""
+
+    def long_body_grew(self, count: int) -> None:
+        """Count bytes of a body that is read past the parser, of which more is to come."""
+        self.body_bytes += count
+        if self._keeps_body and (problem := self.shared.turn.take_part(self, self.body_bytes)):
+            self._refuse_body(problem)
+
+    def long_body_ended(self, count: int, body: bytes) -> None:
+        """Give a request its place whose body was read past the parser: another one takes what comes next."""
+        self.body_bytes += count
+        self._body = body
+        self.shared.turn.end_parts(self)
+        self._renew_parser()
+        self._complete(closes=False)
+        if self._pipeline.is_full():
+            self.flow.pause_reading()
+
     def _let_go_of_body(self) -> None:
         self._body = b""
         self.shared.turn.end_parts(self)
+        if self._long_bodies is not None:
+            self._long_bodies.stop()
 
     def on_message_complete(self) -> None:
         """Give a whole request its place."""
         if self._deaf or self.stage != BODY:
             return
-        self.stage = IDLE
-        if self._route is None:
-            super().on_message_complete()
-            if not self._pipeline:  # it was answered before it was whole
-                self.rest()
+        if self._route is not None:
+            self._complete(closes=self._is_old or not self.parser.should_keep_alive())
             return
+        self.stage = IDLE
+        super().on_message_complete()
+        if not self._pipeline:  # it was answered before it was whole
+            self.rest()
+
+    def _complete(self, *, closes: bool) -> None:
+        assert self._route is not None
+        self.stage = IDLE
         self._owes_continue = False
         request, body = self._request, self._body
         if isinstance(body, bytes):
@@ -296,7 +342,6 @@ class ServiceProtocol(HttpToolsProtocol):
             self._let_go_of_body()
         del self._request
         request.arrived = time.perf_counter()
-        closes = self._is_old or not self.parser.should_keep_alive()
         self._deaf = closes
         if self._piece and self._keeps_body and not closes:
             self.shared.known_heads.learn(self._piece, self.url, request)
@@ -395,9 +440,13 @@ class ServiceProtocol(HttpToolsProtocol):
             self._refuse(refusals.not_http())
             return b""
         version = self.parser.get_http_version().encode()
+        self._renew_parser()
+        return without_upgrade(method, self.url, version, self.headers) + rest
+
+    def _renew_parser(self) -> None:
+        """Take a parser that is not in the middle of anything."""
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return without_upgrade(method, self.url, version, self.headers) + rest
 
 
 def _grow(body: bytes | io.BytesIO, part: bytes) -> bytes | io.BytesIO:

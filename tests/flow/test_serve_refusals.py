@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.http.tested import TESTED_UVICORN
+from service.web.tested import TESTED_UVICORN
 from tests.commands import bentoml as run_bentoml
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.http.tested import TESTED_UVICORN, UntestedError, check_uvicorn
+from service.web.tested import TESTED_UVICORN, UntestedError, check_uvicorn
 from tests.commands import ROOT
 
 
