@@ -16,6 +16,7 @@ from tests.raw_columns import MIXED
 from training.errors import TrainingError, UserError
 from training.score.file import Scorer
 from training.score.options import parse_score_options
+from training.score.processes import started_crew
 from training.score.show import show_scoring
 
 NAMES = [feature.name for feature in MIXED]
@@ -68,7 +69,9 @@ def scoring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     monkeypatch.setattr("training.score.run.open_scorer", lambda **_: scorer)
 
     def score(*words: object) -> str:
-        show_scoring(parse_score_options([str(word) for word in words]))
+        options = parse_score_options([str(word) for word in words])
+        with started_crew(options.data, options.jobs) as crew:
+            show_scoring(options, crew)
         return capsys.readouterr().out
 
     return score

@@ -56,9 +56,12 @@ def _score(arguments: list[str]) -> None:
     from training.score.options import parse_score_options
 
     options = parse_score_options(arguments)
-    from training.score.show import show_scoring
+    from training.score.processes import started_crew
 
-    show_scoring(options)
+    with started_crew(options.data, options.jobs) as crew:
+        from training.score.show import show_scoring
+
+        show_scoring(options, crew)
 
 
 def _inspect(options: TrainingOptions) -> None:

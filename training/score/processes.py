@@ -1,61 +1,99 @@
-"""Files through a release: one after the other in this process, or several at a time, each in a process of its own."""
+"""Files through a release: one after the other in this process, or several at a time, each in a process of its own.
+
+The processes begin while this one imports what it needs itself. So this module imports nothing that takes long.
+"""
 
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
 from training.errors import TrainingError, interrupts_ignored, quoted
-from training.score.file import Event, FileScorer, FileTask, Scored, ScoreSettings
-from training.score.outputs import unfinished_path
+from training.table.files import find_tables
+
+if TYPE_CHECKING:  # imports ONNX Runtime
+    from training.score.file import Event, FileTask, ScoreSettings
 
 
-def score_files(tasks: Sequence[FileTask], settings: ScoreSettings, *, jobs: int) -> Iterator[Event]:
-    """Answer all files, ``jobs`` at a time, and yield what happens. Raise the first error; what runs then is ended."""
-    if min(jobs, len(tasks)) > 1:
-        yield from _Crew(tasks, settings).run(min(jobs, len(tasks)))
+@contextmanager
+def started_crew(data: Sequence[str], jobs: int) -> Iterator["Crew | None"]:
+    """Start a process for each of ``jobs`` files at a time; None where one file at a time is answered.
+
+    data: paths and patterns. What is wrong with them is said later, by ``plan_tasks``.
+    """
+    count = 0
+    with suppress(TrainingError, OSError):
+        count = len(list(islice((file for word in data for file in find_tables(word)), jobs)))
+    if count < 2:
+        yield None
         return
+    crew = Crew()
+    try:
+        for _ in range(count):
+            crew.start()
+        yield crew
+    finally:
+        crew.end()
+
+
+def score_files(tasks: Sequence["FileTask"], settings: "ScoreSettings", *, crew: "Crew | None") -> Iterator["Event"]:
+    """Answer all files, by a crew where there is one, and yield what happens. Raise the first error."""
+    if crew is not None:
+        yield from crew.run(tasks, settings)
+        return
+    from training.score.file import FileScorer
+
     scorer = FileScorer(settings)
     for task in tasks:
         yield from scorer.score(task)
 
 
-class _Crew:
+class Crew:
     """Processes, each of which is given the next file when it has answered one."""
 
-    def __init__(self, tasks: Sequence[FileTask], settings: ScoreSettings) -> None:
-        self.waiting, self.settings = list(reversed(tasks)), settings
+    def __init__(self) -> None:
         self.processes: dict[Connection, BaseProcess] = {}
+        self.waiting: list[FileTask] = []
         self.at_work: dict[Connection, FileTask] = {}
 
-    def run(self, jobs: int) -> Iterator[Event]:
-        """Answer all files by so many processes."""
-        try:
-            for _ in range(jobs):
-                self._give(self._start())
-            while self.at_work:
-                for connection in wait(list(self.at_work)):
-                    event = self._receive(connection)  # type: ignore[arg-type]
-                    yield event
-                    if isinstance(event, Scored):
-                        self._give(connection)  # type: ignore[arg-type]
-        finally:
-            for process in self.processes.values():
-                process.kill()
-                process.join()
-            for task in self.at_work.values():
-                unfinished_path(task.output).unlink(missing_ok=True)
+    def run(self, tasks: Sequence["FileTask"], settings: "ScoreSettings") -> Iterator["Event"]:
+        """Answer all files."""
+        from training.score.file import Scored
 
-    def _start(self) -> Connection:
+        self.waiting = list(reversed(tasks))
+        for connection in self.processes:
+            with suppress(ConnectionError):  # it is dead, which the next look at it tells
+                connection.send(settings)
+            self._give(connection)
+        while self.at_work:
+            for ready in wait(list(self.at_work)):
+                event = self._receive(ready)  # type: ignore[arg-type]
+                yield event
+                if isinstance(event, Scored):
+                    self._give(ready)  # type: ignore[arg-type]
+
+    def end(self) -> None:
+        """End all processes, and what they had begun."""
+        from training.score.outputs import unfinished_path
+
+        for process in self.processes.values():
+            process.kill()
+            process.join()
+        for task in self.at_work.values():
+            unfinished_path(task.output).unlink(missing_ok=True)
+
+    def start(self) -> None:
+        """Start one more."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self.settings), daemon=True)
+        process = context.Process(target=_work, args=(theirs,), daemon=True)
         with interrupts_ignored():
             process.start()
         theirs.close()
         self.processes[ours] = process
-        return ours
 
     def _give(self, connection: Connection) -> None:
         """Give a process its next file, where there is one."""
@@ -66,9 +104,9 @@ class _Crew:
         with suppress(ConnectionError):  # it is dead, which the next look at it tells
             connection.send(self.at_work[connection])
 
-    def _receive(self, connection: Connection) -> Event:
+    def _receive(self, connection: Connection) -> "Event":
         try:
-            message: Event | TrainingError = connection.recv()
+            message = connection.recv()
         except (EOFError, ConnectionError):
             process, task = self.processes[connection], self.at_work[connection]
             process.join()
@@ -78,14 +116,17 @@ class _Crew:
             ) from None
         if isinstance(message, TrainingError):
             raise message
-        return message
+        event: Event = message
+        return event
 
 
-def _work(connection: Connection, settings: ScoreSettings) -> None:
+def _work(connection: Connection) -> None:
     """Body of a process: answer the files that come until nobody is there."""
+    from training.score.file import FileScorer
+
     with suppress(EOFError, ConnectionError):  # the parent has no more, or is gone
         try:
-            scorer = FileScorer(settings)
+            scorer = FileScorer(connection.recv())
             while True:
                 for event in scorer.score(connection.recv()):
                     connection.send(event)

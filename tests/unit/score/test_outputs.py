@@ -28,7 +28,7 @@ from training.errors import TrainingError, UserError
 from training.score.file import FileTask, Scorer, ScoreSettings
 from training.score.journal import JOURNAL
 from training.score.options import Policies
-from training.score.processes import score_files
+from training.score.processes import score_files, started_crew
 from training.table.values import ReadOptions
 
 
@@ -252,11 +252,14 @@ def test_a_process_that_dies_is_said_in_one_line(two: Scorer, tmp_path: Path) ->
     settings = ScoreSettings(
         two, Policies(), ReadOptions(missing=("?",), only=names), numeric=(), keep=(), several=True
     )
-    events = score_files(tasks, settings, jobs=2)
-    next(events)
-    for process in multiprocessing.active_children():
-        process.kill()
-    with pytest.raises(TrainingError, match=r"ended with exit code -9\. Free memory, or give fewer --jobs") as raised:
-        list(events)
+    with started_crew([str(tmp_path)], jobs=2) as crew:
+        events = score_files(tasks, settings, crew=crew)
+        next(events)
+        for process in multiprocessing.active_children():
+            process.kill()
+        with pytest.raises(
+            TrainingError, match=r"ended with exit code -9\. Free memory, or give fewer --jobs"
+        ) as raised:
+            list(events)
     assert "\n" not in str(raised.value)
     assert not multiprocessing.active_children()
