@@ -31,7 +31,6 @@ from service.http.turn import SHORT_BYTES
 
 NAMES_OF_AGE = frozenset({b"connection", b"expect"})
 """Headers that HTTP/1.0 and HTTP/1.1 take in different ways."""
-KEEPS = b"keep-alive"
 LAST_SECONDS = 1.0
 """So long an idle connection of a server that stops is answered what still comes."""
 
@@ -284,7 +283,7 @@ class ServiceProtocol(HttpToolsProtocol):
         left = self._size - self.body_bytes
         if left <= SHORT_BYTES or self._deaf or self._route is None or self.scheme != "http":
             return
-        if self.parser.get_http_version() != "1.1" or self._request.headers.get(b"connection", KEEPS) != KEEPS:
+        if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
             return
         if self._keeps_body and not self._route.computes:
             self._keeps_body = False

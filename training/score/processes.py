@@ -60,11 +60,17 @@ class Crew:
         self.at_work: dict[Connection, FileTask] = {}
 
     def run(self, tasks: Sequence["FileTask"], settings: "ScoreSettings") -> Iterator["Event"]:
-        """Answer all files."""
+        """Answer all files, and end."""
+        try:
+            yield from self._run(tasks, settings)
+        finally:
+            self.end()
+
+    def _run(self, tasks: Sequence["FileTask"], settings: "ScoreSettings") -> Iterator["Event"]:
         from training.score.file import Scored
 
         self.waiting = list(reversed(tasks))
-        for connection in self.processes:
+        for connection in list(self.processes)[: len(tasks)]:
             with suppress(ConnectionError):  # it is dead, which the next look at it tells
                 connection.send(settings)
             self._give(connection)
@@ -76,7 +82,7 @@ class Crew:
                     self._give(ready)  # type: ignore[arg-type]
 
     def end(self) -> None:
-        """End all processes, and what they had begun."""
+        """End all processes, and what they had begun, while their folder is still locked."""
         from training.score.outputs import unfinished_path
 
         for process in self.processes.values():
@@ -84,6 +90,8 @@ class Crew:
             process.join()
         for task in self.at_work.values():
             unfinished_path(task.output).unlink(missing_ok=True)
+        self.processes.clear()
+        self.at_work.clear()
 
     def start(self) -> None:
         """Start one more."""

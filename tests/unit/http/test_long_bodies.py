@@ -71,10 +71,12 @@ def test_it_is_read_past_the_parser_once_its_length_is_known(service: HandServic
     [
         (ask(0, "Connection: close"), True),
         (ask(0, "Connection: keep-alive"), False),
+        (ask(0, "Connection: close", "Connection: keep-alive"), True),
+        (ask(0, "Proxy-Connection: close"), True),
         (ask(0, version="1.0"), True),
         (ask(0, "Connection: keep-alive", version="1.0"), True),
     ],
-    ids=["close", "keep-alive", "HTTP/1.0", "HTTP/1.0, keep-alive"],
+    ids=["close", "keep-alive", "close and keep-alive", "close to a proxy", "HTTP/1.0", "HTTP/1.0, keep-alive"],
 )
 def test_a_connection_ends_as_it_would_behind_a_short_body(service: HandService, sent: bytes, *, closes: bool) -> None:
     client = service.connect()
