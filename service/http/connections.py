@@ -12,9 +12,9 @@ from service.answers.messages import DEADLINE_KEY, Headers, is_deadline, too_man
 from service.answers.responder import Responder
 from service.answers.routes import Route
 from service.http.accepting import Acceptor
+from service.http.bodies import Room
 from service.http.heads import Heads
 from service.http.known_heads import KnownHeads
-from service.http.long_bodies import Room
 from service.http.metrics import CONNECTIONS, ENDED, WAITING
 from service.http.turn import SHORT_BYTES, Turn
 from service.settings import BODY_BYTES_PER_SECOND, PREFIX, ServiceSettings
@@ -180,7 +180,7 @@ class Connections:
             if waited > settings.head_seconds:
                 ENDED.labels("head_seconds").inc()
                 connection.time_out()
-        elif waited > settings.body_seconds + connection.body_bytes / BODY_BYTES_PER_SECOND:
+        elif waited > settings.body_seconds + connection.body.came / BODY_BYTES_PER_SECOND:
             ENDED.labels("body_seconds").inc()
             connection.time_out()
 

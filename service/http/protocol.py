@@ -6,7 +6,6 @@ application as uvicorn does it, when its place is the first. Answers leave in th
 """
 
 import functools
-import io
 import time
 from typing import Any
 
@@ -22,8 +21,8 @@ from service.answers.metrics import count_refusal
 from service.answers.routes import Route
 from service.codec.problems import Problem
 from service.http import refusals
+from service.http.bodies import ArrivingBody, BodyReader
 from service.http.connections import BODY, HEAD, IDLE, Connections
-from service.http.long_bodies import LongBodies
 from service.http.pipeline import Flow, Pipeline
 from service.http.refusals import MOST_HEAD_BYTES
 from service.http.request_head import length_of, without_upgrade
@@ -48,8 +47,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self.stage = IDLE
         self.since = 0.0
         """Time of the loop at which the stage began."""
-        self.body_bytes = self._size = 0
-        """Bytes of the body that have come, and that its head claims."""
+        self.body = ArrivingBody(connections)
         self._first_bytes = 0
         """Of the piece in which a head or a part of a body came last."""
         self._unread_bytes = 0
@@ -60,8 +58,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._piece = b""
         """What came last, if nothing of a request had come before it."""
         self._route: Route | None = None
-        self._body: bytes | io.BytesIO = b""
-        self._long_bodies: LongBodies | None = None
+        self._body_reader: BodyReader | None = None
         """What reads the connection since a long body came."""
 
     # --- the transport's calls
@@ -213,23 +210,22 @@ class ServiceProtocol(HttpToolsProtocol):
         except httptools.HttpParserInvalidURLError:
             self._refuse(refusals.not_http())
             return
-        self._unread_bytes = self.body_bytes = 0
+        self._unread_bytes = self.body.came = 0
         self._began = True
         self.stage = BODY
         if route is None:
             self._pass_on()
             return
         self._route = route
-        self._body = b""
         self._is_old = is_old
         method = parser.get_method().decode("ascii")
         self._request = Request(method, path, query, headers, b"", request_id_of(headers), 0.0, patience)
-        size = self._size = int(headers.get(b"content-length", 0))
+        size = int(headers.get(b"content-length", 0))
         self._is_hopeless = size > SHORT_BYTES and self.shared.turn.is_hopeless(size, patience)
-        self._keeps_body = route.takes_body and not self._is_hopeless
+        self.body.begin(size, route, is_hopeless=self._is_hopeless)
         if size > self.shared.max_body_bytes:
             self._refuse_body(too_large(self.shared.max_body_bytes))
-        elif not self._keeps_body and b"expect" in headers:
+        elif not self.body.is_kept and b"expect" in headers:
             self._refuse_body(self.shared.turn.refusal(size))
         elif b"expect" in headers and not is_old and headers[b"expect"].lower() == b"100-continue":
             self._owes_continue = True
@@ -251,70 +247,42 @@ class ServiceProtocol(HttpToolsProtocol):
         """Take a part of a body."""
         if self._deaf:
             return
-        self.body_bytes += len(body)
         self._began = True
         self._unread_bytes = 0
         if self._route is None:
+            self.body.came += len(body)
             super().on_body(body)
-        elif self.body_bytes > self.shared.uncounted_bytes:
-            self._take_part_of_long(body)
-        elif self._keeps_body:
-            self._body = _grow(self._body, body)
-
-    def _take_part_of_long(self, part: bytes) -> None:
-        """Take a part of a long body, if one is asked for and has room among all that arrive."""
-        assert self._route is not None
-        if self.body_bytes > self.shared.max_body_bytes:
-            self._refuse_body(too_large(self.shared.max_body_bytes))
-        elif not self._keeps_body:
-            return
-        elif not self._route.computes:
-            self._keeps_body = False
-            self._let_go_of_body()
-        elif self.body_bytes == int(self._request.headers.get(b"content-length", 0)):
-            self._body = _grow(self._body, part)  # whole: its place needs room, and is refused if there is none
-        elif problem := self.shared.turn.take_part(self, self.body_bytes):
+        elif problem := self.body.take(body):
             self._refuse_body(problem)
-        else:
-            self._body = _grow(self._body or io.BytesIO(), part)
 
     def _read_rest(self) -> None:
-        """Let a long body of which a part has come be read to where it is kept, behind which no parser need look."""
-        left = self._size - self.body_bytes
+        """Let the rest of a long body be read past the parser, if the connection goes on behind it."""
+        left = self.body.size - self.body.came
         if left <= SHORT_BYTES or self._deaf or self._route is None or self.scheme != "http":
             return
         if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
             return
-        if self._keeps_body and not self._route.computes:
-            self._keeps_body = False
-            self._let_go_of_body()
-        if self._long_bodies is None:
-            self._long_bodies = LongBodies(self, self.shared.room)
-            self.transport.set_protocol(self._long_bodies)
-        if self._long_bodies.begin(self._body if self._keeps_body else None, self._size, left=left):
-            self._body = b""
+        if self._body_reader is None:
+            self._body_reader = BodyReader(self, self.shared.room)
+            self.transport.set_protocol(self._body_reader)
+        self._body_reader.begin()
 
-    def long_body_grew(self, count: int) -> None:
-        """Count bytes of a body that is read past the parser, of which more is to come."""
-        self.body_bytes += count
-        if self._keeps_body and (problem := self.shared.turn.take_part(self, self.body_bytes)):
+    def take_past_parser(self, count: int) -> None:
+        """Count bytes of a body; where it is whole give its request its place, and another parser what comes next."""
+        if problem := self.body.grow(count):
             self._refuse_body(problem)
-
-    def long_body_ended(self, count: int, body: bytes) -> None:
-        """Give a request its place whose body was read past the parser: another one takes what comes next."""
-        self.body_bytes += count
-        self._body = body
-        self.shared.turn.end_parts(self)
-        self._renew_parser()
-        self._complete(closes=False)
-        if self._pipeline.is_full():
-            self.flow.pause_reading()
+        elif self.body.came == self.body.size:
+            assert self._body_reader is not None
+            self._body_reader.stop()
+            self._renew_parser()
+            self._complete(closes=False)
+            if self._pipeline.is_full():
+                self.flow.pause_reading()
 
     def _let_go_of_body(self) -> None:
-        self._body = b""
-        self.shared.turn.end_parts(self)
-        if self._long_bodies is not None:
-            self._long_bodies.stop()
+        self.body.let_go()
+        if self._body_reader is not None:
+            self._body_reader.stop()
 
     def on_message_complete(self) -> None:
         """Give a whole request its place."""
@@ -332,17 +300,12 @@ class ServiceProtocol(HttpToolsProtocol):
         assert self._route is not None
         self.stage = IDLE
         self._owes_continue = False
-        request, body = self._request, self._body
-        if isinstance(body, bytes):
-            request.body = body
-            self._body = b""
-        else:
-            request.body = body.getvalue()
-            self._let_go_of_body()
+        request = self._request
+        request.body = self.body.end()
         del self._request
         request.arrived = time.perf_counter()
         self._deaf = closes
-        if self._piece and self._keeps_body and not closes:
+        if self._piece and self.body.is_kept and not closes:
             self.shared.known_heads.learn(self._piece, self.url, request)
         self._pipeline.add(self._route, request, closes=closes, is_hopeless=self._is_hopeless)
 
@@ -446,17 +409,6 @@ class ServiceProtocol(HttpToolsProtocol):
         """Take a parser that is not in the middle of anything."""
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-
-
-def _grow(body: bytes | io.BytesIO, part: bytes) -> bytes | io.BytesIO:
-    """Append to a body: the first part is kept as it is, more are gathered without an object for each."""
-    if not body:
-        return part
-    if isinstance(body, bytes):
-        start, body = body, io.BytesIO()
-        body.write(start)
-    body.write(part)
-    return body
 
 
 def install(connections: Connections) -> None:

@@ -86,7 +86,7 @@ def test_bodies_that_arrive_are_bounded_too_and_few_have_room_however_large(adde
     for client in refused:
         (refusal,) = read_replies(client.received)
         assert (refusal.status, refusal.closes, refusal.json()["rule"]) == (503, True, "room")
-        assert client.protocol._body == b""
+        assert client.protocol.body._parts == b""
     assert adder.refused == [503, 503]
     for client in held:
         client.send(LONGER[-1:] + FAST)
@@ -119,7 +119,7 @@ def test_nothing_is_kept_of_a_long_body_for_what_reads_none(service: HandService
     client = service.connect()
     data = request("/v2/health/live", LONGER, chunk=chunk, method="GET")
     client.send(data[:-8])
-    assert client.protocol._body == b""
+    assert client.protocol.body._parts == b""
     client.send(data[-8:] + FAST)
     service.settle()
     assert statuses(client) == [200, 200]
@@ -190,7 +190,7 @@ def test_a_client_that_waits_to_send_its_body_is_refused_at_once(busy: HandServi
 def test_a_long_body_that_is_hopeless_is_not_kept(busy: HandService) -> None:
     client = busy.connect()
     client.send(request(SMALL, LONG, NOW)[:-1])
-    assert client.protocol._body == b""
+    assert client.protocol.body._parts == b""
     busy.settle()
     assert client.received == b""  # what follows it could not be told from it
     client.send(LONG[-1:] + FAST)

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.http import long_bodies
-from service.http.long_bodies import MOST_RESERVED_BYTES, PIECE_BYTES
-from service.http.turn import SHORT_BYTES
+from service.http import bodies
+from service.http.bodies import MOST_RESERVED_BYTES, PIECE_BYTES
+from service.http.turn import FEW, SHORT_BYTES
 from tests.adding import Adder, echo
-from tests.hand_turned import Client, HandService, hand_loop
+from tests.hand_turned import Client, HandLoop, HandService, hand_loop
 from tests.http_messages import Reply, named, read_replies, request, rows_body
 
 SMALL = "/predict/small"
@@ -29,7 +29,7 @@ def predictions(client: Client) -> list[list[float]]:
     return [reply.json()["predictions"] for reply in replies(client)]
 
 
-def is_read_past_the_parser(service: HandService) -> bool:
+def reserves(service: HandService) -> bool:
     return service.connections.room.reserved > 0
 
 
@@ -41,7 +41,7 @@ def is_read_past_the_parser(service: HandService) -> bool:
 def test_every_body_is_whole_and_in_its_place(sizes: list[int], cuts: list[int], room: int) -> None:
     adder = Adder()
     with hand_loop() as loop, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(long_bodies, "MOST_RESERVED_BYTES", room)
+        patch.setattr(bodies, "MOST_RESERVED_BYTES", room)
         service = HandService(adder.responder, echo, loop)
         client = service.connect()
         sent = b"".join(ask(number, size=size) for number, size in enumerate(sizes))
@@ -52,10 +52,10 @@ def test_every_body_is_whole_and_in_its_place(sizes: list[int], cuts: list[int],
         client.send(sent)
         service.settle()
         assert predictions(client) == [[number + 2.0] for number in range(len(sizes))]
-        assert not is_read_past_the_parser(service)
+        assert not reserves(service)
 
 
-def test_it_is_read_past_the_parser_once_its_length_is_known(service: HandService) -> None:
+def test_room_is_reserved_once_its_length_is_known_until_it_is_whole(service: HandService) -> None:
     client = service.connect()
     sent = ask()
     client.send(sent[:1000])
@@ -63,7 +63,7 @@ def test_it_is_read_past_the_parser_once_its_length_is_known(service: HandServic
     client.send(sent[1000:])
     service.settle()
     assert predictions(client) == [[2.0]]
-    assert not is_read_past_the_parser(service)
+    assert not reserves(service)
 
 
 @pytest.mark.parametrize(
@@ -100,27 +100,23 @@ def test_a_client_that_waits_for_100_is_told_to_go_on(service: HandService) -> N
 
 
 @pytest.mark.parametrize("target", ["/models", "/predict/none"])
-def test_one_that_nobody_asked_for_is_passed_over(service: HandService, target: str) -> None:
+def test_of_one_that_nobody_asked_for_nothing_is_kept(service: HandService, target: str) -> None:
     client = service.connect()
     sent = ask(target=target) + ask(1)
     client.send(sent[:1000])
-    assert not is_read_past_the_parser(service)
+    assert not reserves(service)
     client.send(sent[1000:])
     service.settle()
-    assert predictions_of_last(client) == [3.0]
-
-
-def predictions_of_last(client: Client) -> list[float]:
-    return replies(client)[-1].json()["predictions"]  # type: ignore[no-any-return]
+    assert replies(client)[-1].json()["predictions"] == [3.0]
 
 
 def test_a_client_that_leaves_in_the_middle_leaves_nothing(service: HandService) -> None:
     client = service.connect()
     client.send(ask()[:100_000])
-    assert is_read_past_the_parser(service)
+    assert reserves(service)
     client.leave()
     service.settle()
-    assert not is_read_past_the_parser(service)
+    assert not reserves(service)
     assert client.is_closed
 
 
@@ -130,7 +126,7 @@ def test_a_body_that_ends_early_is_no_request(service: HandService, adder: Adder
     client.end()
     service.settle()
     assert (client.received, adder.runs, client.is_closed) == (b"", [], True)
-    assert not is_read_past_the_parser(service)
+    assert not reserves(service)
 
 
 def test_one_that_takes_too_long_is_refused_and_what_still_comes_is_thrown_away(service: HandService) -> None:
@@ -141,7 +137,7 @@ def test_one_that_takes_too_long_is_refused_and_what_still_comes_is_thrown_away(
     client.send(sent[100_000:])
     service.settle()
     assert [reply.status for reply in replies(client)] == [408]
-    assert not is_read_past_the_parser(service)
+    assert not reserves(service)
 
 
 def test_short_requests_behind_it_are_answered(service: HandService) -> None:
@@ -163,3 +159,20 @@ def test_no_more_is_reserved_than_there_is_room_for(service: HandService) -> Non
         client.send(sent[1000:])
     service.settle()
     assert [predictions(client) for client in clients] == [[[2.0]]] * len(clients)
+
+
+def test_one_that_is_refused_is_dropped_and_the_connection_goes_on(adder: Adder, loop: HandLoop) -> None:
+    service = HandService(adder.responder, echo, loop, max_waiting_bytes=1)
+    for _ in range(FEW):
+        service.connect().send(ask())
+    client = service.connect()
+    sent = ask(1) + ask(2, size=0)
+    client.send(sent[:1000])
+    reserved = service.connections.room.reserved
+    client.send(sent[1000:-10])
+    assert (reserved, service.connections.room.reserved) == (0, 0)
+    service.settle()
+    client.send(sent[-10:])
+    service.settle()
+    assert [reply.status for reply in replies(client)] == [503, 200]
+    assert len(adder.runs) == FEW + 1
