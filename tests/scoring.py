@@ -16,7 +16,7 @@ from tests.raw_columns import MIXED
 from training.errors import TrainingError, UserError
 from training.score.file import Scorer
 from training.score.options import parse_score_options
-from training.score.processes import started_crew
+from training.score.processes import started_pool
 from training.score.show import show_scoring
 
 NAMES = [feature.name for feature in MIXED]
@@ -70,8 +70,8 @@ def scoring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
     def score(*words: object) -> str:
         options = parse_score_options([str(word) for word in words])
-        with started_crew(options.data, options.jobs) as crew:
-            show_scoring(options, crew)
+        with started_pool(options.data, options.jobs) as pool:
+            show_scoring(options, pool)
         return capsys.readouterr().out
 
     return score

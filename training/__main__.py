@@ -56,12 +56,12 @@ def _score(arguments: list[str]) -> None:
     from training.score.options import parse_score_options
 
     options = parse_score_options(arguments)
-    from training.score.processes import started_crew
+    from training.score.processes import started_pool
 
-    with started_crew(options.data, options.jobs) as crew:
+    with started_pool(options.data, options.jobs) as pool:
         from training.score.show import show_scoring
 
-        show_scoring(options, crew)
+        show_scoring(options, pool)
 
 
 def _inspect(options: TrainingOptions) -> None:

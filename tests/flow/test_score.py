@@ -112,7 +112,11 @@ def test_each_cell_of_text_is_taken_or_refused_as_in_a_csv_body(
         words = ["--data", str(tmp_path / "row.csv"), "--output", str(output), "--unknown-category", "ignore"]
         try:
             run_scoring(
-                parse_score_options(words), on_plan=lambda *_: None, on_progress=lambda _: None, on_file=lambda _: None
+                parse_score_options(words),
+                on_plan=lambda *_: None,
+                on_progress=lambda _: None,
+                on_file=lambda _: None,
+                pool=None,
             )
         except UserError as error:
             assert asked.status_code == 422, (cell, str(error))

@@ -1,6 +1,7 @@
 """Files through a release: one after the other in this process, or several at a time, each in a process of its own.
 
-The processes begin while this one imports what it needs itself. So this module imports nothing that takes long.
+The processes begin while this one imports what it needs itself. So this module imports nothing that the command's
+options have not.
 """
 
 import multiprocessing
@@ -19,7 +20,7 @@ if TYPE_CHECKING:  # imports ONNX Runtime
 
 
 @contextmanager
-def started_crew(data: Sequence[str], jobs: int) -> Iterator["Crew | None"]:
+def started_pool(data: Sequence[str], jobs: int) -> Iterator["ScorePool | None"]:
     """Start a process for each of ``jobs`` files at a time; None where one file at a time is answered.
 
     data: paths and patterns. What is wrong with them is said later, by ``plan_tasks``.
@@ -30,19 +31,21 @@ def started_crew(data: Sequence[str], jobs: int) -> Iterator["Crew | None"]:
     if count < 2:
         yield None
         return
-    crew = Crew()
+    pool = ScorePool()
     try:
         for _ in range(count):
-            crew.start()
-        yield crew
+            pool.start()
+        yield pool
     finally:
-        crew.end()
+        pool.end()
 
 
-def score_files(tasks: Sequence["FileTask"], settings: "ScoreSettings", *, crew: "Crew | None") -> Iterator["Event"]:
-    """Answer all files, by a crew where there is one, and yield what happens. Raise the first error."""
-    if crew is not None:
-        yield from crew.run(tasks, settings)
+def score_files(
+    tasks: Sequence["FileTask"], settings: "ScoreSettings", *, pool: "ScorePool | None"
+) -> Iterator["Event"]:
+    """Answer all files, by a pool where there is one, and yield what happens. Raise the first error."""
+    if pool is not None:
+        yield from pool.run(tasks, settings)
         return
     from training.score.file import FileScorer
 
@@ -51,7 +54,7 @@ def score_files(tasks: Sequence["FileTask"], settings: "ScoreSettings", *, crew:
         yield from scorer.score(task)
 
 
-class Crew:
+class ScorePool:
     """Processes, each of which is given the next file when it has answered one."""
 
     def __init__(self) -> None:

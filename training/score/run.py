@@ -14,7 +14,7 @@ from training.score.measure.quality import Comparison, compare
 from training.score.options import ScoreOptions
 from training.score.outputs import check_kept, publish, unfinished_path
 from training.score.plan import plan_tasks
-from training.score.processes import Crew, score_files
+from training.score.processes import ScorePool, score_files
 from training.score.release import open_scorer
 from training.table.files import FileStamp, inaccessible
 from training.table.formats import PARQUET_ENDINGS
@@ -43,9 +43,9 @@ def run_scoring(
     on_plan: Callable[[ModelCard, Mapping[FileTask, FileStamp], int], None],
     on_progress: Callable[[Answered], None],
     on_file: Callable[[FileTask], None],
-    crew: Crew | None = None,
+    pool: ScorePool | None,
 ) -> ScoreSummary:
-    """Answer the files that ``options`` name, by a crew where there is one.
+    """Answer the files that ``options`` name, by a pool where there is one.
 
     ``on_plan`` hears which, and how many were finished before; ``on_progress`` of their rows; ``on_file`` of each that
     is finished. Raise UserError for what can't be used, TrainingError where the release or an output refuses: what is
@@ -77,7 +77,7 @@ def run_scoring(
         on_plan(card, left, len(tasks) - len(left))
         started = time.perf_counter()
         report = ScoreReport()
-        for event in score_files(list(left), settings, crew=crew):
+        for event in score_files(list(left), settings, pool=pool):
             if isinstance(event, Answered):
                 on_progress(event)
                 continue

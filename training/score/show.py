@@ -13,7 +13,7 @@ from training.score.file import Answered, FileTask
 from training.score.measure.drift import LARGE_SHIFT, SMALL_SHIFT
 from training.score.measure.quality import Comparison
 from training.score.options import ScoreOptions
-from training.score.processes import Crew
+from training.score.processes import ScorePool
 from training.score.run import ScoreSummary, run_scoring
 from training.table.files import FileStamp
 
@@ -78,7 +78,7 @@ class ScoreProgress:
         self.last_line = time.monotonic()
 
 
-def show_scoring(options: ScoreOptions, crew: Crew | None) -> None:
+def show_scoring(options: ScoreOptions, pool: ScorePool | None) -> None:
     """Run a scoring and show it. Raise what ``run_scoring`` raises."""
     progress = ScoreProgress()
     with progress.bars:
@@ -87,7 +87,7 @@ def show_scoring(options: ScoreOptions, crew: Crew | None) -> None:
             on_plan=progress.show_plan,
             on_progress=progress.show_rows,
             on_file=progress.show_file,
-            crew=crew,
+            pool=pool,
         )
         progress.bars.update(progress.bar, visible=False)
     show_scored(summary, str(options.output))

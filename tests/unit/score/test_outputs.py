@@ -28,7 +28,7 @@ from training.errors import TrainingError, UserError
 from training.score.file import FileTask, Scorer, ScoreSettings
 from training.score.journal import JOURNAL
 from training.score.options import Policies
-from training.score.processes import score_files, started_crew
+from training.score.processes import score_files, started_pool
 from training.table.values import ReadOptions
 
 
@@ -252,8 +252,8 @@ def test_a_process_that_dies_is_said_in_one_line(two: Scorer, tmp_path: Path) ->
     settings = ScoreSettings(
         two, Policies(), ReadOptions(missing=("?",), only=names), numeric=(), keep=(), several=True
     )
-    with started_crew([str(tmp_path)], jobs=2) as crew:
-        events = score_files(tasks, settings, crew=crew)
+    with started_pool([str(tmp_path)], jobs=2) as pool:
+        events = score_files(tasks, settings, pool=pool)
         next(events)
         for process in multiprocessing.active_children():
             process.kill()
