@@ -12,6 +12,7 @@ RECIPE = Recipe(
     learning_rate=0.004,
     weight_decay=0.1,
     dropout=0.1,
+    product_weight=0.1,
     seed=0,
     optimizer="AdamW",
     schedule="linear rise, then cosine",

@@ -46,6 +46,7 @@ def train(
         outputs=job.outputs,
     )
     network.standardise(mean=mean, deviation=deviation)
+    network.weigh_products(job.recipe.product_weight, columns=job.validation.columns.shape[1])
     if job.task == "classification":
         _begin_at_shares(network, _count_classes(job))
     network.to(group.device)

@@ -72,6 +72,10 @@ class Network(nn.Module):
         varies = deviation > 0
         self.deviation.copy_(torch.where(varies, deviation.clamp(min=SMALLEST_DEVIATION), torch.ones_like(deviation)))
 
+    def weigh_products(self, weight: float, *, columns: int) -> None:
+        """Let the products, which follow ``columns`` columns, enter ``weight`` times as large as standardised ones."""
+        self.deviation[columns:] /= weight
+
     def forward(self, features: Tensor) -> Tensor:
         """**Shape** features: (n, features) -> (n,), or (n, outputs) where there are several."""
         x = (features - self.mean) / self.deviation

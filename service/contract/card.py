@@ -122,6 +122,8 @@ class Recipe(Frozen):
     learning_rate: float
     weight_decay: float
     dropout: float
+    product_weight: float = 1.0
+    """How large a standardised product enters the network, to a standardised column; 1: all cards of version 0.6."""
     seed: int
     optimizer: str
     schedule: str
