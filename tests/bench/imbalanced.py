@@ -7,14 +7,13 @@ import numpy as np
 
 ROWS = 20_000
 COLUMNS = 15
-SEED = 0
 INTERCEPT = -5.7
 """Logits: makes some 6 % of the rows positive."""
 
 
-def write_imbalanced(path: Path) -> Path:
-    """Write 20,000 rows of 15 numbers (uniform, skewed and normal in turn) and a target of yes and no."""
-    rng = np.random.default_rng(SEED)
+def write_imbalanced(path: Path, *, seed: int) -> Path:
+    """Draw and write 20,000 rows of 15 numbers (uniform, skewed and normal in turn) and a target of yes and no."""
+    rng = np.random.default_rng(seed)
     u = rng.normal(size=(ROWS, COLUMNS))
     u[:, ::3] = rng.uniform(-1.7, 1.7, size=(ROWS, COLUMNS // 3))
     u[:, 1::3] = rng.gamma(4, 0.5, size=(ROWS, COLUMNS // 3)) - 2

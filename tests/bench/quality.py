@@ -20,6 +20,12 @@ from tests.tables import write_cancer, write_diabetes
 
 DEFAULT_SEEDS = range(5)
 SMALL_TABLE_SEEDS = range(10)
+DRAWS = (0, 11, 12, 13)
+"""Of the table with a rare class. Some 240 of the held-out rows are positive: one draw says as little as one seed."""
+
+
+Study = tuple[str, list[str], range, tuple[str, ...]]
+"""Name, options of the run, its seeds, and the metrics that are printed."""
 
 
 def main() -> None:
@@ -31,15 +37,19 @@ def main() -> None:
             console.print(_table(name, runs, metrics))
 
 
-def _studies(folder: Path) -> list[tuple[str, list[str], range, tuple[str, ...]]]:
+def _studies(folder: Path) -> list[Study]:
     cancer, diabetes = write_cancer(folder / "cancer.csv"), write_diabetes(folder / "diabetes.csv")
-    imbalanced = write_imbalanced(folder / "imbalanced.csv")
     return [
         ("default table", [], DEFAULT_SEEDS, ("loss", "accuracy")),
-        ("rare class", ["--data", str(imbalanced), "--target", "failed"], DEFAULT_SEEDS, ("loss", "auc")),
+        *(_study_rare_class(folder, draw) for draw in DRAWS),
         ("breast cancer", ["--data", str(cancer), "--target", "diagnosis"], SMALL_TABLE_SEEDS, ("loss", "accuracy")),
         ("diabetes", ["--data", str(diabetes), "--target", "progression"], SMALL_TABLE_SEEDS, ("loss", "r2")),
     ]
+
+
+def _study_rare_class(folder: Path, draw: int) -> Study:
+    table = write_imbalanced(folder / f"rare-{draw}.csv", seed=draw)
+    return f"rare class, draw {draw}", ["--data", str(table), "--target", "failed"], DEFAULT_SEEDS, ("loss", "auc")
 
 
 def _train(folder: Path, arguments: list[str], seed: int) -> dict[str, dict[str, float]]:
