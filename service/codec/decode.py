@@ -12,6 +12,7 @@ import functools
 import io
 import json
 import math
+from collections.abc import Set
 from http import HTTPStatus
 from typing import Any
 
@@ -33,7 +34,7 @@ from service.codec.rows import (
     refuse,
     wrong_width,
 )
-from service.contract.names import RECORDS
+from service.contract.names import RAW, RECORDS
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """simdjson passes over it, orjson refuses it (RFC 8259, section 8.1: JSON has none)."""
@@ -179,7 +180,7 @@ def read_members(document: object, expected: Input, *, finite: bool = True) -> R
         either = "" if columns is None else f" or '{RECORDS}'"
         raise unprocessable(
             f"the body must be an object with the one member '{expected.key}'{either}, however: {fact}. "
-            f"Send {_form(expected)}.",
+            f"Send {_form(expected)}{_other_route(keys, expected)}.",
             rule="members",
         )
     rows = document[expected.key]  # type: ignore[index]
@@ -192,6 +193,12 @@ def _form(expected: Input) -> str:
     """Say what a body looks like."""
     by_position = f'{{"{expected.key}": [[...], ...]}}'
     return by_position if expected.columns is None else f'{by_position} or {{"{RECORDS}": [{{...}}, ...]}}'
+
+
+def _other_route(keys: Set[str], expected: Input) -> str:
+    """Say where the body belongs that came to a route of features with raw values."""
+    raw = expected.columns is None and bool(keys) and keys <= {RAW, RECORDS}
+    return "; raw values belong to the route that ends in /raw" if raw else ""
 
 
 def decode_csv(body: bytes, expected: Input) -> Rows:

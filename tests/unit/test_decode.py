@@ -194,6 +194,11 @@ def test_other_members_than_the_one_are_refused(data: bytes) -> None:
     assert refusal(data).rule == "members"
 
 
+@pytest.mark.parametrize("key", ["raw", "records"])
+def test_raw_values_among_features_are_told_their_route(key: str) -> None:
+    assert str(refusal(json.dumps({key: []}).encode())).endswith("; raw values belong to the route that ends in /raw.")
+
+
 @pytest.mark.parametrize("rows", [None, 1, "rows", {}, [1, 2, 3], [None], ["abc"], [[[1, 2, 3]]], [[[1], [2], [3]]]])
 def test_what_is_no_list_of_rows_is_refused(rows: object) -> None:
     assert refusal(body(rows)).status == 422
