@@ -2,7 +2,8 @@
 
 The requests of 16 connections arrive in one turn of an event loop that is turned by hand, over transports that keep
 what is written: so the whole of a request in this process is timed, and its parts by themselves. System calls and the
-event loop are what a protocol takes that parses and answers at once, over sockets, beyond its parser.
+event loop are what a protocol takes that parses and answers at once, over sockets, beyond its parser. bench_seldom
+turns the loop for one connection.
 """
 
 import os
@@ -29,7 +30,7 @@ from service.http.protocol import ServiceProtocol
 from service.models.inference import load_models
 from service.models.release import open_release
 from service.settings import load_settings
-from tests.bench.peers.bodies import as_json
+from tests.bench.peers.bodies import Body, as_json
 from tests.bench.peers.wrk import CONNECTIONS
 
 RUNS = 15
@@ -114,14 +115,9 @@ def measure_parts(architecture: str) -> Parts:
     asked = route.read(request)
     together = np.repeat(asked.rows, CONNECTIONS, axis=0)
     values = route.endpoint.run(together)
-    data = b"POST %b HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-        path.encode(),
-        sent.media_type.encode(),
-        len(sent.content),
-        sent.content,
-    )
+    data = write_post(path, sent)
     parser = httptools.HttpRequestParser(object())
-    turn = _make_turn(Connections(Responder(routing), settings, cors=False), data)
+    turn = make_turn(Connections(Responder(routing), settings, cors=False), data, CONNECTIONS)
     return Parts(
         parser=_least(lambda: parser.feed_data(data)),
         reading=_least(lambda: route.read(request)),
@@ -131,15 +127,25 @@ def measure_parts(architecture: str) -> Parts:
     )
 
 
-def _make_turn(connections: Connections, data: bytes) -> Callable[[], None]:
-    """Return a turn of the loop in which every connection gets ``data``, and answers it."""
+def write_post(path: str, body: Body) -> bytes:
+    """Return a request as it arrives."""
+    return b"POST %b HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+        path.encode(),
+        body.media_type.encode(),
+        len(body.content),
+        body.content,
+    )
+
+
+def make_turn(connections: Connections, data: bytes, count: int) -> Callable[[], None]:
+    """Return a turn of the loop in which each of ``count`` connections gets ``data``, and answers it."""
     config = Config(_no_application, log_config=None, http="httptools")
     config.load()
     state = ServerState()
     state.default_headers = DATE
     loop = Loop()
     protocols = []
-    for _ in range(CONNECTIONS):
+    for _ in range(count):
         protocol = ServiceProtocol(config, state, {}, loop, connections=connections)
         protocol.connection_made(Transport())
         protocols.append(protocol)

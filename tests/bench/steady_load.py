@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from service.contract.routes import RELEASE_HEADER
 from tests.bench.questions import Question
 from tests.flow.steady import Connection, Listening
 
@@ -33,6 +34,8 @@ class Tally:
     """Connections that were refused."""
     kinds: Counter[str] = field(default_factory=Counter)
     remembered: list[str] = field(default_factory=list)
+    releases: Counter[str] = field(default_factory=Counter)
+    """Right answers by the release that they name."""
     workers: Counter[str] = field(default_factory=Counter)
     """Answers by the part of the request's id that names its worker."""
 
@@ -102,6 +105,7 @@ async def _ask(connection: Connection, asked: Question, tally: Tally) -> bool:
     tally.workers[reply.headers.get("x-request-id", "").partition("-")[0]] += 1
     if asked.is_answered_by(reply.status, reply.headers, reply.body):
         tally.right += 1
+        tally.releases[reply.headers[RELEASE_HEADER.lower()]] += 1
     elif reply.status in TURNED_AWAY:
         tally.refused += 1
         tally.remember(asked, f"{reply.status} {reply.body[:200]!r}")

@@ -1,11 +1,12 @@
 """Two replicas behind nginx and HAProxy against one asked directly. Run: python -m tests.bench.two_replicas.
 
 The newest release of the user's store is served, each replica with one worker; the proxies are Debian's, as deploy/
-configures them. All are offered the same arrivals, in turn; the one replica half of them as well, as each of two has.
+configures them. All are offered the same arrivals, in turn; the one replica half of them as well, as each of two has,
+and all of them behind each proxy, which tells what the proxy adds from what the second replica does.
 With four processors or more the capacities are searched for, too: then each replica, the proxy and the load generator
 have one of their own. With fewer both replicas share one, as the single replica has it, the proxy and the generator
 another, and rates are compared by what they cost the server.
-Exit code 1: a bar is missed. Takes six minutes; needs root, as nginx does.
+Exit code 1: a bar is missed. Takes nine minutes; needs root, as nginx does.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from tests.bench.searching import search_capacities
 from tests.proxies import KINDS, Proxy, proxy
 
 DIRECT, HALF = "one replica, directly", "one replica, at half the rate"
-"""A request costs the more the fewer come with it, whoever answers: each of two replicas sees half of them."""
+"""The fewer come, the more a request costs (``bench_seldom``): each of two replicas sees half of them."""
 ARCHITECTURE, ROWS = "small", 64
 SLO_MS = 50.0
 SHARE = 0.5
@@ -80,20 +81,25 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="archscale-replicas-")))
         replicas = [_serve(stack, processor) for processor in processors.replicas]
-        fronts = {name: _stand_before(stack, name, replicas, folder, processors.proxy) for name in KINDS}
+        fronts = {name: _stand_before(stack, name, replicas, folder / name, processors.proxy) for name in KINDS}
+        alone = {
+            _alone(name): _stand_before(stack, name, replicas[:1] * 2, folder / f"{name}-alone", processors.proxy)
+            for name in KINDS
+        }
         bench = Bench(replicas[0].url, None, folder, SLO_MS, [processors.generator], 1)
         rate = options.rate or SHARE * _saturate(bench, options.seconds)
         print(f"{rate:,.0f} requests/s of {ROWS} rows, {options.rounds} rounds of {options.seconds:g} s in turn")
         found = Found()
         for turn in range(options.rounds):
-            asked = [DIRECT, HALF, *fronts]
+            asked = [DIRECT, HALF, *fronts, *alone]
             for name in asked if turn % 2 else asked[::-1]:
                 load = _load(options.seconds, rate=rate / 2 if name == HALF else rate, seed=turn)
-                _measure(found, bench, name, replicas, fronts.get(name), load)
+                asked_replicas = replicas if name in fronts else replicas[:1]
+                _measure(found, bench, name, asked_replicas, (fronts | alone).get(name), load)
         rates: dict[str, list[float]] = {}
         if len(available()) >= ENOUGH_PROCESSORS:
             hosts = {DIRECT: replicas[0].url, **{name: front.url for name, front in fronts.items()}}
-            rates = {name: _search(host, folder / name, options.seconds) for name, host in hosts.items()}
+            rates = {name: _search(host, folder / f"{name}-searched", options.seconds) for name, host in hosts.items()}
     sys.exit(max(_show(name, found, rates) for name in fronts))
 
 
@@ -104,8 +110,13 @@ def _serve(stack: ExitStack, processor: int) -> Server:
 
 def _stand_before(stack: ExitStack, name: str, replicas: list[Server], folder: Path, processor: int) -> Proxy:
     first, second = (int(replica.url.rpartition(":")[2]) for replica in replicas)
+    folder.mkdir()
     with on([processor]):
         return stack.enter_context(proxy(name, (first, second), folder))
+
+
+def _alone(name: str) -> str:
+    return f"one replica, behind {name}"
 
 
 def _saturate(bench: Bench, seconds: float) -> float:
@@ -129,11 +140,10 @@ def _load(seconds: float, *, rate: float | None = None, in_flight: int | None = 
 
 
 def _measure(found: Found, bench: Bench, name: str, replicas: list[Server], front: Proxy | None, load: Load) -> None:
-    """Load once: one replica directly, or both through ``front``."""
-    asked = replicas[:1] if front is None else replicas
-    before, before_proxy = _cpu_seconds(asked), _proxy_seconds(front)
-    samples = bench.run(load, asked[0].url if front is None else front.url, name)
-    spent, spent_proxy = _cpu_seconds(asked) - before, _proxy_seconds(front) - before_proxy
+    """Load these replicas once, through ``front`` if there is one."""
+    before, before_proxy = _cpu_seconds(replicas), _proxy_seconds(front)
+    samples = bench.run(load, replicas[0].url if front is None else front.url, name)
+    spent, spent_proxy = _cpu_seconds(replicas) - before, _proxy_seconds(front) - before_proxy
     right = samples.failure == OK
     found.server_us[name].append(spent / len(samples) * US_PER_SECOND)
     found.proxy_us[name].append(spent_proxy / len(samples) * US_PER_SECOND)
@@ -171,7 +181,7 @@ def _search(host: str, folder: Path, seconds: float) -> list[float]:
 
 
 def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
-    two, one, half = (found.server_us[asked] for asked in (name, DIRECT, HALF))
+    two, one, half, alone = (found.server_us[asked] for asked in (name, DIRECT, HALF, _alone(name)))
     cost = paired_ratio(two, one)
     assert cost is not None
     if rates:
@@ -183,13 +193,16 @@ def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
         f"{name}: a request takes {_write(two)} us of both replicas, {_write(one)} us of the one asked directly, "
         f"{_write(half)} us of that one at half the rate, and {_write(found.proxy_us[name])} us of the proxy. p99 "
         f"{median(found.p99_ms[name]):.2f} ms, directly {median(found.p99_ms[DIRECT]):.2f} ms. A server CPU-second "
-        f"answers {US_PER_SECOND / median(two):,.0f} requests, directly {US_PER_SECOND / median(one):,.0f}. At half "
-        f"the rate / at the whole: {paired_ratio(half, one)}; two / one at half the rate: {paired_ratio(two, half)}."
+        f"answers {US_PER_SECOND / median(two):,.0f} requests, directly {US_PER_SECOND / median(one):,.0f}.\n"
+        f"one at half the rate / at the whole: {paired_ratio(half, one)}\n"
+        f"two / one at half the rate, as much for each: {paired_ratio(two, half)}\n"
+        f"one behind the proxy / directly: {paired_ratio(alone, one)}\n"
+        f"two / one, both behind the proxy: {paired_ratio(two, alone)}"
     )
     bars = [
         Bar("server CPU a request, two / one", f"<= {MOST_CPU:.2f}", str(cost), cost.estimate <= MOST_CPU),
         _at_least(f"{how}, two / one", LEAST_RATE, rate),
-        at_most("not answered rightly", 0, sum(found.wrong[asked] for asked in (name, DIRECT, HALF))),
+        at_most("not answered rightly", 0, sum(found.wrong[asked] for asked in (name, DIRECT, HALF, _alone(name)))),
     ]
     return show_bars(f"two replicas behind {name}", bars, [])
 

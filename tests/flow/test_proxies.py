@@ -1,7 +1,8 @@
 """Behind a real HAProxy and a real nginx, services are replaced and nobody notices."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from service.contract.routes import JSON_MEDIA_TYPE
 from service.settings import load_settings
 from tests.bench.rolling import Pair, pair, roll
+from tests.conftest import newest_release, train
 from tests.flow.steady import Connection, fetch, run
 from tests.patience import get, post
 from tests.proxies import KINDS, proxy, require
@@ -19,23 +21,39 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def services(store: Callable[[], Path], release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def rolling_home(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BENTOML_HOME with the release of ``home``, and a newer one."""
+    path = tmp_path_factory.mktemp("rolling-home")
+    shutil.copytree(home / "models", path / "models")
+    return path
+
+
+@pytest.fixture(scope="module")
+def newer_release(rolling_home: Path, cancer_csv: Path) -> str:
+    shape = ("--architecture", "small=2x50", "--epochs", "3", "--seed", "8")
+    trained = train(rolling_home, "--data", str(cancer_csv), "--target", "diagnosis", *shape)
+    assert trained.returncode == 0, trained.stderr
+    return newest_release(rolling_home)
+
+
+@pytest.fixture(scope="module")
+def services(rolling_home: Path, release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     require()
-    with pair(store(), tmp_path_factory.mktemp("pair"), release) as services:
+    with pair(rolling_home, tmp_path_factory.mktemp("pair"), release) as services:
         yield services
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_rolling_restart_fails_no_request(
-    services: Pair, name: str, home: Path, release: str, tmp_path: Path
+def test_an_update_and_the_way_back_fail_no_request(
+    services: Pair, name: str, rolling_home: Path, release: str, newer_release: str, tmp_path: Path
 ) -> None:
     with proxy(name, services.ports, tmp_path) as front:
-        rolled = asyncio.run(roll(services, front, home, release, requests=REQUESTS))
-    tally = rolled.tally
-    assert (tally.lost, tally.refused, tally.wrong, tally.knocks) == (0, 0, 0, 0), tally.remembered
-    assert tally.right == tally.sent >= REQUESTS
-    assert len(tally.workers) >= 4  # each service before and after
-    assert rolled.replaced >= 2
+        for old, new in ((release, newer_release), (newer_release, release)):
+            tally = asyncio.run(roll(services, front, rolling_home, old, new, requests=REQUESTS))
+            assert (tally.lost, tally.refused, tally.wrong, tally.knocks) == (0, 0, 0, 0), tally.remembered
+            assert tally.right == tally.sent >= REQUESTS
+            assert set(tally.releases) == {old, new}
+            assert len(tally.workers) >= 4  # each service before and after
 
 
 @pytest.mark.parametrize("name", KINDS)
