@@ -72,7 +72,7 @@ fuzz: setup  ## ask the service thousands of generated requests and random bytes
 	$(BIN)/python -m tests.bench.fuzz_decoders
 
 .PHONY: soak chaos rolling drain
-# These need a release in the store; rolling needs root, and Debian's haproxy and nginx.
+# These need a release in the store, rolling two of them; and root, and Debian's haproxy and nginx.
 soak: setup  ## load the service for a quarter of an hour: nothing lost, nothing wrong, nothing that grows
 	$(BIN)/python -m tests.bench.soak --minutes 15 --share 0.7
 
@@ -82,8 +82,8 @@ chaos: setup  ## kill workers, stop them, restart the service, send slow and rud
 drain: setup  ## end the service at full load, ten times: nothing lost
 	$(BIN)/python -m tests.bench.drain
 
-rolling: setup  ## replace two services under load, behind HAProxy and behind nginx: 100,000 requests each
-	$(BIN)/python -m tests.bench.rolling --requests 100000
+rolling: setup  ## roll two services to another release and back, behind HAProxy and nginx: 50,000 requests each way
+	$(BIN)/python -m tests.bench.rolling
 
 bench: bench-training bench-serving bench-shape bench-decoding  ## time training and serving against their peers, interleaved
 

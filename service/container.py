@@ -10,7 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
-from service.contract.memory import MIB, count_least_bytes
+from service.contract.memory import MIB, count_least_bytes, count_needed_bytes
 
 CGROUP = Path("/sys/fs/cgroup")
 USER_ERROR = 2
@@ -38,6 +38,17 @@ def check_memory(limit: float, workers: int) -> None:
             f"the memory limit must be at least {needed // MIB} MiB for {workers} worker(s), "
             f"however: {limit // MIB:.0f} MiB. Raise it (--memory), or lower ARCHSCALE_WORKERS."
         )
+
+
+def warn_of_bodies(limit: float, workers: int, largest_body: int) -> str | None:
+    """Return what to say where the largest bodies may need more than ``limit`` bytes: then the kernel kills."""
+    needed = count_needed_bytes(workers, largest_body)
+    if limit >= needed:
+        return None
+    return (
+        f"WARNING: bodies of ARCHSCALE_MAX_BODY_BYTES ({largest_body // MIB} MiB) may take {needed // MIB} MiB for "
+        f"{workers} worker(s), however the memory limit is {limit // MIB:.0f} MiB. Raise that, or lower the other."
+    )
 
 
 def check_folder(folder: Path) -> None:
@@ -74,7 +85,8 @@ def main() -> None:
         from service.settings import SettingsError, load_settings
 
         try:
-            check_memory(limit, load_settings().workers)
+            settings = load_settings()
+            check_memory(limit, settings.workers)
         except SettingsError as error:
             raise ContainerError(error) from None
         check_folder(Path(os.environ["BENTOML_HOME"]))
@@ -82,6 +94,8 @@ def main() -> None:
     except ContainerError as error:
         print(error, file=sys.stderr)
         raise SystemExit(USER_ERROR) from None
+    if warning := warn_of_bodies(limit, settings.workers, int(settings.max_body_bytes)):
+        print(warning, file=sys.stderr, flush=True)
     os.execvp("bentoml", ["bentoml", "serve", os.getcwd(), *sys.argv[1:]])
 
 

@@ -24,7 +24,13 @@ from tests.patience import PATIENCE_SECONDS, get
 PROGRAMS = ("prometheus", "promtool")
 FOLDER = ROOT / "deploy/observability"
 POLL_SECONDS = 0.1
-VARIABLES = {"$job": "archscale", "$instance": ".*", "$architecture": ".*", "$__rate_interval": "1m"}
+VARIABLES = {
+    "$job": "archscale",
+    "$namespace": ".*",
+    "$instance": ".*",
+    "$architecture": ".*",
+    "$__rate_interval": "1m",
+}
 """Of the dashboard, as Grafana fills them in where nothing is chosen."""
 
 

@@ -88,6 +88,8 @@ def configure(kind: Kind, port: int, ports: tuple[int, int], folder: Path) -> st
         f"{kind.listens}:8080": f"{kind.listens}127.0.0.1:{port}",
         "first:3000": f"127.0.0.1:{ports[0]}",
         "second:3000": f"127.0.0.1:{ports[1]}",
+        "172.30.30.11:3000": f"127.0.0.1:{ports[0]}",
+        "172.30.30.12:3000": f"127.0.0.1:{ports[1]}",
         **{path: str(folder / own) for path, own in kind.own_files.items()},
     }
     for old, new in changes.items():

@@ -12,9 +12,7 @@ import multiprocessing
 import random
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import cycle, islice
 from multiprocessing.synchronize import Barrier
 from typing import TYPE_CHECKING
 
@@ -94,7 +92,9 @@ def _ask(
     spent: "multiprocessing.SimpleQueue[tuple[float, int]]",
 ) -> None:
     """Ask for ``seconds``; put the processor time in seconds, and how many were asked."""
-    ask = _prepare()
+    from tests.bench.stack import make_lone_turn  # makes metrics in this process
+
+    ask = make_lone_turn(ARCHITECTURE, ROWS)
     for _ in range(WARM_UP):
         ask()
     gaps = random.Random(seed)
@@ -111,26 +111,6 @@ def _ask(
         ask()
         count += 1
     spent.put((time.process_time() - used, count))
-
-
-def _prepare() -> Callable[[], None]:
-    """Return what asks once. Makes metrics in this process."""
-    from service.answers.responder import Responder
-    from service.answers.routing import make_routing
-    from service.contract.routes import predict_route
-    from service.http.connections import Connections
-    from service.models.inference import load_models
-    from service.models.release import open_release
-    from service.settings import load_settings
-    from tests.bench.peers.bodies import as_json
-    from tests.bench.stack import make_turn, write_post
-
-    settings = load_settings()
-    models = load_models(open_release(wanted=None, only=()), threads=1)
-    features = models.release.cards[ARCHITECTURE].examples.features
-    rows = list(islice(cycle(features), ROWS))
-    connections = Connections(Responder(make_routing(models, settings)), settings, cors=False)
-    return make_turn(connections, write_post(predict_route(ARCHITECTURE), as_json(rows)), 1)
 
 
 if __name__ == "__main__":

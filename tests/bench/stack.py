@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import httptools
@@ -115,9 +116,9 @@ def measure_parts(architecture: str) -> Parts:
     asked = route.read(request)
     together = np.repeat(asked.rows, CONNECTIONS, axis=0)
     values = route.endpoint.run(together)
-    data = write_post(path, sent)
+    data = _write_post(path, sent)
     parser = httptools.HttpRequestParser(object())
-    turn = make_turn(Connections(Responder(routing), settings, cors=False), data, CONNECTIONS)
+    turn = _make_turn(Connections(Responder(routing), settings, cors=False), data, CONNECTIONS)
     return Parts(
         parser=_least(lambda: parser.feed_data(data)),
         reading=_least(lambda: route.read(request)),
@@ -127,7 +128,16 @@ def measure_parts(architecture: str) -> Parts:
     )
 
 
-def write_post(path: str, body: Body) -> bytes:
+def make_lone_turn(architecture: str, rows: int) -> Callable[[], None]:
+    """Return a turn in which one connection asks for so many rows. Raises ReleaseError, SettingsError."""
+    settings = load_settings()
+    models = load_models(open_release(wanted=None, only=()), threads=1)
+    features = list(islice(cycle(models.release.cards[architecture].examples.features), rows))
+    connections = Connections(Responder(make_routing(models, settings)), settings, cors=False)
+    return _make_turn(connections, _write_post(predict_route(architecture), as_json(features)), 1)
+
+
+def _write_post(path: str, body: Body) -> bytes:
     """Return a request as it arrives."""
     return b"POST %b HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
         path.encode(),
@@ -137,7 +147,7 @@ def write_post(path: str, body: Body) -> bytes:
     )
 
 
-def make_turn(connections: Connections, data: bytes, count: int) -> Callable[[], None]:
+def _make_turn(connections: Connections, data: bytes, count: int) -> Callable[[], None]:
     """Return a turn of the loop in which each of ``count`` connections gets ``data``, and answers it."""
     config = Config(_no_application, log_config=None, http="httptools")
     config.load()

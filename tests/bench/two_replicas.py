@@ -182,8 +182,9 @@ def _search(host: str, folder: Path, seconds: float) -> list[float]:
 
 def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
     two, one, half, alone = (found.server_us[asked] for asked in (name, DIRECT, HALF, _alone(name)))
-    cost = paired_ratio(two, one)
+    cost, each = paired_ratio(two, one), paired_ratio(two, half)
     assert cost is not None
+    assert each is not None
     if rates:
         rate, how = unpaired_ratio(rates[name], rates[DIRECT]), "rate at the SLO"
     else:
@@ -195,12 +196,12 @@ def _show(name: str, found: Found, rates: dict[str, list[float]]) -> int:
         f"{median(found.p99_ms[name]):.2f} ms, directly {median(found.p99_ms[DIRECT]):.2f} ms. A server CPU-second "
         f"answers {US_PER_SECOND / median(two):,.0f} requests, directly {US_PER_SECOND / median(one):,.0f}.\n"
         f"one at half the rate / at the whole: {paired_ratio(half, one)}\n"
-        f"two / one at half the rate, as much for each: {paired_ratio(two, half)}\n"
         f"one behind the proxy / directly: {paired_ratio(alone, one)}\n"
         f"two / one, both behind the proxy: {paired_ratio(two, alone)}"
     )
     bars = [
         Bar("server CPU a request, two / one", f"<= {MOST_CPU:.2f}", str(cost), cost.estimate <= MOST_CPU),
+        Bar("the same, one at half the rate", f"<= {MOST_CPU:.2f}", str(each), each.estimate <= MOST_CPU),
         _at_least(f"{how}, two / one", LEAST_RATE, rate),
         at_most("not answered rightly", 0, sum(found.wrong[asked] for asked in (name, DIRECT, HALF, _alone(name)))),
     ]

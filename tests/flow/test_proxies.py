@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from service.contract.routes import JSON_MEDIA_TYPE
 from service.settings import load_settings
 from tests.bench.rolling import Pair, pair, roll
+from tests.commands import ROOT
 from tests.conftest import newest_release, train
 from tests.flow.steady import Connection, fetch, run
 from tests.patience import get, post
@@ -77,3 +79,12 @@ def test_a_proxy_keeps_the_metrics_to_itself(services: Pair, name: str, tmp_path
                     assert (await connection.ask(fetch("/readyz"))).status == 200
 
         run(scene())
+
+
+def test_proxies_take_their_files_as_they_are_also_where_no_replica_has_a_name(tmp_path: Path) -> None:
+    require()
+    here = tmp_path / "nginx.conf"
+    here.write_text((ROOT / "deploy/nginx.conf").read_text().replace("/tmp/nginx.pid", str(tmp_path / "nginx.pid")))
+    for command in (["haproxy", "-c", "-f", "deploy/haproxy.cfg"], ["nginx", "-t", "-c", str(here)]):
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr

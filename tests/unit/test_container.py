@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service import __version__
-from service.container import ContainerError, check_folder, check_memory, check_port, memory_limit
+from service.container import ContainerError, check_folder, check_memory, check_port, memory_limit, warn_of_bodies
 from service.contract.memory import MIB
 from service.image import HEALTH_CHECK, make_image
 from tests.commands import ROOT
@@ -80,3 +80,11 @@ def test_the_health_check_asks_the_service_itself_whatever_proxy_the_container_h
 def test_the_image_names_the_version_of_the_project() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
     assert f"image.version={__version__} " in "".join(make_image("release").post_commands)
+
+
+def test_a_limit_that_the_largest_bodies_may_pass_is_told_of() -> None:
+    assert warn_of_bodies(430 * MIB, 1, 4 * MIB) is None
+    assert warn_of_bodies(math.inf, 8, 16 * MIB) is None
+    warning = warn_of_bodies(429 * MIB, 1, 4 * MIB)
+    assert warning is not None
+    assert "(4 MiB) may take 430 MiB for 1 worker(s), however the memory limit is 429 MiB" in warning
