@@ -1,7 +1,7 @@
 """Whether two generators find the capacity that one finds. Run: python -m tests.bench.bench_generators.
 
 A server of known speed is searched by a study of one generator and by one of two, in turn. Needs two processors that
-nobody else uses, and Linux; some ten minutes. Exit code 1: the ratio's interval leaves out 1, or there is none.
+nobody else uses, and Linux; some twenty minutes. Exit code 1: the ratio's interval leaves out 1, or there is none.
 """
 
 import argparse

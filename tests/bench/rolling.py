@@ -128,8 +128,8 @@ def _roll_behind(name: str, folder: Path, home: Path, releases: list[str], reque
                 at_most("wrong", 0, tally.wrong),
                 at_most("connections refused", 0, tally.knocks),
             ]
-            title = f"{name}, to {after}: {tally.sent:,} requests; answered: {answered}"
-            missed |= show_bars(title, bars, tally.remembered)
+            print(f"{name}, to {after}: {tally.sent:,} requests; answered: {answered}")
+            missed |= show_bars("", bars, tally.remembered)
     return missed
 
 
