@@ -172,10 +172,10 @@ def test_pods_are_found_by_label_port_and_phase(scene: Scene, tmp_path: Path) ->
         pod("archscale-2", pod_phase="Failed"),
     ]
     (tmp_path / KEY).write_text(scene.key)
-    own_key = "# authorization: { credentials_file: /etc/prometheus/archscale/key }"
+    own_key = "/etc/prometheus/archscale/prometheus.key"
     changes = {
         "kubernetes_sd_configs:\n      - role: pod\n": f"static_configs: {json.dumps(pods)}\n",
-        own_key: f"authorization: {{ credentials_file: {KEY} }}",
+        own_key: KEY,
     }
     with prometheus(tmp_path, configure("prometheus-kubernetes.yml", changes)) as observer:
         repeat(pause, lambda: {"up"} - {target["health"] for target in observer.ask("targets")["activeTargets"]})

@@ -31,7 +31,7 @@ PYTHON, SHELL, JSON = (find_snippets(language) for language in ("python", "bash"
 ASKS = [snippet for snippet in SHELL if URL in snippet.code and snippet.code.startswith("curl")]
 OF_PENGUINS = [snippet for snippet in ASKS if '"island"' in snippet.code]
 TYPED = [snippet for snippet in SHELL if snippet not in ASKS]
-OF_THE_SHELL = {".", "cp", "export", "for", "done"}
+OF_THE_SHELL = {".", "cp", "mkdir", "sudo", "export", "for", "done"}
 ELSEWHERE = {"docker", "curl"}
 """Programs that need a container: what they are given is read by the shell alone."""
 LOCUST_READS = """
