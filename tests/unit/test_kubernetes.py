@@ -199,7 +199,9 @@ def test_the_secret_that_is_typed_is_the_one_that_is_mounted(all_rendered: dict[
     (tmp_path / "keys.txt").write_text("alice ...\n")
     of_kubectl = [snippet for snippet in find_snippets("bash") if "kubectl" in snippet.code]
     commands = [words for snippet in of_kubectl for words in read_commands(snippet)]
-    (words,) = (words for words in commands if words[:3] == ["kubectl", "create", "secret"])
+    (words,) = (
+        words for words in commands if "archscale-keys" in words and words[:3] == ["kubectl", "create", "secret"]
+    )
     command = [str(KUBECTL), *words[1 : words.index(">")]]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True)
     secret = yaml.safe_load(ended.stdout)
