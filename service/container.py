@@ -47,7 +47,8 @@ def warn_of_bodies(limit: float, workers: int, largest_body: int) -> str | None:
         return None
     return (
         f"WARNING: bodies of ARCHSCALE_MAX_BODY_BYTES ({largest_body // MIB} MiB) may take {needed // MIB} MiB for "
-        f"{workers} worker(s), however the memory limit is {limit // MIB:.0f} MiB. Raise that, or lower the other."
+        f"{workers} worker(s), however the memory limit is {limit // MIB:.0f} MiB. "
+        "Raise it (--memory), or lower ARCHSCALE_MAX_BODY_BYTES or ARCHSCALE_WORKERS."
     )
 
 

@@ -4,7 +4,7 @@
 of the loop with: as fast as can be, at several rates of open arrivals, and at one of these by two processes that share
 the processor, as two replicas do in ``tests.bench.two_replicas``. What differs is how much of code and data the
 processor still has at hand.
-Uses the newest release of the user's store; three minutes.
+Uses the newest release of the user's store; four minutes.
 """
 
 import argparse
@@ -14,16 +14,12 @@ import sys
 import time
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from loadtest.record.intervals import geometric, paired_ratio
 from loadtest.study.machine import available, on
-
-if TYPE_CHECKING:
-    pass
 
 ARCHITECTURE, ROWS = "small", 64
 WARM_UP = 100
